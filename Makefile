@@ -1,0 +1,52 @@
+# Every target works on a fresh clone with Python 3.11+, make and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+.DEFAULT_GOAL := help
+
+.PHONY: help setup demo test check format test-slow test-fault bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## .venv with everything in it, from the hashed lock
+
+$(STAMP): requirements/lock.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: setup ## draw data, train, evaluate, publish: the whole flow on a local Prefect server
+	$(BIN)/kittidet demo
+
+test: setup check ## checks, then every test but the slow and the fault ones
+	$(BIN)/python -m pytest
+
+check: setup ## format, lint, types, spelling, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/codespell kittidet tasks flows deployments tests benchmarks docs README.md CHANGELOG.md
+	$(BIN)/lint-imports
+
+format: setup ## let ruff rewrite what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test-slow: setup ## minutes-long tests: real frames, full-size label tree
+	$(BIN)/python -m pytest -m slow --timeout 3600
+
+test-fault: setup ## kill -9, full disks, broken servers and files
+	$(BIN)/python -m pytest -m fault --timeout 1800
+
+bench: setup ## all benchmarks; rows go to benchmarks/RESULTS.md
+	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+lock: setup ## resolve requirements/lock.txt again
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet -o requirements/lock.txt
+
+clean: ## remove what the targets made, the virtual environment included
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

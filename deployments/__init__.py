@@ -1,0 +1,1 @@
+"""Declarations of what runs where and when, and the local server and workers to run it on."""

@@ -1,0 +1,93 @@
+"""Class tables: which KITTI types a detector knows, under which id, and which COCO classes they resemble.
+
+The id contract: ids are 1-based positions in the table; 0 means "no object". Records, checkpoints, exports and
+reports each carry their table, and two that meet must be equal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from kittidet.errors import ConfigError
+
+DONT_CARE = "DontCare"
+KITTI_TYPES = ("Car", "Van", "Truck", "Pedestrian", "Person_sitting", "Cyclist", "Tram", "Misc")
+
+# COCO's 90-id label map, the names KITTI has a counterpart for (ids from the published COCO annotations).
+COCO_IDS: Mapping[str, int] = MappingProxyType({"person": 1, "bicycle": 2, "car": 3, "train": 7, "truck": 8})
+# The COCO class a KITTI type can start from. A Cyclist is rider and bicycle in one box and Misc is a mixture: none.
+COCO_OF_KITTI: Mapping[str, str] = MappingProxyType(
+    {"Car": "car", "Van": "car", "Truck": "truck", "Pedestrian": "person", "Person_sitting": "person", "Tram": "train"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTable:
+    """An ordered set of class names; the id of a name is its position plus one.
+
+    Attributes:
+        names: class names in id order.
+        merges: KITTI type -> name in this table, for types that are labelled as another class here.
+
+    Raises:
+        ConfigError: on an empty table, a repeated name, or a merge into a name that is not in the table.
+    """
+
+    names: tuple[str, ...]
+    merges: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.names or len(set(self.names)) != len(self.names):
+            raise ConfigError(f"class table {self.names!r}: expected one or more different names. Fix `model.classes`.")
+        unknown = sorted(set(self.merges.values()) - set(self.names))
+        if unknown:
+            raise ConfigError(f"class table {self.names!r}: merges point at names outside of it: {unknown}.")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def id_of(self, kitti_type: str) -> int | None:
+        """Return the 1-based id a KITTI type is labelled with, or None where this table leaves it out."""
+        name = self.merges.get(kitti_type, kitti_type)
+        return self.names.index(name) + 1 if name in self.names else None
+
+    def name_of(self, class_id: int) -> str:
+        """Return the name of a 1-based id.
+
+        Raises:
+            ValueError: if the id is not in 1..len(self).
+        """
+        if not 1 <= class_id <= len(self.names):
+            raise ValueError(f"class id {class_id}: expected 1..{len(self.names)} ({', '.join(self.names)})")
+        return self.names[class_id - 1]
+
+    def check_same(self, other: "ClassTable", *, here: str, there: str) -> None:
+        """Return quietly if both tables agree.
+
+        Raises:
+            ConfigError: naming both sides and both tables if they differ.
+        """
+        if self.names != other.names:
+            raise ConfigError(
+                f"class tables differ: {here} has {list(self.names)}, {there} has {list(other.names)}. "
+                "Rebuild the one that is out of date; ids must mean the same thing everywhere."
+            )
+
+
+KITTI8 = ClassTable(KITTI_TYPES)
+KITTI3 = ClassTable(
+    ("Vehicle", "Pedestrian", "Cyclist"),
+    {"Car": "Vehicle", "Van": "Vehicle", "Truck": "Vehicle", "Person_sitting": "Pedestrian"},
+)
+CLASS_TABLES: Mapping[str, ClassTable] = MappingProxyType({"kitti8": KITTI8, "kitti3": KITTI3})
+
+
+def class_table(name: str) -> ClassTable:
+    """Return a published class table by name.
+
+    Raises:
+        ConfigError: listing the known names.
+    """
+    if name not in CLASS_TABLES:
+        raise ConfigError(f"unknown class table {name!r}: expected one of {sorted(CLASS_TABLES)}.")
+    return CLASS_TABLES[name]

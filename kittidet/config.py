@@ -1,0 +1,238 @@
+"""The configuration of a run: one frozen model per step, each default written once, here.
+
+What a person types (a JSON or YAML file, dotted overrides, Prefect parameters) is checked here; unknown keys and
+values out of range are errors. ``None`` means "not set".
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from kittidet.classes import CLASS_TABLES, ClassTable, class_table
+from kittidet.errors import ConfigError
+
+# Variants are listed here, not in `model`, so that `--help` and the checks need no Keras.
+VARIANTS = (
+    "d0",
+    "d1",
+    "d2",
+    "d3",
+    "d4",
+    "d5",
+    "d6",
+    "d7",
+    "d7x",
+    "lite0",
+    "lite1",
+    "lite2",
+    "lite3",
+    "lite3x",
+    "lite4",
+)
+
+
+def _check_variant(name: str) -> str:
+    if name not in VARIANTS:
+        raise ValueError(f"unknown variant {name!r}, expected one of {', '.join(VARIANTS)}")
+    return name
+
+
+def _check_class_table(name: str) -> str:
+    if name not in CLASS_TABLES:
+        raise ValueError(f"unknown class table {name!r}, expected one of {', '.join(sorted(CLASS_TABLES))}")
+    return name
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Variant = Annotated[str, AfterValidator(_check_variant)]
+ClassTableName = Annotated[str, AfterValidator(_check_class_table)]
+
+
+class Section(BaseModel):
+    """A frozen part of the configuration that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceConfig(Section):
+    """Where the KITTI data comes from."""
+
+    kind: Literal["official", "folder", "drawn"] = Field(
+        "official", description="official archives, a local folder of zips or files, or a drawn set"
+    )
+    path: Path | None = Field(None, description="folder: the unpacked tree, or the folder that holds the official zips")
+    base_url: str = Field(
+        "https://s3.eu-central-1.amazonaws.com/avg-kitti/", description="official: where the archives are"
+    )
+    sha256: dict[str, str] = Field(default_factory=dict, description="official: known digests, archive name -> hex")
+    drawn_frames: int = Field(120, ge=1, description="drawn: how many frames")
+    drawn_seed: int = Field(7, description="drawn: the seed")
+
+
+class ValidateConfig(Section):
+    """The data contract and how much of it may be broken."""
+
+    edge_tolerance_px: float = Field(1.0, ge=0, description="how far a box may leave the image, pixels")
+    max_bad_share: Share = Field(0.01, description="share of frames with findings above which the run stops")
+    check_pixels: bool = Field(True, description="decode every image, not only its header and checksums")
+
+
+class SplitConfig(Section):
+    """How frames are divided into train and val."""
+
+    method: Literal["random80", "chen", "drive"] = Field(
+        "random80", description="seeded 80/20, Chen's lists, or by drive"
+    )
+    seed: int = Field(0, description="random80 and drive")
+    val_share: Share = Field(0.2, description="random80 and drive: share of frames in val")
+
+
+class RecordsConfig(Section):
+    """TFRecord shards."""
+
+    train_shards: int = Field(32, ge=1)
+    val_shards: int = Field(8, ge=1)
+    classes: ClassTableName = Field("kitti8", description="class table: kitti8 or kitti3")
+
+    def table(self) -> ClassTable:
+        """Return the class table that the records, and so the detector, use."""
+        return class_table(self.classes)
+
+
+class ModelConfig(Section):
+    """The detector."""
+
+    variant: Variant = Field("d0", description="efficientdet variant")
+    canvas_hw: tuple[int, int] = Field((384, 1280), description="network input, height and width, pixels")
+    anchor_scale: float | None = Field(None, gt=0, description="None: the variant's published value")
+
+
+class AugmentConfig(Section):
+    """Random changes to training images."""
+
+    flip: bool = True
+    scale_min: float = Field(0.6, gt=0)
+    scale_max: float = Field(1.4, gt=0)
+    colour: float = Field(
+        0.2, ge=0, le=1, description="strength of brightness, contrast and saturation jitter; 0 is off"
+    )
+
+
+class TrainConfig(Section):
+    """The fine-tune."""
+
+    epochs: int = Field(60, ge=1)
+    batch_size: int = Field(16, ge=1)
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = Field(
+        0.08, gt=0, description="peak at batch 64; scaled by batch / 64, warm-up start included"
+    )
+    warmup_epochs: float = Field(1.0, ge=0)
+    clip_norm: float = Field(10.0, gt=0, description="per gradient, then global")
+    l2: float = Field(4e-5, ge=0, description="on kernels")
+    ema_decay: float = Field(0.999, ge=0, lt=1, description="0 turns the moving average off")
+    freeze_batch_norm: bool | None = Field(None, description="None: frozen when the batch is below 16")
+    focal_alpha: float = Field(0.25, gt=0, lt=1)
+    focal_gamma: float = Field(1.5, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    huber_delta: float = Field(0.1, gt=0)
+    box_loss_weight: float = Field(50.0, ge=0)
+    iou_loss: Literal["none", "giou", "ciou"] = "none"
+    iou_loss_weight: float = Field(1.0, ge=0)
+    ignore_dont_care: bool = Field(True, description="anchors mostly inside DontCare are left out of the class loss")
+    checkpoint_every_epochs: int = Field(5, ge=1)
+    keep_checkpoints: int = Field(6, ge=1, description="the newest that are kept, evaluated and picked from")
+    mixed_precision: bool = Field(False, description="float16 arithmetic on a GPU; outputs and losses stay float32")
+    seed: int = 0
+    initial_weights: Path | None = Field(
+        None, description="checkpoint to start from; None: random, or the bundled starter in the demo"
+    )
+    augment: AugmentConfig = AugmentConfig()
+
+
+class EvalConfig(Section):
+    """Scoring."""
+
+    batch_size: int = Field(8, ge=1)
+    score_threshold: float = Field(0.01, ge=0, lt=1, description="detections below are dropped before scoring")
+    max_detections: int = Field(100, ge=1)
+    nms: Literal["gaussian", "hard"] = "gaussian"
+
+
+class RunConfig(Section):
+    """Everything one run is made of."""
+
+    name: str = Field("kitti-finetune", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="folder under runs/")
+    store_dir: Path = Field(Path("store"), description="step outputs, by content")
+    runs_dir: Path = Field(Path("runs"), description="finished runs, by name")
+    source: SourceConfig = SourceConfig()
+    validation: ValidateConfig = ValidateConfig()
+    split: SplitConfig = SplitConfig()
+    records: RecordsConfig = RecordsConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    evaluation: EvalConfig = EvalConfig()
+
+
+def load_run_config(base: RunConfig, file: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
+    """Return ``base`` with a file's values, then dotted overrides, laid over it.
+
+    Args:
+        base: the preset to start from.
+        file: a ``.json``, ``.yaml`` or ``.yml`` file with any part of a ``RunConfig``.
+        overrides: ``section.key=value`` strings; the value is read as YAML (``train.epochs=3``).
+
+    Raises:
+        ConfigError: listing every key or value that is wrong, with what was expected.
+    """
+    values = base.model_dump(mode="json")
+    if file is not None:
+        _merge(values, _read_mapping(file))
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"override {text!r}: expected key=value, for example train.epochs=3.")
+        nested: Any = _parse_yaml(value, where=f"override {text!r}")
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        _merge(values, nested)
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+        raise ConfigError("the configuration has wrong entries:\n" + "\n".join(lines)) from error
+
+
+def _read_mapping(file: Path) -> dict[str, Any]:
+    if file.suffix not in {".json", ".yaml", ".yml"}:
+        raise ConfigError(f"{file}: expected a .json, .yaml or .yml file.")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot read the configuration: {error.strerror}.") from error
+    try:
+        loaded = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file}: not valid {file.suffix[1:]}: {error}") from error
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{file}: expected a mapping of sections, got {type(loaded).__name__}.")
+    return loaded
+
+
+def _parse_yaml(text: str, *, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where}: the value is not valid YAML: {error}") from error
+
+
+def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value

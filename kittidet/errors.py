@@ -1,0 +1,66 @@
+"""Every exception the library raises on wrong data, and the tree they form.
+
+    KittidetError
+    ├── ConfigError               a preset, key or value in the configuration
+    ├── ArchiveError              downloading, checking or unpacking an archive
+    │   └── DiskSpaceError        too little room for what is about to be written
+    ├── LabelParseError           one line of a label or result file
+    ├── DatasetContractError      a data set that breaks the contract (tree, labels, images, split)
+    ├── RecordError               a TFRecord shard, its features or its manifest
+    ├── StoreError                a step output that is missing, damaged or locked
+    ├── CheckpointMismatchError   weights that do not fit the model they are loaded into
+    ├── TrainingError             a run that cannot go on (non-finite loss, no memory)
+    ├── EvaluationError           ground truth or detections that cannot be scored
+    └── ExportError               an exported model that does not equal its source
+
+Wrong data raises one of these; wrong use of a function raises ``ValueError``. A message says what is wrong, where,
+what was expected, what was found, and what to do next.
+"""
+
+
+class KittidetError(Exception):
+    """Base of all errors about data, files and runs."""
+
+
+class ConfigError(KittidetError):
+    """A preset, key or value of the configuration is wrong."""
+
+
+class ArchiveError(KittidetError):
+    """An archive could not be downloaded, checked or unpacked."""
+
+
+class DiskSpaceError(ArchiveError):
+    """There is too little disk space for what is about to be written."""
+
+
+class LabelParseError(KittidetError):
+    """A line of a KITTI label or result file does not parse."""
+
+
+class DatasetContractError(KittidetError):
+    """A data set breaks the contract: tree, labels, images or split."""
+
+
+class RecordError(KittidetError):
+    """A TFRecord shard, a feature in it, or the manifest beside it is wrong."""
+
+
+class StoreError(KittidetError):
+    """A step output is missing, damaged or in use."""
+
+
+class CheckpointMismatchError(KittidetError):
+    """Weights do not fit the model they are loaded into; the message names them."""
+
+
+class TrainingError(KittidetError):
+    """Training cannot go on."""
+
+
+class EvaluationError(KittidetError):
+    """Ground truth or detections cannot be scored."""
+
+
+class ExportError(KittidetError):
+    """An exported model failed to run or does not equal its source."""

@@ -1,0 +1,110 @@
+"""The records that travel between rooms: a labelled object, a frame, and the detections in one.
+
+Boxes are ``xyxy`` pixels of the original image, 0-based.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kittidet.classes import DONT_CARE, ClassTable
+
+
+@dataclass(frozen=True, slots=True)
+class KittiObject:
+    """One row of a KITTI label (or, with a score, result) file.
+
+    Attributes:
+        type: class name as written, or ``DontCare``.
+        truncated: share of the object outside the image, 0..1; -1 for DontCare and results.
+        occluded: 0 visible, 1 partly, 2 largely occluded, 3 unknown; -1 for DontCare and results.
+        alpha: observation angle, radians, -pi..pi; -10 where unknown.
+        xyxy: left, top, right, bottom, pixels.
+        dimensions_hwl: height, width, length, metres; -1 where unknown.
+        location_xyz: bottom centre in camera coordinates, metres; -1000 where unknown.
+        rotation_y: around the camera's y axis, radians; -10 where unknown.
+        score: confidence of a detection; None in labels.
+
+    Source:
+        KITTI object devkit, readme.txt, "Data Format Description".
+    """
+
+    type: str
+    truncated: float
+    occluded: int
+    alpha: float
+    xyxy: tuple[float, float, float, float]
+    dimensions_hwl: tuple[float, float, float]
+    location_xyz: tuple[float, float, float]
+    rotation_y: float
+    score: float | None = None
+
+    @property
+    def is_dont_care(self) -> bool:
+        """Whether this row marks a region whose objects are not labelled."""
+        return self.type == DONT_CARE
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A labelled image: where its bytes are and what is in it.
+
+    Attributes:
+        frame_id: six digits in KITTI, e.g. ``000123``.
+        image_path: the PNG file.
+        size_wh: width and height of the image, pixels.
+        objects: every row of the label file, DontCare included, in file order.
+    """
+
+    frame_id: str
+    image_path: Path
+    size_wh: tuple[int, int]
+    objects: tuple[KittiObject, ...]
+
+    def labelled(self, table: ClassTable) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+        """Return boxes ``[n, 4]`` and 1-based class ids ``[n]`` of the objects the table knows, in file order."""
+        pairs = [(o.xyxy, table.id_of(o.type)) for o in self.objects]
+        known = [(xyxy, class_id) for xyxy, class_id in pairs if class_id is not None]
+        return _box_array([xyxy for xyxy, _ in known]), np.array([class_id for _, class_id in known], dtype=np.int32)
+
+    def dont_care_xyxy(self) -> npt.NDArray[np.float32]:
+        """Return the DontCare regions ``[m, 4]``, pixels."""
+        return _box_array([o.xyxy for o in self.objects if o.is_dont_care])
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What a detector found in one frame, best first.
+
+    Attributes:
+        frame_id: the frame.
+        xyxy: ``[n, 4]`` float32, pixels of the original image.
+        scores: ``[n]`` float32, 0..1.
+        class_ids: ``[n]`` int32, 1-based ids of the detector's class table.
+
+    Raises:
+        ValueError: if the three arrays do not describe the same number of boxes.
+    """
+
+    frame_id: str
+    xyxy: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    class_ids: npt.NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        n = len(self.scores)
+        if self.xyxy.shape != (n, 4) or self.class_ids.shape != (n,) or self.scores.ndim != 1:
+            raise ValueError(
+                f"detections of frame {self.frame_id}: expected xyxy [n, 4], scores [n], class_ids [n], "
+                f"got {self.xyxy.shape}, {self.scores.shape}, {self.class_ids.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+def _box_array(rows: Sequence[tuple[float, float, float, float]]) -> npt.NDArray[np.float32]:
+    return np.array(rows, dtype=np.float32).reshape(-1, 4)

@@ -1,0 +1,210 @@
+"""Step outputs by content: a folder per step and digest, published whole or not at all.
+
+A step's identity is the digest of its inputs' digests, the configuration it reads, and the step's own version. Paths
+and times are no part of it. A finished folder holds ``_output.json`` (size and sha256 of every file, and the step's
+summary); a folder without one is not an output.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from pydantic import BaseModel
+
+from kittidet.errors import StoreError
+
+MANIFEST = "_output.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StepKey:
+    """The identity of one step output: the step's name and the digest of all that made it."""
+
+    step: str
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """The folder name, ``<step>-<first 16 digits>``."""
+        return f"{self.step}-{self.digest[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """A published step output.
+
+    Attributes:
+        key: what it is.
+        path: the folder that holds it.
+        summary: small facts about it (counts, digests, figures), JSON types only.
+        cached: whether it was already there.
+    """
+
+    key: StepKey
+    path: Path
+    summary: dict[str, Any]
+    cached: bool
+
+    @property
+    def digest(self) -> str:
+        """The key's digest, by which later steps refer to this output."""
+        return self.key.digest
+
+
+def canonical_json(value: Any) -> str:
+    """Return JSON text that is equal for equal values: sorted keys, no spaces, paths as text."""
+
+    def simplify(item: Any) -> Any:
+        if isinstance(item, BaseModel):
+            return item.model_dump(mode="json")
+        if isinstance(item, Path):
+            return str(item)
+        if isinstance(item, Mapping):
+            return dict(item)
+        raise TypeError(f"cannot make a digest of {type(item).__name__}: {item!r}")
+
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=simplify, allow_nan=False)
+
+
+def digest_of(value: Any) -> str:
+    """Return the sha256 hex digest of a JSON-like value (pydantic models and paths allowed)."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """Return the sha256 hex digest of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def step_key(step: str, version: int, **identity: Any) -> StepKey:
+    """Return the key of a step from its name, its version and everything it depends on."""
+    return StepKey(step, digest_of({"step": step, "version": version, **identity}))
+
+
+class Store:
+    """Step outputs under one root folder.
+
+    Args:
+        root: the folder; made when first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root).absolute()
+
+    def path(self, key: StepKey) -> Path:
+        """Return the folder where an output with this key is, or would be."""
+        return self.root / key.name
+
+    def problems(self, key: StepKey) -> list[str]:
+        """Return what is wrong with the output of this key, one line each; empty if it is complete and undamaged.
+
+        Every file's size and sha256 is compared with the manifest's.
+        """
+        folder = self.path(key)
+        manifest_path = folder / MANIFEST
+        if not manifest_path.is_file():
+            return [f"{folder}: no {MANIFEST}"]
+        try:
+            manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+            files = manifest["files"]
+            if manifest["digest"] != key.digest:
+                return [f"{manifest_path}: made for another key"]
+        except (ValueError, KeyError, TypeError):
+            return [f"{manifest_path}: not a manifest"]
+        found = []
+        for name, facts in files.items():
+            file = folder / name
+            if not file.is_file():
+                found.append(f"{file}: missing")
+            elif file.stat().st_size != facts["size"] or digest_file(file) != facts["sha256"]:
+                found.append(f"{file}: changed since it was written")
+        return found
+
+    def load(self, key: StepKey) -> StepOutput | None:
+        """Return the output of this key if it is complete and undamaged, else None."""
+        if self.problems(key):
+            return None
+        manifest = json.loads((self.path(key) / MANIFEST).read_text(encoding="utf-8"))
+        return StepOutput(key, self.path(key), manifest["summary"], cached=True)
+
+    def get_or_make(
+        self, key: StepKey, make: Callable[[Path], dict[str, Any]], *, resumable: bool = False
+    ) -> StepOutput:
+        """Return the output of this key, making it first where it is absent or damaged.
+
+        Two processes that ask for the same key wait for each other; the second finds the first one's output.
+
+        Args:
+            key: what to make.
+            make: writes the output into the folder it is given and returns the summary.
+            resumable: keep the unfinished folder of a run that died, and hand it to ``make`` again.
+
+        Raises:
+            StoreError: if the store cannot be written.
+        """
+        with self._locked(key):
+            found = self.load(key)
+            if found is not None:
+                return found
+            final = self.path(key)
+            partial = final.with_name(final.name + ".partial")
+            if partial.exists() and not resumable:
+                shutil.rmtree(partial)
+            if final.exists():
+                # Damaged: nobody can rely on it, and a half-right folder must not survive beside a new one.
+                shutil.rmtree(final)
+            partial.mkdir(parents=True, exist_ok=True)
+            summary = make(partial)
+            _write_manifest(partial, key, summary)
+            partial.rename(final)
+            return StepOutput(key, final, summary, cached=False)
+
+    @contextmanager
+    def _locked(self, key: StepKey) -> Iterator[None]:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            # flock, freed by the system when its process dies, so that kill -9 leaves no eternal lock.
+            lock = FileLock(self.root / f".{key.name}.lock")
+            lock.acquire()
+        except OSError as error:
+            raise StoreError(
+                f"{self.root}: cannot write the store: {error.strerror or error}. "
+                "Choose a writable folder with `store_dir`."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Return every regular file below a folder, sorted by its path relative to it."""
+    return sorted((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.relative_to(folder).as_posix())
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write a text file so that its name only ever shows the whole content."""
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    with partial.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+def _write_manifest(folder: Path, key: StepKey, summary: Mapping[str, Any]) -> None:
+    files = {
+        file.relative_to(folder).as_posix(): {"size": file.stat().st_size, "sha256": digest_file(file)}
+        for file in list_files(folder)
+        if file.name != MANIFEST
+    }
+    manifest = {"step": key.step, "digest": key.digest, "summary": dict(summary), "files": files}
+    write_text_atomic(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
