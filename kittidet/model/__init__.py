@@ -1,0 +1,1 @@
+"""Batches to raw predictions to detections: EfficientDet in Keras."""

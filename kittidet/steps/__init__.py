@@ -1,0 +1,1 @@
+"""The pipeline's steps: what each is keyed by, what it reads, what it leaves in the store."""

@@ -1,0 +1,1 @@
+"""Batches to better weights: targets, losses, the loop and its checkpoints."""
