@@ -103,10 +103,11 @@ class Store:
         """Return the folder where an output with this key is, or would be."""
         return self.root / key.name
 
-    def problems(self, key: StepKey) -> list[str]:
+    def problems(self, key: StepKey, *, thorough: bool = False) -> list[str]:
         """Return what is wrong with the output of this key, one line each; empty if it is complete and undamaged.
 
-        Every file's size and sha256 is compared with the manifest's.
+        A file whose size and modification time are those of the day it was published is taken as unchanged (tens of
+        gigabytes are not read on every run); any other file is hashed. ``thorough`` hashes all of them.
         """
         folder = self.path(key)
         manifest_path = folder / MANIFEST
@@ -124,7 +125,10 @@ class Store:
             file = folder / name
             if not file.is_file():
                 found.append(f"{file}: missing")
-            elif file.stat().st_size != facts["size"] or digest_file(file) != facts["sha256"]:
+                continue
+            stat = file.stat()
+            same_time = stat.st_mtime_ns == facts["mtime_ns"] and not thorough
+            if stat.st_size != facts["size"] or (not same_time and digest_file(file) != facts["sha256"]):
                 found.append(f"{file}: changed since it was written")
         return found
 
@@ -201,10 +205,13 @@ def write_text_atomic(path: Path, text: str) -> None:
 
 
 def _write_manifest(folder: Path, key: StepKey, summary: Mapping[str, Any]) -> None:
-    files = {
-        file.relative_to(folder).as_posix(): {"size": file.stat().st_size, "sha256": digest_file(file)}
-        for file in list_files(folder)
-        if file.name != MANIFEST
-    }
+    files = {}
+    for file in list_files(folder):
+        stat = file.stat()
+        files[file.relative_to(folder).as_posix()] = {
+            "size": stat.st_size,
+            "mtime_ns": stat.st_mtime_ns,
+            "sha256": digest_file(file),
+        }
     manifest = {"step": key.step, "digest": key.digest, "summary": dict(summary), "files": files}
     write_text_atomic(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,74 @@
+"""Step 6, evaluate: one checkpoint on the validation frames, scored against their original labels."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kittidet.config import EvalConfig
+from kittidet.eval.coco import coco_metrics, coco_results
+from kittidet.frame import Frame
+from kittidet.kitti.images import load_frame
+from kittidet.steps.fetch import dataset_tree
+from kittidet.steps.split import split_ids
+from kittidet.steps.train import checkpoint_path
+from kittidet.store import StepKey, StepOutput, Store, step_key
+
+VERSION = 1
+
+
+def checkpoint_facts(trained: StepOutput, name: str) -> dict[str, Any]:
+    """Return name, step, epoch and digest of one checkpoint of a training."""
+    return next(c for c in trained.summary["checkpoints"] if c["name"] == name)
+
+
+def evaluate_key(trained: StepOutput, name: str, val_records: StepOutput, config: EvalConfig) -> StepKey:
+    """Return the identity of an evaluation: the checkpoint's bytes, the validation records, the scoring."""
+    return step_key(
+        "evaluate",
+        VERSION,
+        checkpoint=checkpoint_facts(trained, name)["digest"],
+        records=val_records.summary["records_digest"],
+        config=config,
+    )
+
+
+def evaluate(
+    store: Store,
+    trained: StepOutput,
+    name: str,
+    val_records: StepOutput,
+    dataset: StepOutput,
+    split: StepOutput,
+    config: EvalConfig,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> StepOutput:
+    """Return the scores of one checkpoint as a step output: ``metrics.json`` and ``predictions.json``.
+
+    The number of record is pycocotools' on the label files, in original pixels.
+
+    Raises:
+        CheckpointMismatchError, EvaluationError: if the checkpoint or the labels cannot be used.
+    """
+
+    def make(folder: Path) -> dict[str, Any]:
+        from kittidet.eval.predict import predict_records  # noqa: PLC0415  loads TensorFlow
+        from kittidet.train.checkpoints import load_detector  # noqa: PLC0415  loads TensorFlow
+
+        detector = load_detector(checkpoint_path(trained, name))
+        frames = val_frames(dataset, split)
+        detections = predict_records(detector, val_records.path, config=config, progress=progress)
+        metrics = coco_metrics(frames, detections, detector.table, engine="pycocotools")
+        scores = metrics.to_json()
+        (folder / "metrics.json").write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        (folder / "predictions.json").write_text(json.dumps(coco_results(detections)) + "\n", encoding="utf-8")
+        return {**checkpoint_facts(trained, name), "metrics": scores}
+
+    return store.get_or_make(evaluate_key(trained, name, val_records, config), make)
+
+
+def val_frames(dataset: StepOutput, split: StepOutput) -> list[Frame]:
+    """Return the validation frames with their labels, in the split's order."""
+    tree = dataset_tree(dataset)
+    return [load_frame(tree, frame_id) for frame_id in split_ids(split, "val")]

@@ -1,0 +1,93 @@
+"""Step 1, fetch: the official archives, a local folder, or a drawn set become one verified KITTI tree.
+
+Archives and drawn sets are unpacked into the step's own folder. A local tree stays where it is: the output only says
+where, and the digest of its content is what later steps are keyed by, so the same data elsewhere finds their results.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kittidet.config import SourceConfig
+from kittidet.errors import ConfigError, DatasetContractError
+from kittidet.kitti.archive import fetch_official, open_local
+from kittidet.kitti.synth import SYNTH_VERSION, draw_dataset
+from kittidet.kitti.tree import KittiTree, open_tree
+from kittidet.store import StepKey, StepOutput, Store, step_key, write_text_atomic
+
+VERSION = 1
+Progress = Callable[[str, int, int | None], None]
+
+
+def fetch_key(store: Store, source: SourceConfig) -> StepKey:
+    """Return the identity of a source: what is asked for, or for a local folder what is in it and where.
+
+    Raises:
+        ConfigError: if a folder source names no path.
+        DatasetContractError, ArchiveError: if the local folder holds no KITTI data.
+    """
+    if source.kind == "drawn":
+        return step_key(
+            "fetch", VERSION, kind="drawn", frames=source.drawn_frames, seed=source.drawn_seed, synth=SYNTH_VERSION
+        )
+    if source.kind == "official":
+        return step_key("fetch", VERSION, kind="official", base_url=source.base_url, sha256=source.sha256)
+    tree = _open_folder(store, source)
+    return step_key("fetch", VERSION, kind="folder", content=tree.digest(), root=str(tree.root.absolute()))
+
+
+def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = None) -> StepOutput:
+    """Return the data set as a step output, downloading, unpacking or drawing it if it is not there yet.
+
+    Args:
+        store: where outputs live.
+        source: what to fetch.
+        progress: called with (file name, bytes or frames done, total or None).
+
+    Raises:
+        ArchiveError, DiskSpaceError, DatasetContractError: if it cannot be had whole.
+    """
+
+    def make(folder: Path) -> dict[str, Any]:
+        if source.kind == "drawn":
+            draw_dataset(folder / "kitti", frames=source.drawn_frames, seed=source.drawn_seed, zips=False)
+            root: Path = folder / "kitti"
+        elif source.kind == "official":
+            root = fetch_official(source, folder, progress=progress)
+        else:
+            root = _open_folder(store, source).root
+        tree = open_tree(root, cache_path=_inventory_cache(store))
+        if not tree.frame_ids:
+            raise DatasetContractError(f"{root}: expected image and label pairs, found none. Check `source`.")
+        inside = root.is_relative_to(folder)
+        summary = {
+            "kind": source.kind,
+            "root": root.relative_to(folder).as_posix() if inside else str(root.absolute()),
+            "content": tree.digest(),
+            "frames": len(tree.frame_ids),
+            "drives_known": bool(tree.drive_of()),
+        }
+        write_text_atomic(folder / "dataset.json", json.dumps(summary, indent=1, sort_keys=True) + "\n")
+        return summary
+
+    return store.get_or_make(fetch_key(store, source), make, resumable=source.kind == "official")
+
+
+def dataset_tree(dataset: StepOutput) -> KittiTree:
+    """Return the tree a fetch output stands for."""
+    return open_tree(dataset.path / dataset.summary["root"], cache_path=_inventory_cache_of(dataset.path.parent))
+
+
+def _open_folder(store: Store, source: SourceConfig) -> KittiTree:
+    if source.path is None:
+        raise ConfigError("source.kind is 'folder' but source.path is not set. Add source.path=FOLDER.")
+    return open_local(source.path, store.root / "unpacked", cache_path=_inventory_cache(store))
+
+
+def _inventory_cache(store: Store) -> Path:
+    return _inventory_cache_of(store.root)
+
+
+def _inventory_cache_of(store_root: Path) -> Path:
+    return store_root / ".inventory.json"

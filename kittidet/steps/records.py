@@ -1,0 +1,61 @@
+"""Step 4, records: one side of the split as sharded TFRecords."""
+
+from pathlib import Path
+from typing import Any
+
+from kittidet.config import RecordsConfig
+from kittidet.records.write import write_records
+from kittidet.steps.fetch import dataset_tree
+from kittidet.steps.split import Side, split_ids
+from kittidet.store import StepKey, StepOutput, Store, step_key
+
+VERSION = 1
+
+
+def records_key(dataset: StepOutput, split: StepOutput, side: Side, config: RecordsConfig) -> StepKey:
+    """Return the identity of a record set: the data, the frames of this side, classes and shards."""
+    return step_key(
+        f"records-{side}",
+        VERSION,
+        data=dataset.summary["content"],
+        frames=split.summary[f"{side}_digest"],
+        classes=config.table().names,
+        merges=dict(config.table().merges),
+        shards=_num_shards(split, side, config),
+    )
+
+
+def write(store: Store, dataset: StepOutput, split: StepOutput, side: Side, config: RecordsConfig) -> StepOutput:
+    """Return the records as a step output: shards and ``manifest.json``.
+
+    Raises:
+        RecordError, DatasetContractError: naming the frame that cannot be written.
+    """
+
+    def make(folder: Path) -> dict[str, Any]:
+        manifest = write_records(
+            dataset_tree(dataset),
+            split_ids(split, side),
+            split_name=side,
+            table=config.table(),
+            num_shards=_num_shards(split, side, config),
+            out_dir=folder,
+        )
+        return {
+            "split": side,
+            "frames": manifest.num_frames,
+            "objects": manifest.num_objects,
+            "counts": dict(manifest.counts),
+            "classes": list(manifest.table.names),
+            "shards": len(manifest.shards),
+            "bytes": sum(shard.bytes for shard in manifest.shards),
+            "records_digest": manifest.digest,
+        }
+
+    return store.get_or_make(records_key(dataset, split, side, config), make)
+
+
+def _num_shards(split: StepOutput, side: Side, config: RecordsConfig) -> int:
+    wanted = config.train_shards if side == "train" else config.val_shards
+    # An empty shard is legal but useless; small sets get fewer.
+    return max(1, min(wanted, split.summary[f"n_{side}"]))

@@ -1,0 +1,58 @@
+"""Step 3, split: which accepted frames train and which are scored."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from kittidet.config import SplitConfig
+from kittidet.kitti.split import split_frames
+from kittidet.steps.fetch import dataset_tree
+from kittidet.steps.validate import accepted_ids
+from kittidet.store import StepKey, StepOutput, Store, digest_of, step_key
+
+VERSION = 1
+Side = Literal["train", "val"]
+
+
+def split_key(dataset: StepOutput, validation: StepOutput, config: SplitConfig) -> StepKey:
+    """Return the identity of a split: the accepted frames, their drives, and the method."""
+    return step_key(
+        "split",
+        VERSION,
+        accepted=validation.summary["accepted_digest"],
+        drives=digest_of(dict(dataset_tree(dataset).drive_of())),
+        config=config,
+    )
+
+
+def split(store: Store, dataset: StepOutput, validation: StepOutput, config: SplitConfig) -> StepOutput:
+    """Return the split as a step output: ``train.txt``, ``val.txt`` and ``split.json``.
+
+    Raises:
+        DatasetContractError: if the method cannot be applied to these frames, or leaves a side empty.
+    """
+
+    def make(folder: Path) -> dict[str, Any]:
+        drives = dataset_tree(dataset).drive_of()
+        result = split_frames(accepted_ids(validation), config=config, drive_of=drives)
+        for side, ids in (("train", result.train_ids), ("val", result.val_ids)):
+            (folder / f"{side}.txt").write_text("".join(f"{i}\n" for i in ids), encoding="utf-8")
+        summary = {
+            "method": result.method,
+            "n_train": len(result.train_ids),
+            "n_val": len(result.val_ids),
+            "digest": result.digest,
+            "train_digest": digest_of(list(result.train_ids)),
+            "val_digest": digest_of(list(result.val_ids)),
+            "leakage": asdict(result.leakage) if result.leakage is not None else None,
+        }
+        (folder / "split.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        return summary
+
+    return store.get_or_make(split_key(dataset, validation, config), make)
+
+
+def split_ids(split_output: StepOutput, side: Side) -> tuple[str, ...]:
+    """Return the frame ids of one side, in the split's order."""
+    return tuple((split_output.path / f"{side}.txt").read_text(encoding="utf-8").split())

@@ -1,0 +1,82 @@
+"""Step 5, train: records become checkpoints. TensorFlow is imported when the step runs, not before."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kittidet.config import ModelConfig, TrainConfig
+from kittidet.errors import ConfigError
+from kittidet.store import StepKey, StepOutput, Store, digest_file, digest_of, list_files, step_key
+
+if TYPE_CHECKING:
+    from kittidet.train.callbacks import EpochReport
+
+VERSION = 1
+
+
+def train_key(records: StepOutput, model: ModelConfig, train: TrainConfig) -> StepKey:
+    """Return the identity of a training: the records, the model, the recipe, and the bytes it starts from.
+
+    Raises:
+        ConfigError: if ``train.initial_weights`` does not exist.
+    """
+    recipe = train.model_dump(mode="json", exclude={"initial_weights"})
+    start = None if train.initial_weights is None else _digest_path(train.initial_weights)
+    return step_key(
+        "train",
+        VERSION,
+        records=records.summary["records_digest"],
+        model=model,
+        recipe=recipe,
+        initial_weights=start,
+    )
+
+
+def train(
+    store: Store,
+    records: StepOutput,
+    model: ModelConfig,
+    recipe: TrainConfig,
+    *,
+    on_epoch: "Callable[[EpochReport], None] | None" = None,
+) -> StepOutput:
+    """Return the checkpoints as a step output: ``checkpoints/step-*/``, ``history.csv``, ``tensorboard/``.
+
+    A training that was killed goes on from its last saved epoch when it is asked for again.
+
+    Raises:
+        TrainingError, CheckpointMismatchError: if it cannot start or go on.
+    """
+
+    def make(folder: Path) -> dict[str, Any]:
+        from kittidet.train.fit import fit_detector  # noqa: PLC0415  TensorFlow is loaded by this step alone
+
+        result = fit_detector(records.path, model=model, train=recipe, work_dir=folder, on_epoch=on_epoch)
+        return {
+            "checkpoints": [
+                {
+                    "name": c.path.name,
+                    "step": c.step,
+                    "epoch": c.epoch,
+                    "digest": _digest_path(c.path),
+                }
+                for c in result.checkpoints
+            ],
+            "resumed_from_step": result.resumed_from_step,
+            "anchor_coverage": result.anchor_coverage,
+        }
+
+    return store.get_or_make(train_key(records, model, recipe), make, resumable=True)
+
+
+def checkpoint_path(trained: StepOutput, name: str) -> Path:
+    """Return the folder of one checkpoint of a finished training."""
+    return trained.path / "checkpoints" / name
+
+
+def _digest_path(path: Path) -> str:
+    if path.is_file():
+        return digest_file(path)
+    if path.is_dir():
+        return digest_of({f.relative_to(path).as_posix(): digest_file(f) for f in list_files(path)})
+    raise ConfigError(f"{path}: no such checkpoint. Set train.initial_weights to a file or folder that exists.")
