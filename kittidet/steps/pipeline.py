@@ -1,0 +1,104 @@
+"""The whole pipeline without an orchestrator: the same steps, in the same order, over the same store."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from kittidet.config import RunConfig
+from kittidet.steps.evaluate import evaluate
+from kittidet.steps.fetch import Progress, fetch
+from kittidet.steps.publish import PipelineOutputs, PublishedRun, publish
+from kittidet.steps.records import write
+from kittidet.steps.split import split
+from kittidet.steps.train import train
+from kittidet.steps.validate import validate
+from kittidet.store import StepOutput, Store
+
+if TYPE_CHECKING:
+    from kittidet.train.callbacks import EpochReport
+
+log = logging.getLogger(__name__)
+
+
+def prepare(
+    store: Store, config: RunConfig, *, progress: Progress | None = None
+) -> tuple[StepOutput, StepOutput, StepOutput]:
+    """Return data set, validation and split, making what is not in the store.
+
+    Raises:
+        KittidetError: from the step that cannot be done.
+    """
+    dataset = _said(fetch(store, config.source, progress=progress))
+    validation = _said(validate(store, dataset, config.validation))
+    return dataset, validation, _said(split(store, dataset, validation, config.split))
+
+
+def train_on_records(
+    store: Store,
+    config: RunConfig,
+    *,
+    progress: Progress | None = None,
+    on_epoch: "Callable[[EpochReport], None] | None" = None,
+) -> PipelineOutputs:
+    """Return every output up to the trained checkpoints; ``evaluations`` is empty.
+
+    Raises:
+        KittidetError: from the step that cannot be done.
+    """
+    dataset, validation, parts = prepare(store, config, progress=progress)
+    train_records = _said(write(store, dataset, parts, "train", config.records))
+    val_records = _said(write(store, dataset, parts, "val", config.records))
+    trained = _said(train(store, train_records, config.model, config.train, on_epoch=on_epoch))
+    return PipelineOutputs(dataset, validation, parts, train_records, val_records, trained, ())
+
+
+def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> PipelineOutputs:
+    """Return the outputs with an evaluation of every kept checkpoint.
+
+    Raises:
+        KittidetError: from the evaluation that cannot be done.
+    """
+    evaluations = tuple(
+        _said(
+            evaluate(
+                store,
+                outputs.trained,
+                checkpoint["name"],
+                outputs.val_records,
+                outputs.dataset,
+                outputs.split,
+                config.evaluation,
+            )
+        )
+        for checkpoint in outputs.trained.summary["checkpoints"]
+    )
+    return PipelineOutputs(
+        outputs.dataset,
+        outputs.validation,
+        outputs.split,
+        outputs.train_records,
+        outputs.val_records,
+        outputs.trained,
+        evaluations,
+    )
+
+
+def run_pipeline(
+    config: RunConfig,
+    *,
+    progress: Progress | None = None,
+    on_epoch: "Callable[[EpochReport], None] | None" = None,
+) -> PublishedRun:
+    """Return the published run of a configuration, doing only what its store does not hold.
+
+    Raises:
+        KittidetError: from the step that cannot be done.
+    """
+    store = Store(config.store_dir)
+    outputs = train_on_records(store, config, progress=progress, on_epoch=on_epoch)
+    return publish(config, evaluate_all(store, config, outputs))
+
+
+def _said(output: StepOutput) -> StepOutput:
+    log.info("step.%s step=%s folder=%s", "cached" if output.cached else "made", output.key.step, output.path)
+    return output

@@ -1,0 +1,222 @@
+"""Step 7, pick and publish: the checkpoint with the best AP becomes a run folder that a person keeps.
+
+A run folder is complete or absent and is never written over: the same content finds its folder again, other content
+under the same name gets the next free number.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from kittidet.config import RunConfig
+from kittidet.errors import EvaluationError, StoreError
+from kittidet.eval.coco import coco_ground_truth
+from kittidet.steps.evaluate import val_frames
+from kittidet.steps.train import checkpoint_path
+from kittidet.store import StepOutput, digest_file, digest_of, list_files, write_text_atomic
+
+VERSION = 1
+_IDENTITY = ".run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOutputs:
+    """The step outputs a run is published from."""
+
+    dataset: StepOutput
+    validation: StepOutput
+    split: StepOutput
+    train_records: StepOutput
+    val_records: StepOutput
+    trained: StepOutput
+    evaluations: tuple[StepOutput, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRun:
+    """A finished run.
+
+    Attributes:
+        path: ``runs/<name>``.
+        summary: the content of ``summary.json``.
+        cached: whether the folder was already there.
+    """
+
+    path: Path
+    summary: dict[str, Any]
+    cached: bool
+
+
+def pick_best(evaluations: Sequence[StepOutput]) -> StepOutput:
+    """Return the evaluation with the highest AP; of equals, the earliest step.
+
+    Raises:
+        EvaluationError: if there is none, or none has an AP.
+    """
+    scored = [e for e in evaluations if e.summary["metrics"]["ap"] is not None]
+    if not scored:
+        raise EvaluationError(
+            f"{len(evaluations)} checkpoints were evaluated and none has an AP: the validation frames hold no "
+            "labelled object. Use a larger data set or another split."
+        )
+    return max(scored, key=lambda e: (e.summary["metrics"]["ap"], -e.summary["step"]))
+
+
+def run_digest(config: RunConfig, outputs: PipelineOutputs) -> str:
+    """Return the identity of a run: its configuration and every step output it is made of."""
+    settings = config.model_dump(mode="json", exclude={"store_dir", "runs_dir"})
+    # Where the data and the first weights lie is no part of what they are; their digests are in the outputs' keys.
+    settings["source"].pop("path")
+    settings["train"].pop("initial_weights")
+    return digest_of(
+        {
+            "version": VERSION,
+            "config": settings,
+            "data": outputs.dataset.summary["content"],
+            "validation": outputs.validation.digest,
+            "steps": [outputs.split.digest, outputs.train_records.digest, outputs.trained.digest],
+            "evaluations": [e.digest for e in outputs.evaluations],
+        }
+    )
+
+
+def publish(config: RunConfig, outputs: PipelineOutputs) -> PublishedRun:
+    """Return ``runs/<name>`` (or ``<name>-2``, ...) with the best and last weights, scores and records of the run.
+
+    Raises:
+        EvaluationError: if no checkpoint has an AP.
+        StoreError: if the runs folder cannot be written.
+    """
+    digest = run_digest(config, outputs)
+    runs_dir = config.runs_dir.absolute()
+    with _locked(runs_dir):
+        for folder in _candidates(runs_dir, config.name):
+            if not folder.exists():
+                break
+            if _holds(folder, digest):
+                return PublishedRun(folder, _read_json(folder / "summary.json"), cached=True)
+        partial = runs_dir / f".{folder.name}.partial-{os.getpid()}"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        summary = _write_run(partial, config, outputs)
+        files = {p.relative_to(partial).as_posix(): digest_file(p) for p in list_files(partial)}
+        write_text_atomic(partial / _IDENTITY, json.dumps({"digest": digest, "files": files}, indent=1) + "\n")
+        partial.rename(folder)
+    return PublishedRun(folder, summary, cached=False)
+
+
+def _write_run(folder: Path, config: RunConfig, outputs: PipelineOutputs) -> dict[str, Any]:
+    best = pick_best(outputs.evaluations)
+    last = max(outputs.evaluations, key=lambda e: e.summary["step"])
+    for name, evaluation in (("best", best), ("last", last)):
+        shutil.copytree(checkpoint_path(outputs.trained, evaluation.summary["name"]), folder / "weights" / name)
+    shutil.copyfile(outputs.trained.path / "history.csv", folder / "history.csv")
+    shutil.copyfile(best.path / "predictions.json", folder / "predictions.json")
+    shutil.copyfile(outputs.validation.path / "findings.csv", folder / "findings.csv")
+    for side in ("train", "val"):
+        shutil.copyfile(outputs.split.path / f"{side}.txt", folder / f"{side}.txt")
+    truth = coco_ground_truth(val_frames(outputs.dataset, outputs.split), config.records.table())
+    _write_json(folder / "ground_truth.json", truth)
+    _write_json(folder / "config.json", config.model_dump(mode="json"))
+    summary = summarise(config, outputs, best)
+    _write_json(folder / "summary.json", summary)
+    return summary
+
+
+def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> dict[str, Any]:
+    """Return the content of ``summary.json`` for a picked evaluation."""
+    metrics = best.summary["metrics"]
+    return {
+        "name": config.name,
+        "ap": metrics["ap"],
+        "ap50": metrics["ap50"],
+        "ap75": metrics["ap75"],
+        "per_class_ap": metrics["per_class_ap"],
+        "per_class_ap50": metrics["per_class_ap50"],
+        "best_step": best.summary["step"],
+        "best_epoch": best.summary["epoch"],
+        "checkpoint": "weights/best",
+        "checkpoints": [
+            {
+                "step": e.summary["step"],
+                "epoch": e.summary["epoch"],
+                "ap": e.summary["metrics"]["ap"],
+                "ap50": e.summary["metrics"]["ap50"],
+                "ap75": e.summary["metrics"]["ap75"],
+            }
+            for e in sorted(outputs.evaluations, key=lambda e: e.summary["step"])
+        ],
+        "classes": list(config.records.table().names),
+        "variant": config.model.variant,
+        "canvas_hw": list(config.model.canvas_hw),
+        "n_train": outputs.split.summary["n_train"],
+        "n_val": outputs.split.summary["n_val"],
+        "n_set_aside": outputs.validation.summary["set_aside"],
+        "split": outputs.split.summary["method"],
+        "leakage": outputs.split.summary["leakage"],
+        "anchor_coverage": outputs.trained.summary["anchor_coverage"],
+        "counts": {
+            "train": outputs.train_records.summary["counts"],
+            "val": outputs.val_records.summary["counts"],
+        },
+        "digests": {
+            "data": outputs.dataset.summary["content"],
+            "split": outputs.split.summary["digest"],
+            "train_records": outputs.train_records.summary["records_digest"],
+            "val_records": outputs.val_records.summary["records_digest"],
+            "training": outputs.trained.digest,
+            "checkpoint": best.summary["digest"],
+        },
+    }
+
+
+def _candidates(runs_dir: Path, name: str) -> Iterator[Path]:
+    yield runs_dir / name
+    number = 2
+    while True:
+        yield runs_dir / f"{name}-{number}"
+        number += 1
+
+
+def _holds(folder: Path, digest: str) -> bool:
+    """Whether a run folder is this run, with every published file still as it was."""
+    try:
+        identity = _read_json(folder / _IDENTITY)
+        return identity["digest"] == digest and all(
+            (folder / name).is_file() and digest_file(folder / name) == expected
+            for name, expected in identity["files"].items()
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        # Not one of ours, or half deleted by its owner: it stays as it is and the run gets another folder.
+        return False
+
+
+@contextmanager
+def _locked(runs_dir: Path) -> Iterator[None]:
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(runs_dir / ".lock")
+        lock.acquire()
+    except OSError as error:
+        raise StoreError(
+            f"{runs_dir}: cannot write runs: {error.strerror or error}. Set a writable runs_dir."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
