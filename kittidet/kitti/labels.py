@@ -1,0 +1,206 @@
+"""A line of a KITTI label or result file to a record, and back: exact in both directions.
+
+Knows the text format only. Ranges that need the image, or the other rows, are the business of `schema`.
+
+Source:
+    KITTI object devkit, readme.txt, "Data Format Description".
+"""
+
+import math
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from kittidet.classes import DONT_CARE, KITTI_TYPES
+from kittidet.errors import LabelParseError
+from kittidet.frame import KittiObject
+
+LABEL_FIELDS = (
+    "type",
+    "truncated",
+    "occluded",
+    "alpha",
+    "left",
+    "top",
+    "right",
+    "bottom",
+    "height",
+    "width",
+    "length",
+    "x",
+    "y",
+    "z",
+    "rotation_y",
+)
+RESULT_FIELDS = (*LABEL_FIELDS, "score")
+
+# Python's float() also takes 'nan', 'inf', '1_0' and other scripts' digits; a label file has none of them.
+_FLOAT = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_INT = r"[-+]?[0-9]{1,9}"
+_GAP = r"[ \t]+"
+_FLOAT_ONLY = re.compile(_FLOAT)
+_INT_ONLY = re.compile(_INT)
+
+
+def _line_pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
+    parts = [r"(\S+)" if f == "type" else f"({_INT if f == 'occluded' else _FLOAT})" for f in fields]
+    return re.compile(r"[ \t]*" + _GAP.join(parts) + r"[ \t]*")
+
+
+_LABEL_LINE = _line_pattern(LABEL_FIELDS)
+_RESULT_LINE = _line_pattern(RESULT_FIELDS)
+
+
+def parse_label_line(
+    line: str, *, where: str, with_score: bool = False, types: Collection[str] = KITTI_TYPES
+) -> KittiObject:
+    """Return the record of one line whose form, class name and box are all right.
+
+    Args:
+        line: the text, without its line end.
+        where: ``file:line``, for the message.
+        with_score: the line is of a result file and has a 16th column.
+        types: the class names that may stand here, beside DontCare.
+
+    Raises:
+        LabelParseError: on a wrong number of columns, a value that is not a finite number, an unknown class, or a box
+            whose right or bottom edge is not beyond its left or top one (a result's box may be empty, not inverted).
+    """
+    parsed = parse_fields(line, where=where, with_score=with_score)
+    if parsed.type not in types and parsed.type != DONT_CARE:
+        raise LabelParseError(
+            f"{where}: unknown class {parsed.type!r}: expected one of {', '.join(types)} or {DONT_CARE}. "
+            "Class names are case-sensitive; correct the line or leave the frame out."
+        )
+    left, top, right, bottom = parsed.xyxy
+    if right < left or bottom < top or (not with_score and (right == left or bottom == top)):
+        raise LabelParseError(
+            f"{where}: inverted or empty box: expected left < right and top < bottom, "
+            f"got left={left:g} top={top:g} right={right:g} bottom={bottom:g}. Correct the line or leave the frame out."
+        )
+    return parsed
+
+
+def parse_fields(line: str, *, where: str, with_score: bool = False) -> KittiObject:
+    """Return the record of one line that has the right form, whatever its values mean.
+
+    Raises:
+        LabelParseError: on a wrong number of columns or a value that is not a finite number.
+    """
+    match = (_RESULT_LINE if with_score else _LABEL_LINE).fullmatch(line)
+    if match is None:
+        raise _form_error(line, where=where, with_score=with_score)
+    name, truncated, occluded, *rest = match.groups()
+    values = [float(truncated), *map(float, rest)]
+    if not all(map(math.isfinite, values)):  # 1e999 has the form of a number and reads as infinity
+        raise _form_error(line, where=where, with_score=with_score)
+    share, alpha, left, top, right, bottom, height, width, length, x, y, z, rotation_y, *score = values
+    return KittiObject(
+        type=name,
+        truncated=share,
+        occluded=int(occluded),
+        alpha=alpha,
+        xyxy=(left, top, right, bottom),
+        dimensions_hwl=(height, width, length),
+        location_xyz=(x, y, z),
+        rotation_y=rotation_y,
+        score=score[0] if score else None,
+    )
+
+
+def parse_label_file(
+    path: Path, *, with_score: bool = False, types: Collection[str] = KITTI_TYPES
+) -> list[KittiObject]:
+    r"""Return every row of a label (or result) file in file order, DontCare included.
+
+    Lines may end in ``\n`` or ``\r\n``, and blank lines may follow the last row; a blank line between rows is an error.
+    An empty file is a frame without objects.
+
+    Raises:
+        LabelParseError: naming file and line, if the file cannot be read or a line is wrong.
+    """
+    lines = read_lines(path)
+    while lines and is_blank(lines[-1]):
+        lines.pop()
+    where = f"{path.parent.name}/{path.name}"
+    return [
+        parse_label_line(line.removesuffix("\r"), where=f"{where}:{number}", with_score=with_score, types=types)
+        for number, line in enumerate(lines, start=1)
+    ]
+
+
+def read_lines(path: Path) -> list[str]:
+    r"""Return the lines of a label file, split at ``\n`` alone (a ``\r`` before it stays); none for an empty file.
+
+    Raises:
+        LabelParseError: if the file cannot be read or is not text.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise LabelParseError(f"{path}: cannot read the label file: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise LabelParseError(
+            f"{path}: expected text, got byte 0x{error.object[error.start]:02x} at offset {error.start}. "
+            "The file is damaged or not a label file; unpack it again."
+        ) from error
+    lines = text.split("\n")
+    # The last line ends the file; what split() gives after it is not a line.
+    if lines[-1] == "":
+        lines.pop()
+    return lines
+
+
+def is_blank(line: str) -> bool:
+    """Return whether a line has nothing but white space."""
+    return not line.strip()
+
+
+def format_label_line(obj: KittiObject) -> str:
+    """Return the line KITTI writes for a record: two decimals, bare integers where a value is unknown.
+
+    A score, where there is one, is written with as many digits as it takes to read the same number again.
+    """
+    fields = [
+        obj.type,
+        _number(obj.truncated, unknown=-1),
+        str(obj.occluded),
+        _number(obj.alpha, unknown=-10),
+        *(f"{value:.2f}" for value in obj.xyxy),
+        *(_number(value, unknown=-1) for value in obj.dimensions_hwl),
+        *(_number(value, unknown=-1000) for value in obj.location_xyz),
+        _number(obj.rotation_y, unknown=-10),
+    ]
+    if obj.score is not None:
+        fields.append(repr(float(obj.score)))
+    return " ".join(fields)
+
+
+def _number(value: float, *, unknown: int) -> str:
+    return str(unknown) if value == unknown else f"{value:.2f}"
+
+
+def _form_error(line: str, *, where: str, with_score: bool) -> LabelParseError:
+    names = RESULT_FIELDS if with_score else LABEL_FIELDS
+    shown = line if len(line) <= 60 else line[:57] + "..."
+    fields = line.split()
+    if not fields:
+        return LabelParseError(
+            f"{where}: blank line: expected {len(names)} fields. Remove it, or unpack the file again if rows are lost."
+        )
+    if len(fields) != len(names):
+        hint = ""
+        if not with_score and len(fields) == len(RESULT_FIELDS):
+            hint = " A 16th column is a score: this looks like a result file."
+        return LabelParseError(
+            f"{where}: expected {len(names)} fields, got {len(fields)}: {shown!r}.{hint} "
+            "Re-extract data_object_label_2.zip."
+        )
+    for name, text in zip(names[1:], fields[1:], strict=True):
+        pattern, kind = (_INT_ONLY, "an integer") if name == "occluded" else (_FLOAT_ONLY, "a finite number")
+        if not pattern.fullmatch(text) or not math.isfinite(float(text)):
+            return LabelParseError(
+                f"{where}: {name}: expected {kind}, got {text[:40]!r}. "
+                "Correct the line or re-extract data_object_label_2.zip."
+            )
+    return LabelParseError(f"{where}: fields must be separated by spaces, got {shown!r}. Re-extract the label archive.")
