@@ -18,8 +18,18 @@ import numpy.typing as npt
 
 from kittidet.classes import ClassTable
 from kittidet.errors import EvaluationError
-from kittidet.eval.coco_format import ResultArray, coco_ground_truth, coco_results
+from kittidet.eval.coco_format import ResultArray, coco_ground_truth, coco_results, result_rows
 from kittidet.frame import Detections, Frame
+
+__all__ = [
+    "CocoMetrics",
+    "Engine",
+    "coco_ground_truth",
+    "coco_metrics",
+    "coco_results",
+    "hotcoco_evaluator",
+    "score_coco",
+]
 
 Engine: TypeAlias = Literal["pycocotools", "hotcoco"]
 
@@ -106,7 +116,7 @@ def coco_metrics(
     """
     ground_truth = coco_ground_truth(frames, table, ignore_dont_care=ignore_dont_care)
     ids = {image["frame_id"]: image["id"] for image in ground_truth["images"]}
-    results = coco_results(detections, ids, table)
+    results = result_rows(detections, ids, table)
     return score_coco(ground_truth, results, engine=engine, ignore_dont_care=ignore_dont_care)
 
 
@@ -117,7 +127,7 @@ def score_coco(
 
     Args:
         ground_truth: as ``coco_ground_truth`` makes it.
-        results: as ``coco_results`` makes it.
+        results: as ``result_rows`` makes it.
         engine: see ``coco_metrics``.
         ignore_dont_care: recorded in the answer; the regions themselves are part of ``ground_truth``.
 

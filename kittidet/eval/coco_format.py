@@ -82,7 +82,7 @@ def coco_ground_truth(frames: Sequence[Frame], table: ClassTable, *, ignore_dont
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
-def coco_results(detections: Sequence[Detections], ids: Mapping[str, int], table: ClassTable) -> ResultArray:
+def result_rows(detections: Sequence[Detections], ids: Mapping[str, int], table: ClassTable) -> ResultArray:
     """Return detections as rows ``[n, 7]``: image id, x, y, width, height (pixels), score, category id.
 
     Args:
@@ -114,16 +114,26 @@ def coco_results(detections: Sequence[Detections], ids: Mapping[str, int], table
     return np.concatenate(rows)
 
 
-def results_to_json(results: ResultArray) -> list[dict[str, Any]]:
-    """Return result rows as COCO's result list (``image_id``, ``category_id``, ``bbox``, ``score``)."""
+def coco_results(frames: Sequence[Frame], detections: Sequence[Detections], table: ClassTable) -> list[dict[str, Any]]:
+    """Return detections as COCO's result list (``image_id``, ``category_id``, ``bbox``, ``score``), JSON types only.
+
+    Args:
+        frames: every frame that is scored; they give the image ids, the same as in ``coco_ground_truth``.
+        detections: at most one record a frame.
+        table: the class table the detections' ids belong to.
+
+    Raises:
+        EvaluationError: as ``result_rows``.
+    """
+    rows = result_rows(detections, image_ids([frame.frame_id for frame in frames]), table)
     return [
         {"image_id": int(row[0]), "category_id": int(row[6]), "bbox": row[1:5], "score": row[5]}
-        for row in results.tolist()
+        for row in rows.tolist()
     ]
 
 
-def results_from_json(items: Sequence[Mapping[str, Any]], *, where: str) -> ResultArray:
-    """Return COCO's result list as rows; the inverse of ``results_to_json``.
+def rows_from_results(items: Sequence[Mapping[str, Any]], *, where: str) -> ResultArray:
+    """Return COCO's result list as rows; the inverse of ``coco_results``.
 
     Raises:
         EvaluationError: naming ``where`` and the entry that is not a result.
