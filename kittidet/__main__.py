@@ -1,0 +1,58 @@
+"""The command line: one verb per step, no orchestrator needed. Verbs import what they use when they are called."""
+
+import logging
+import os
+import sys
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from kittidet.cli import data, doctor, operations, steps
+from kittidet.errors import KittidetError
+
+app = typer.Typer(
+    help="From the KITTI 2D zips to a fine-tuned EfficientDet with a trustworthy AP.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+
+PIPELINE = (steps.fetch, steps.validate, steps.split, steps.records, steps.train, steps.evaluate, steps.run)
+for _verb in (data.synth, *PIPELINE, data.inspect, doctor.doctor):
+    app.command()(_verb)
+
+
+def _add_operation(name: str) -> None:
+    # Its options are its own: they are handed on untouched, `--help` among them.
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+    @app.command(name, help=operations.HELP[name], context_settings=settings)
+    def operation(context: typer.Context) -> None:
+        inner = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+        inner.command(name, help=operations.HELP[name])(operations.load_operation(name))
+        inner(args=context.args, prog_name=f"kittidet {name}", standalone_mode=False)
+
+
+for _name in operations.HELP:
+    _add_operation(_name)
+
+
+def main() -> None:
+    """Run the command line; wrong data ends in one line on the error stream and exit code 1, not in a traceback."""
+    # TensorFlow's start-up notices are not about the user's data.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, markup=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    logging.getLogger("kittidet").setLevel(logging.INFO)
+    try:
+        app()
+    except (KittidetError, LookupError) as error:
+        Console(stderr=True).print(
+            f"[red]error:[/red] {type(error).__name__}:", str(error), markup=True, soft_wrap=True
+        )
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Verbs that make or look at data: ``synth`` and ``inspect``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def synth(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; must not hold another set.")],
+    frames: Annotated[int, typer.Option("--frames", min=1, help="How many frames to draw.")],
+    seed: Annotated[int, typer.Option("--seed", help="Same frames and seed, same data.")] = 7,
+    zips: Annotated[bool, typer.Option("--zips/--no-zips", help="Also pack it as the official archives.")] = True,  # noqa: FBT002
+) -> None:
+    """Draw a KITTI-shaped data set: images, 15-column labels, drives, zips."""
+    from kittidet.kitti.synth import draw_dataset  # noqa: PLC0415  `--help` stays fast
+
+    root = draw_dataset(out, frames=frames, seed=seed, zips=zips)
+    Console().print(f"{frames} frames drawn in {root}", soft_wrap=True)
+
+
+def inspect(
+    records: Annotated[Path, typer.Argument(help="Folder of TFRecord shards, ours or foreign.")],
+    grid: Annotated[Path | None, typer.Option("--grid", help="Write a picture of the first frames here.")] = None,
+) -> None:
+    """Say what is in TFRecords; exit 1 if boxes are not 0..1, labels are unknown, or a shard is damaged."""
+    from kittidet.records.inspect import draw_grid, inspect_records  # noqa: PLC0415  loads what it reads with
+
+    report = inspect_records(records)
+    console = Console()
+    console.print(report.to_text(), soft_wrap=True, markup=False, highlight=False)
+    if grid is not None:
+        draw_grid(records, grid)
+        console.print(f"picture grid: {grid}", soft_wrap=True)
+    if report.problems:
+        raise typer.Exit(1)

@@ -1,0 +1,110 @@
+"""``kittidet doctor``: is everything there that a run needs, and what to do where it is not."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from packaging.requirements import Requirement
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+# The official image archive and what it unpacks to, bytes, with room for the records (KITTI's download page: 12 GB).
+FULL_KITTI_BYTES = 40 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the examination.
+
+    Attributes:
+        subject: what was looked at.
+        ok: whether a run can do with it; None where it is only good to know.
+        found: what is there.
+        advice: the next step, empty where none is needed.
+    """
+
+    subject: str
+    ok: bool | None
+    found: str
+    advice: str = ""
+
+
+def doctor(
+    store: Annotated[Path, typer.Option("--store", help="Where step outputs will be written.")] = Path("store"),
+) -> None:
+    """Check Python, packages, disk, memory and accelerators; exit 1 if a run cannot work."""
+    findings = [*examine_packages(), examine_python(), examine_disk(store), examine_memory(), examine_accelerators()]
+    table = Table()
+    for column in ("", "what", "found", "next step"):
+        table.add_column(column)
+    for finding in findings:
+        mark = "·" if finding.ok is None else "[green]ok[/green]" if finding.ok else "[red]no[/red]"
+        table.add_row(mark, escape(finding.subject), escape(finding.found), escape(finding.advice))
+    Console().print(table)
+    if any(f.ok is False for f in findings):
+        raise typer.Exit(1)
+
+
+def examine_python() -> Finding:
+    """Return whether this Python is new enough."""
+    ok = sys.version_info >= (3, 11)
+    return Finding("Python", ok, platform.python_version(), "" if ok else "Install Python 3.11 or newer.")
+
+
+def examine_packages() -> Iterator[Finding]:
+    """Yield one finding per required package: installed in a version the project was tested with or not."""
+    for text in requires("kittidet") or []:
+        requirement = Requirement(text)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            yield Finding(requirement.name, ok=False, found="not installed", advice=f"pip install '{requirement}'")
+            continue
+        ok = requirement.specifier.contains(found, prereleases=True)
+        yield Finding(requirement.name, ok, found, "" if ok else f"pip install '{requirement}'")
+
+
+def examine_disk(store: Path) -> Finding:
+    """Return whether the store's disk can be written and holds the whole of KITTI."""
+    folder = store.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        return Finding("store", ok=False, found=f"{folder} is read-only", advice="Set store_dir to a writable folder.")
+    free = shutil.disk_usage(folder).free
+    ok = None if free < FULL_KITTI_BYTES else True
+    advice = f"The whole of KITTI needs about {FULL_KITTI_BYTES / 1e9:.0f} GB." if ok is None else ""
+    return Finding("disk for the store", ok, f"{free / 1e9:.0f} GB free", advice)
+
+
+def examine_memory() -> Finding:
+    """Return how much memory the machine has."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    ok = total > 4 * 2**30
+    return Finding("memory", ok, f"{total / 2**30:.0f} GiB", "" if ok else "Training needs about 4 GiB.")
+
+
+def examine_accelerators() -> Finding:
+    """Return what TensorFlow can train on, asked in a process of its own so that a broken driver cannot crash us."""
+    code = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        return Finding("TensorFlow", ok=False, found=last[0], advice="Reinstall tensorflow.")
+    gpus = int(done.stdout.split()[-1])
+    if gpus:
+        return Finding("GPU", ok=True, found=f"{gpus} visible to TensorFlow")
+    advice = "Fine for `kittidet demo`; for KITTI install the gpu extra: pip install 'kittidet[gpu]'."
+    return Finding("GPU", None, "none visible to TensorFlow", advice)

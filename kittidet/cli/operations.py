@@ -1,0 +1,26 @@
+"""Verbs that need Prefect: found by entry point and imported only when asked, for the library never imports it."""
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+GROUP = "kittidet.operations"
+HELP = {
+    "demo": "Draw data, train, evaluate and publish: the whole flow on a local Prefect server, in minutes.",
+    "up": "Start the local Prefect server, pools, deployments and workers.",
+    "down": "Stop what `up` or `demo` started.",
+}
+
+
+def load_operation(name: str) -> Callable[..., None]:
+    """Return the function behind a verb of the operations package.
+
+    Raises:
+        LookupError: if that package is not installed.
+    """
+    found = entry_points(group=GROUP, name=name)
+    if not found:
+        raise LookupError(
+            f"`kittidet {name}` needs the operations package (tasks, flows, deployments): pip install kittidet"
+        )
+    operation: Callable[..., None] = next(iter(found)).load()
+    return operation

@@ -1,0 +1,34 @@
+"""Options that several verbs share, and the configuration they make together."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="JSON or YAML file with any part of the configuration.")
+]
+Preset = Annotated[
+    str, typer.Option("--preset", "-p", help="The published run to start from: kitti_d0, kitti_d2, demo.")
+]
+DataDir = Annotated[
+    Path | None, typer.Option("--data", help="KITTI tree, or the folder of its zips (short for source.path=DIR).")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[SECTION.KEY=VALUE]...", help="Dotted overrides, e.g. train.epochs=3.")
+]
+
+
+def resolve_config(preset_name: str, file: Path | None, data: Path | None, overrides: list[str] | None) -> Any:
+    """Return the ``RunConfig`` that preset, file, ``--data`` and overrides make, laid over each other in that order.
+
+    Raises:
+        ConfigError: naming every wrong key or value.
+    """
+    from kittidet.config import load_run_config  # noqa: PLC0415  `--help` stays fast
+    from kittidet.presets import preset  # noqa: PLC0415
+
+    texts = list(overrides or [])
+    if data is not None:
+        texts = [f"source.path={str(data)!r}", "source.kind=folder", *texts]
+    return load_run_config(preset(preset_name), file, texts)

@@ -1,0 +1,51 @@
+"""kittidet.classes: an id means the same thing everywhere, or it is an error."""
+
+import pytest
+
+from kittidet.classes import CLASS_TABLES, COCO_IDS, COCO_OF_KITTI, DONT_CARE, KITTI3, KITTI8, ClassTable, class_table
+from kittidet.errors import ConfigError
+
+
+@pytest.mark.parametrize("table", CLASS_TABLES.values())
+def test_ids_are_one_based_and_name_their_class(table):
+    assert [table.id_of(name) for name in table.names] == list(range(1, len(table) + 1))
+    assert [table.name_of(i + 1) for i in range(len(table))] == list(table.names)
+
+
+@pytest.mark.parametrize("class_id", [0, -1, 9])
+def test_an_id_outside_the_table_is_refused(class_id):
+    with pytest.raises(ValueError, match=r"expected 1\.\.8"):
+        KITTI8.name_of(class_id)
+
+
+@pytest.mark.parametrize("name", [DONT_CARE, "car", "Bus"])
+def test_a_type_the_table_leaves_out_has_no_id(name):
+    assert KITTI8.id_of(name) is None
+
+
+def test_merged_types_share_an_id():
+    assert KITTI3.id_of("Car") == KITTI3.id_of("Truck") == KITTI3.id_of("Vehicle") == 1
+    assert KITTI3.id_of("Person_sitting") == KITTI3.id_of("Pedestrian") == 2
+    assert KITTI3.id_of("Misc") is None
+
+
+@pytest.mark.parametrize(("names", "merges"), [((), {}), (("A", "A"), {}), (("A",), {"B": "C"})])
+def test_a_table_that_makes_no_sense_is_refused(names, merges):
+    with pytest.raises(ConfigError):
+        ClassTable(names, merges)
+
+
+def test_two_tables_that_meet_must_agree_and_both_are_named():
+    KITTI8.check_same(ClassTable(KITTI8.names), here="records", there="checkpoint")
+    with pytest.raises(ConfigError, match=r"records has .*Vehicle.*checkpoint has .*Tram"):
+        KITTI3.check_same(KITTI8, here="records", there="checkpoint")
+
+
+def test_an_unknown_table_lists_the_known_ones():
+    with pytest.raises(ConfigError, match="kitti3"):
+        class_table("voc")
+
+
+def test_the_coco_map_names_known_classes_on_both_sides():
+    assert set(COCO_OF_KITTI) <= set(KITTI8.names)
+    assert set(COCO_OF_KITTI.values()) <= set(COCO_IDS)

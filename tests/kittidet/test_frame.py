@@ -1,0 +1,45 @@
+"""kittidet.frame: the records that travel between rooms check themselves."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kittidet.classes import KITTI3, KITTI8
+from kittidet.frame import Detections, Frame, KittiObject
+
+
+def an_object(kind: str, left: float = 1) -> KittiObject:
+    return KittiObject(kind, 0, 0, 0, (left, 2, left + 10, 20), (1, 1, 1), (0, 0, 10), 0)
+
+
+def a_frame(*kinds: str) -> Frame:
+    return Frame("000000", Path("x.png"), (100, 50), tuple(an_object(k, i) for i, k in enumerate(kinds)))
+
+
+def test_a_frame_without_objects_gives_empty_arrays():
+    boxes, ids = a_frame().labelled(KITTI8)
+    assert boxes.shape == (0, 4)
+    assert ids.shape == (0,)
+    assert a_frame().dont_care_xyxy().shape == (0, 4)
+
+
+def test_labelled_objects_are_those_the_table_knows_in_file_order():
+    frame = a_frame("DontCare", "Cyclist", "Misc", "Van")
+    boxes, ids = frame.labelled(KITTI3)
+    assert ids.tolist() == [3, 1]
+    assert boxes[:, 0].tolist() == [1, 3]
+    assert (boxes.dtype, ids.dtype) == (np.float32, np.int32)
+    assert frame.dont_care_xyxy().tolist() == [[0, 2, 10, 20]]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "ids"), [((2, 4), (1,), (1,)), ((1, 4), (1,), (2,)), ((1, 5), (1,), (1,)), ((4,), (1,), (1,))]
+)
+def test_detections_whose_arrays_disagree_are_refused(boxes, scores, ids):
+    with pytest.raises(ValueError, match="frame 7"):
+        Detections("7", np.zeros(boxes, np.float32), np.zeros(scores, np.float32), np.zeros(ids, np.int32))
+
+
+def test_detections_count_their_boxes():
+    assert len(Detections("7", np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))) == 0

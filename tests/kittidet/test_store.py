@@ -1,0 +1,208 @@
+"""kittidet.store: an output is what made it, whole or absent."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from kittidet.config import TrainConfig
+from kittidet.errors import StoreError
+from kittidet.store import MANIFEST, StepKey, Store, digest_file, digest_of, list_files, step_key, write_text_atomic
+
+
+def make_two_files(folder: Path) -> dict:
+    (folder / "a.txt").write_text("alpha")
+    (folder / "deep").mkdir(exist_ok=True)
+    (folder / "deep" / "b.bin").write_bytes(b"\0" * 100)
+    return {"n": 2}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+KEY = step_key("demo", 1, data="x")
+
+
+class TestIdentity:
+    def test_equal_values_have_equal_digests_whatever_their_order(self):
+        assert digest_of({"a": 1, "b": [1, 2]}) == digest_of({"b": [1, 2], "a": 1})
+
+    @pytest.mark.parametrize("other", [{}, {"a": 2}, {"a": 1, "b": None}, {"a": "1"}])
+    def test_different_values_have_different_digests(self, other):
+        assert digest_of({"a": 1}) != digest_of(other)
+
+    def test_a_config_section_counts_by_its_values(self):
+        assert digest_of(TrainConfig()) == digest_of(TrainConfig(epochs=TrainConfig().epochs))
+        assert digest_of(TrainConfig()) != digest_of(TrainConfig(epochs=1))
+
+    def test_a_value_without_a_json_form_is_refused(self):
+        with pytest.raises(TypeError, match="cannot make a digest of object"):
+            digest_of({"a": object()})
+
+    def test_nan_is_refused_because_it_is_no_json(self):
+        with pytest.raises(ValueError, match="JSON"):
+            digest_of({"a": float("nan")})
+
+    def test_step_name_and_version_are_part_of_the_key(self):
+        keys = {step_key("a", 1, x=1), step_key("b", 1, x=1), step_key("a", 2, x=1), step_key("a", 1, x=2)}
+        assert len(keys) == 4
+
+
+class TestGetOrMake:
+    def test_makes_once_and_then_finds(self, store):
+        first = store.get_or_make(KEY, make_two_files)
+        second = store.get_or_make(KEY, lambda _: pytest.fail("made twice"))
+        assert (first.cached, second.cached) == (False, True)
+        assert second.path == first.path == store.path(KEY)
+        assert second.summary == {"n": 2}
+        assert (second.path / "deep" / "b.bin").read_bytes() == b"\0" * 100
+
+    @pytest.mark.parametrize("victim", ["a.txt", "deep/b.bin", MANIFEST])
+    def test_a_deleted_file_is_made_again(self, store, victim):
+        folder = store.get_or_make(KEY, make_two_files).path
+        (folder / victim).unlink()
+        assert store.problems(KEY)
+        again = store.get_or_make(KEY, make_two_files)
+        assert not again.cached
+        assert store.problems(KEY) == []
+
+    @pytest.mark.parametrize("content", ["alphA", "alph", "", "alpha and more"])
+    def test_a_changed_file_is_made_again(self, store, content):
+        folder = store.get_or_make(KEY, make_two_files).path
+        (folder / "a.txt").write_text(content)
+        assert "a.txt" in store.problems(KEY)[0]
+        assert not store.get_or_make(KEY, make_two_files).cached
+        assert (folder / "a.txt").read_text() == "alpha"
+
+    def test_a_change_that_keeps_size_and_time_is_seen_by_the_thorough_check(self, store):
+        file = store.get_or_make(KEY, make_two_files).path / "a.txt"
+        stat = file.stat()
+        file.write_text("alphA")
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert store.problems(KEY) == []
+        assert "a.txt" in store.problems(KEY, thorough=True)[0]
+
+    def test_a_copied_store_with_other_times_is_still_valid(self, store):
+        file = store.get_or_make(KEY, make_two_files).path / "a.txt"
+        os.utime(file, (1, 1))
+        assert store.problems(KEY) == []
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"files": {}}', '{"files": 3, "digest": 1}'])
+    def test_a_damaged_manifest_is_no_output(self, store, text):
+        folder = store.get_or_make(KEY, make_two_files).path
+        (folder / MANIFEST).write_text(text)
+        assert store.problems(KEY)
+        assert store.load(KEY) is None
+
+    def test_extra_files_beside_an_output_do_no_harm(self, store):
+        folder = store.get_or_make(KEY, make_two_files).path
+        (folder / "_prefect.json").write_text("{}")
+        assert store.get_or_make(KEY, make_two_files).cached
+
+    def test_a_step_that_raises_leaves_nothing_that_looks_finished(self, store):
+        def fail(folder: Path) -> dict:
+            make_two_files(folder)
+            raise RuntimeError("disk on fire")
+
+        with pytest.raises(RuntimeError, match="fire"):
+            store.get_or_make(KEY, fail)
+        assert not store.path(KEY).exists()
+        assert store.load(KEY) is None
+        assert store.get_or_make(KEY, make_two_files).summary == {"n": 2}
+
+    def test_a_fresh_attempt_starts_from_an_empty_folder_unless_the_step_resumes(self, store):
+        def fail(folder: Path) -> dict:
+            (folder / "half").write_text("half")
+            raise RuntimeError
+
+        def look(folder: Path) -> dict:
+            return {"found": (folder / "half").exists()}
+
+        other = step_key("demo", 2)
+        for key, resumable in ((KEY, False), (other, True)):
+            with pytest.raises(RuntimeError):
+                store.get_or_make(key, fail, resumable=resumable)
+            assert store.get_or_make(key, look, resumable=resumable).summary == {"found": resumable}
+
+    def test_another_key_with_the_same_short_name_is_not_taken_for_this_one(self, store):
+        store.get_or_make(KEY, make_two_files)
+        twin = StepKey(KEY.step, KEY.digest[:16] + "0" * 48)
+        assert store.path(twin) == store.path(KEY)
+        assert store.load(twin) is None
+
+    def test_a_root_that_cannot_be_made_is_named(self, tmp_path):
+        (tmp_path / "file").write_text("not a folder")
+        with pytest.raises(StoreError, match="store_dir"):
+            Store(tmp_path / "file" / "store").get_or_make(KEY, make_two_files)
+
+
+def _make_slowly(root: Path, made: Path) -> None:
+    def make(folder: Path) -> dict:
+        with made.open("a") as stream:
+            stream.write("made\n")
+        time.sleep(0.5)
+        return make_two_files(folder)
+
+    Store(root).get_or_make(KEY, make)
+
+
+def _make_forever(root: Path, started: Path) -> None:
+    def make(folder: Path) -> dict:
+        make_two_files(folder)
+        started.touch()
+        time.sleep(60)
+        return {}
+
+    Store(root).get_or_make(KEY, make)
+
+
+class TestProcesses:
+    def test_two_at_once_make_it_once(self, tmp_path):
+        context = multiprocessing.get_context("spawn")
+        made = tmp_path / "made"
+        pair = [context.Process(target=_make_slowly, args=(tmp_path / "store", made)) for _ in range(2)]
+        for process in pair:
+            process.start()
+        for process in pair:
+            process.join(30)
+            assert process.exitcode == 0
+        assert made.read_text() == "made\n"
+
+    def test_a_killed_maker_leaves_no_lock_and_no_output(self, tmp_path):
+        started = tmp_path / "started"
+        process = multiprocessing.get_context("spawn").Process(target=_make_forever, args=(tmp_path / "store", started))
+        process.start()
+        deadline = time.monotonic() + 30
+        while not started.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join(10)
+        store = Store(tmp_path / "store")
+        assert store.load(KEY) is None
+        assert not store.get_or_make(KEY, make_two_files).cached
+
+
+def test_files_are_listed_in_one_order(tmp_path):
+    for name in ("b", "a/z", "a/b", "c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [p.relative_to(tmp_path).as_posix() for p in list_files(tmp_path)] == ["a/b", "a/z", "b", "c"]
+
+
+def test_text_is_replaced_whole(tmp_path):
+    target = tmp_path / "t.json"
+    write_text_atomic(target, "one")
+    write_text_atomic(target, json.dumps({"two": 2}))
+    assert json.loads(target.read_text()) == {"two": 2}
+    assert [p.name for p in tmp_path.iterdir()] == ["t.json"]
+
+
+def test_a_file_digest_is_sha256(tmp_path):
+    (tmp_path / "f").write_bytes(b"abc")
+    assert digest_file(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
