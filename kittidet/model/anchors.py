@@ -1,0 +1,119 @@
+"""The fixed boxes every prediction is relative to, in NumPy: they depend on the input size alone.
+
+Knows sizes, scales and their order. What an anchor is matched with is `train.targets`' business, what is added to it
+`box_code`'s.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from kittidet.boxes import iou_xyxy
+
+# Three sizes an octave, and width / height of the three shapes of each size.
+OCTAVES_PER_LEVEL = 3
+ASPECT_RATIOS = (1.0, 2.0, 0.5)
+ANCHORS_PER_CELL = OCTAVES_PER_LEVEL * len(ASPECT_RATIOS)
+
+
+def feature_size(image_size: tuple[int, int], level: int) -> tuple[int, int]:
+    """Return height and width of a pyramid level: the input halved ``level`` times, rounded up each time.
+
+    Raises:
+        ValueError: if the input is not at least one pixel in both directions.
+    """
+    height, width = image_size
+    if height < 1 or width < 1:
+        raise ValueError(f"image size {image_size!r}: expected (height, width), both at least 1 pixel")
+    for _ in range(level):
+        height, width = (height - 1) // 2 + 1, (width - 1) // 2 + 1
+    return height, width
+
+
+def build_level_anchors(
+    *, image_size: tuple[int, int], min_level: int, max_level: int, anchor_scale: float | Sequence[float]
+) -> npt.NDArray[np.float32]:
+    """Return all anchors ``[A, 4]`` float32, ``xyxy`` in input pixels, not clipped to the input.
+
+    Order: levels from fine to coarse; in a level row by row; in a cell first the size, then the shape.
+
+    Args:
+        image_size: height and width of the network's input, pixels.
+        min_level: the finest level; its cells are about ``2**min_level`` pixels wide.
+        max_level: the coarsest level.
+        anchor_scale: side of the smallest square anchor in cells; one number, or one for each level.
+
+    Raises:
+        ValueError: if the size or the levels are not positive, or there is not one scale for each level.
+
+    Source:
+        google/automl ``efficientdet/tf2/anchors.py``; ``tests/kittidet/model/test_anchors.py`` holds both equal bit
+        for bit.
+    """
+    levels = range(min_level, max_level + 1)
+    if not 0 < min_level <= max_level:
+        raise ValueError(f"levels {min_level}..{max_level}: expected 0 < min_level <= max_level")
+    scales = list(anchor_scale) if isinstance(anchor_scale, Sequence) else [anchor_scale] * len(levels)
+    if len(scales) != len(levels) or min(scales) <= 0:
+        raise ValueError(f"anchor_scale {anchor_scale!r}: expected a positive number, or {len(levels)} of them")
+    parts = [_one_level(image_size, level, scale) for level, scale in zip(levels, scales, strict=True)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def build_anchors(
+    variant: str, *, image_size: tuple[int, int], anchor_scale: float | Sequence[float] | None = None
+) -> npt.NDArray[np.float32]:
+    """Return the anchors ``[A, 4]`` float32 ``xyxy`` input pixels of a published variant.
+
+    Args:
+        variant: ``d0`` to ``d7x``, ``lite0`` to ``lite4``.
+        image_size: height and width of the network's input, pixels.
+        anchor_scale: instead of the variant's published one; None keeps that.
+
+    Raises:
+        ValueError: on an unknown variant or a size that is not positive.
+    """
+    # Imported here because the geometry above is needed where Keras is not.
+    from kittidet.model.scaling import variant_spec  # noqa: PLC0415
+
+    spec = variant_spec(variant)
+    return build_level_anchors(
+        image_size=image_size,
+        min_level=spec.min_level,
+        max_level=spec.max_level,
+        anchor_scale=spec.anchor_scale if anchor_scale is None else anchor_scale,
+    )
+
+
+def anchor_coverage(
+    boxes_xyxy: npt.NDArray[np.floating], anchors_xyxy: npt.NDArray[np.floating], *, min_iou: float
+) -> int:
+    """Return how many boxes have an anchor that overlaps them by at least ``min_iou``.
+
+    Args:
+        boxes_xyxy: ``[n, 4]`` ground truth, input pixels.
+        anchors_xyxy: ``[A, 4]``, input pixels.
+        min_iou: the overlap above which an anchor learns a box without being forced to.
+    """
+    if len(boxes_xyxy) == 0:
+        return 0
+    return int((iou_xyxy(boxes_xyxy, anchors_xyxy).max(axis=1) >= min_iou).sum())
+
+
+def _one_level(image_size: tuple[int, int], level: int, scale: float) -> npt.NDArray[np.float64]:
+    rows, columns = feature_size(image_size, level)
+    stride_y, stride_x = image_size[0] / rows, image_size[1] / columns
+    center_y = np.arange(stride_y / 2, image_size[0], stride_y)  # [rows]
+    center_x = np.arange(stride_x / 2, image_size[1], stride_x)  # [columns]
+    half_w, half_h = [], []
+    for octave in range(OCTAVES_PER_LEVEL):
+        side = 2 ** (octave / OCTAVES_PER_LEVEL)
+        for ratio in ASPECT_RATIOS:
+            half_w.append(scale * stride_x * side * math.sqrt(ratio) / 2)
+            half_h.append(scale * stride_y * side / math.sqrt(ratio) / 2)
+    x = center_x[None, :, None]
+    y = center_y[:, None, None]
+    corners = np.broadcast_arrays(x - half_w, y - half_h, x + half_w, y + half_h)  # each [rows, columns, 9]
+    return np.stack(corners, axis=-1).reshape(-1, 4)
