@@ -1,0 +1,78 @@
+"""``kittidet convert``: KITTI labels to COCO or YOLO, COCO to KITTI."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from kittidet.classes import class_table
+from kittidet.errors import ConfigError, DatasetContractError
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(help="a KITTI tree, or with --from coco a JSON file")],
+    out: Annotated[Path, typer.Option("--out", help="the folder to make; must not exist")],
+    to: Annotated[Literal["coco", "yolo", "kitti"], typer.Option("--to", help="format to write")] = "kitti",
+    source_format: Annotated[
+        Literal["kitti", "coco"] | None, typer.Option("--from", help="format of the source; default: by its kind")
+    ] = None,
+    images: Annotated[
+        Literal["link", "copy", "none"], typer.Option("--images", help="link to the images, copy them, or leave them")
+    ] = "link",
+    images_dir: Annotated[
+        Path | None, typer.Option("--images-dir", help="from coco: what file names are relative to")
+    ] = None,
+    lists: Annotated[
+        list[Path] | None, typer.Option("--list", help="frame ids, one a line; the file's name names the split")
+    ] = None,
+    classes: Annotated[str, typer.Option("--classes", help="yolo: class table")] = "kitti8",
+    mapped: Annotated[
+        list[str] | None, typer.Option("--map", help="from coco: category=Type; car, person, truck, train are known")
+    ] = None,
+) -> None:
+    """Convert labels, and say what the target format cannot hold.
+
+    KITTI to COCO and back gives the same bytes. YOLO keeps class and box alone.
+    """
+    from kittidet.kitti.formats.coco import KITTI_OF_COCO  # noqa: PLC0415  only when asked, so that --help is fast
+    from kittidet.kitti.formats.convert import coco_to_tree, tree_to_coco, tree_to_yolo  # noqa: PLC0415
+    from kittidet.kitti.tree import open_tree  # noqa: PLC0415
+
+    is_coco = source_format == "coco" or (source_format is None and source.is_file())
+    if is_coco != (to == "kitti"):
+        raise ConfigError(
+            f"convert {source}: expected KITTI --to coco, KITTI --to yolo, or --from coco (to KITTI); "
+            f"got {'coco' if is_coco else 'kitti'} to {to}."
+        )
+    if is_coco:
+        class_map = {**KITTI_OF_COCO, **_parse_map(mapped or [])}
+        mode = "none" if images_dir is None else images
+        made = coco_to_tree(source, images_dir, out, class_map=class_map, images=mode)
+    else:
+        tree = open_tree(source)
+        splits = {path.stem: _read_ids(path) for path in lists or []} or {"all": list(tree.frame_ids)}
+        if to == "coco":
+            made = tree_to_coco(tree, out, splits=splits, images=images)
+        else:
+            made = tree_to_yolo(tree, out, splits=splits, images=images, table=class_table(classes))
+    typer.echo(f"{made.frames} frames, {made.objects} rows -> {made.path}")
+    typer.echo("nothing is lost" if not made.lost else "lost on the way:")
+    for sentence, count in made.lost.items():
+        typer.echo(f"  {count:>7}  {sentence}")
+
+
+def _parse_map(pairs: list[str]) -> dict[str, str]:
+    parsed = {}
+    for pair in pairs:
+        name, equals, kind = pair.rpartition("=")
+        if not equals or not name or not kind:
+            raise ConfigError(f"--map {pair!r}: expected category=Type, for example --map 'bus=Truck'.")
+        parsed[name] = kind
+    return parsed
+
+
+def _read_ids(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetContractError(f"{path}: cannot read the list of frames: {error}.") from error

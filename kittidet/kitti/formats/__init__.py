@@ -1,0 +1,1 @@
+"""KITTI labels to and from other label formats, each in a file; NumPy and JSON only."""

@@ -1,0 +1,226 @@
+"""KITTI frames <-> a COCO JSON document, without loss: KITTI -> COCO -> KITTI gives the same bytes.
+
+What COCO has no field for travels in extra fields named ``kitti``, which COCO tools pass over. A box that another
+tool has moved, added or removed wins over what KITTI's extra fields remember of it. Knows nothing about files.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from kittidet.classes import COCO_OF_KITTI, DONT_CARE, KITTI_TYPES
+from kittidet.errors import DatasetContractError, LabelParseError
+from kittidet.frame import Frame, KittiObject
+from kittidet.kitti.labels import format_label_line, parse_label_line
+
+LICENCE = {
+    "id": 1,
+    "name": "CC BY-NC-SA 3.0 (non-commercial)",
+    "url": "https://creativecommons.org/licenses/by-nc-sa/3.0/",
+}
+# A COCO class becomes the first KITTI type that starts from it: car -> Car, not Van.
+KITTI_OF_COCO = {coco: kitti for kitti, coco in reversed(list(COCO_OF_KITTI.items()))}
+# What a KITTI row says where a value is not known; occlusion state 3 is KITTI's own "unknown".
+_UNKNOWN: dict[str, Any] = {
+    "truncated": 0.0,
+    "occluded": 3,
+    "alpha": -10.0,
+    "dimensions_hwl": (-1.0, -1.0, -1.0),
+    "location_xyz": (-1000.0, -1000.0, -1000.0),
+    "rotation_y": -10.0,
+}
+_MOVED_PX = 0.005  # KITTI writes two decimals: a smaller difference is another tool's rounding
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFile:
+    """One image of a COCO document with its labels as KITTI rows.
+
+    Attributes:
+        file_name: as the document names it, a relative path without ``..``.
+        size_wh: pixels.
+        text: the whole label file.
+    """
+
+    file_name: str
+    size_wh: tuple[int, int]
+    text: str
+
+
+def to_coco(frames: Iterable[tuple[Frame, str]]) -> dict[str, Any]:
+    """Return a COCO document of frames, each given with the exact text of its label file.
+
+    Returns:
+        ``images``, ``annotations`` (ids from 1) and ``categories`` (KITTI's types in their order, ids from 1).
+        DontCare is no category: the regions are in ``images[i].kitti.dont_care``.
+    """
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    pairs = list(frames)
+    numbers = _image_numbers([frame.frame_id for frame, _ in pairs])
+    for (frame, text), image_id in zip(pairs, numbers, strict=True):
+        extra: dict[str, Any] = {"frame_id": frame.frame_id, "dont_care": []}
+        for row, item in enumerate(frame.objects):
+            remembered = {"row": row, **asdict(item)}
+            if item.is_dont_care:
+                extra["dont_care"].append(remembered)
+                continue
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image_id,
+                    "category_id": KITTI_TYPES.index(item.type) + 1,
+                    "bbox": _xywh(item.xyxy),
+                    "area": round((item.xyxy[2] - item.xyxy[0]) * (item.xyxy[3] - item.xyxy[1]), 4),
+                    "iscrowd": 0,
+                    "kitti": remembered,
+                }
+            )
+        if _text(frame.objects) != text:
+            # Other line ends, spaces or decimals than KITTI's own: the rows alone would not give these bytes.
+            extra["text"] = text
+        width, height = frame.size_wh
+        images.append(
+            {
+                "id": image_id,
+                "file_name": frame.image_path.name,
+                "width": width,
+                "height": height,
+                "license": LICENCE["id"],
+                "kitti": extra,
+            }
+        )
+    return {
+        "info": {"description": "KITTI 2D object labels; the `kitti` fields hold what COCO has no place for"},
+        "licenses": [LICENCE],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(KITTI_TYPES, start=1)],
+        "images": images,
+        "annotations": annotations,
+    }
+
+
+def from_coco(
+    document: Mapping[str, Any], *, where: str, class_map: Mapping[str, str]
+) -> tuple[list[LabelledFile], Counter[str]]:
+    """Return the label files of a COCO document, and what of it has no place in them, counted by sentence.
+
+    KITTI type names stand for themselves, other category names go through ``class_map``; crowd boxes become DontCare.
+
+    Args:
+        document: the parsed JSON.
+        where: names it in messages.
+        class_map: COCO category name -> KITTI type.
+
+    Raises:
+        DatasetContractError: if it is no COCO document, or a file name leaves its folder.
+        LabelParseError: if an entry does not make a KITTI row.
+    """
+    lost: Counter[str] = Counter()
+    try:
+        categories = {entry["id"]: str(entry["name"]) for entry in document["categories"]}
+        by_image: dict[Any, list[Mapping[str, Any]]] = {entry["id"]: [] for entry in document["images"]}
+        for annotation in document["annotations"]:
+            by_image[annotation["image_id"]].append(annotation)
+        files = [
+            LabelledFile(
+                _checked_name(image["file_name"], where),
+                (int(image["width"]), int(image["height"])),
+                _image_text(image, by_image[image["id"]], categories, class_map, lost),
+            )
+            for image in document["images"]
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetContractError(
+            f"{where}: not a COCO detection document ({type(error).__name__}: {error}). Expected images (id, "
+            "file_name, width, height), categories (id, name) and annotations (image_id, category_id, bbox of four)."
+        ) from error
+    return files, lost
+
+
+def _image_text(
+    image: Mapping[str, Any],
+    annotations: Sequence[Mapping[str, Any]],
+    categories: Mapping[Any, str],
+    class_map: Mapping[str, str],
+    lost: Counter[str],
+) -> str:
+    extra = image.get("kitti", {})
+    rows = [(int(item["row"]), _recalled(item)) for item in extra.get("dont_care", [])]
+    for annotation in annotations:
+        item = _object_of(annotation, categories[annotation["category_id"]], class_map, lost)
+        if item is not None:
+            # Boxes that another tool added have no row: they come last, in the document's order.
+            rows.append((int(annotation.get("kitti", {}).get("row", 1 << 30)), item))
+    objects = tuple(item for _, item in sorted(rows, key=lambda pair: pair[0]))
+    kept = extra.get("text")
+    if isinstance(kept, str) and _parsed(kept) == objects:
+        return kept
+    text = _text(objects)
+    for number, line in enumerate(text.splitlines(), start=1):
+        parse_label_line(line, where=f"{image['file_name']}: box {number}")
+    return text
+
+
+def _object_of(
+    annotation: Mapping[str, Any], category: str, class_map: Mapping[str, str], lost: Counter[str]
+) -> KittiObject | None:
+    left, top, width, height = (float(value) for value in annotation["bbox"])
+    xyxy = (left, top, left + width, top + height)
+    kind = category if category in KITTI_TYPES else class_map.get(category)
+    if kind is None and not annotation.get("iscrowd"):
+        lost[f"boxes of {category!r}, which has no KITTI type (give one with --map '{category}=Type')"] += 1
+        return None
+    if round(xyxy[0], 2) >= round(xyxy[2], 2) or round(xyxy[1], 2) >= round(xyxy[3], 2):
+        lost["boxes without an area of a hundredth of a pixel"] += 1
+        return None
+    if kind is not None and "kitti" in annotation:
+        remembered = _recalled(annotation["kitti"])
+        if max(abs(a - b) for a, b in zip(_xywh(remembered.xyxy), annotation["bbox"], strict=True)) <= _MOVED_PX:
+            xyxy = remembered.xyxy
+        return KittiObject(**{**asdict(remembered), "type": kind, "xyxy": xyxy})
+    if annotation.get("segmentation"):
+        lost["segmentation masks, of which the boxes are kept"] += 1
+    if kind is None or annotation.get("iscrowd"):
+        unknown = {**_UNKNOWN, "truncated": -1.0, "occluded": -1}
+        return KittiObject(type=DONT_CARE, xyxy=xyxy, **unknown)
+    return KittiObject(type=kind, xyxy=xyxy, **_UNKNOWN)
+
+
+def _recalled(item: Mapping[str, Any]) -> KittiObject:
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in item.items() if key != "row"
+    }
+    return KittiObject(**fields)
+
+
+def _parsed(text: str) -> tuple[KittiObject, ...] | None:
+    """Return the rows of a remembered label file; None where it is none and the boxes must speak for themselves."""
+    try:
+        return tuple(parse_label_line(line, where="kitti.text") for line in text.splitlines() if line.strip())
+    except LabelParseError:
+        return None
+
+
+def _text(objects: Iterable[KittiObject]) -> str:
+    return "".join(format_label_line(item) + "\n" for item in objects)
+
+
+def _xywh(xyxy: Sequence[float]) -> list[float]:
+    left, top, right, bottom = xyxy
+    # Four decimals: float noise such as 86.95999999999998 helps nobody, KITTI has two.
+    return [left, top, round(right - left, 4), round(bottom - top, 4)]
+
+
+def _image_numbers(frame_ids: Sequence[str]) -> list[int]:
+    if all(name.isascii() and name.isdigit() for name in frame_ids) and len(set(map(int, frame_ids))) == len(frame_ids):
+        return [int(name) for name in frame_ids]
+    return list(range(1, len(frame_ids) + 1))
+
+
+def _checked_name(name: Any, where: str) -> str:
+    path = PurePosixPath(str(name).replace("\\", "/"))
+    if not path.name or path.is_absolute() or ".." in path.parts or ":" in str(name):
+        raise DatasetContractError(f"{where}: image file name {name!r}: expected a relative path without '..'.")
+    return path.as_posix()
