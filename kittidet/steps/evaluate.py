@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from kittidet.config import EvalConfig
-from kittidet.eval.coco import coco_metrics, coco_results
+from kittidet.eval.coco import coco_metrics
+from kittidet.eval.coco_format import coco_results
 from kittidet.frame import Frame
 from kittidet.kitti.images import load_frame
 from kittidet.steps.fetch import dataset_tree
@@ -62,7 +63,9 @@ def evaluate(
         metrics = coco_metrics(frames, detections, detector.table, engine="pycocotools")
         scores = metrics.to_json()
         (folder / "metrics.json").write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        (folder / "predictions.json").write_text(json.dumps(coco_results(detections)) + "\n", encoding="utf-8")
+        (folder / "predictions.json").write_text(
+            json.dumps(coco_results(frames, detections, detector.table)) + "\n", encoding="utf-8"
+        )
         return {**checkpoint_facts(trained, name), "metrics": scores}
 
     return store.get_or_make(evaluate_key(trained, name, val_records, config), make)

@@ -57,7 +57,7 @@ def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = Non
             root = fetch_official(source, folder, progress=progress)
         else:
             root = _open_folder(store, source).root
-        tree = open_tree(root, cache_path=_inventory_cache(store))
+        tree = open_tree(root, stat_cache=_inventory_cache(store))
         if not tree.frame_ids:
             raise DatasetContractError(f"{root}: expected image and label pairs, found none. Check `source`.")
         inside = root.is_relative_to(folder)
@@ -76,13 +76,13 @@ def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = Non
 
 def dataset_tree(dataset: StepOutput) -> KittiTree:
     """Return the tree a fetch output stands for."""
-    return open_tree(dataset.path / dataset.summary["root"], cache_path=_inventory_cache_of(dataset.path.parent))
+    return open_tree(dataset.path / dataset.summary["root"], stat_cache=_inventory_cache_of(dataset.path.parent))
 
 
 def _open_folder(store: Store, source: SourceConfig) -> KittiTree:
     if source.path is None:
         raise ConfigError("source.kind is 'folder' but source.path is not set. Add source.path=FOLDER.")
-    return open_local(source.path, store.root / "unpacked", cache_path=_inventory_cache(store))
+    return open_local(source.path, store.root / "unpacked", stat_cache=_inventory_cache(store))
 
 
 def _inventory_cache(store: Store) -> Path:

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError, StoreError
-from kittidet.eval.coco import coco_ground_truth
+from kittidet.eval.coco_format import coco_ground_truth
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepOutput, digest_file, digest_of, list_files, write_text_atomic

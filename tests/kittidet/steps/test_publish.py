@@ -1,0 +1,168 @@
+"""kittidet.steps.publish: the best checkpoint, in a folder that is complete and never written over."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kittidet.config import RunConfig
+from kittidet.errors import EvaluationError, StoreError
+from kittidet.steps.publish import PipelineOutputs, pick_best, publish
+from kittidet.store import StepOutput, Store, step_key
+
+LABEL = "Car 0.00 0 0.00 10.00 20.00 110.00 80.00 1.50 1.60 3.90 0.00 1.60 20.00 0.00\n"
+# The signature, IHDR (200 x 100, 8-bit RGB) and IEND of a PNG: all that reading a size needs.
+PNG_SIZE_ONLY = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000c80000006408020000008d02ac18")
+
+
+def metrics(ap: float | None) -> dict:
+    return {
+        "ap": ap,
+        "ap50": ap,
+        "ap75": ap,
+        "per_class_ap": {"Car": ap, "Van": None},
+        "per_class_ap50": {"Car": ap, "Van": None},
+    }
+
+
+def an_evaluation(store: Store, step: int, ap: float | None) -> StepOutput:
+    def make(folder: Path) -> dict:
+        (folder / "predictions.json").write_text(json.dumps([{"step": step}]))
+        return {"name": f"step-{step}", "step": step, "epoch": step, "digest": str(step), "metrics": metrics(ap)}
+
+    return store.get_or_make(step_key("evaluate", 1, step=step, ap=ap), make)
+
+
+def make_outputs(store: Store, aps: dict[int, float | None]) -> PipelineOutputs:
+    def dataset(folder: Path) -> dict:
+        for kind, suffix, content in (("image_2", "png", PNG_SIZE_ONLY), ("label_2", "txt", LABEL.encode())):
+            (folder / "training" / kind).mkdir(parents=True)
+            (folder / "training" / kind / f"000000.{suffix}").write_bytes(content)
+        return {"root": ".", "content": "data"}
+
+    def validation(folder: Path) -> dict:
+        (folder / "findings.csv").write_text("frame_id\n")
+        return {"set_aside": 0}
+
+    def split(folder: Path) -> dict:
+        (folder / "train.txt").write_text("000001\n")
+        (folder / "val.txt").write_text("000000\n")
+        return {"n_train": 1, "n_val": 1, "method": "random80", "leakage": None, "digest": "s"}
+
+    def trained(folder: Path) -> dict:
+        (folder / "history.csv").write_text("epoch\n1\n")
+        for step in aps:
+            (folder / "checkpoints" / f"step-{step}").mkdir(parents=True)
+            (folder / "checkpoints" / f"step-{step}" / "model.weights.h5").write_text(f"weights {step}")
+        return {"anchor_coverage": 0.9}
+
+    def records(_: Path) -> dict:
+        return {"records_digest": "r", "counts": {"Car": 1}}
+
+    make = store.get_or_make
+    steps = list(aps)
+    return PipelineOutputs(
+        make(step_key("fetch", 1), dataset),
+        make(step_key("validate", 1), validation),
+        make(step_key("split", 1), split),
+        make(step_key("records-train", 1), records),
+        make(step_key("records-val", 1), records),
+        make(step_key("train", 1, steps=steps), trained),
+        tuple(an_evaluation(store, step, ap) for step, ap in aps.items()),
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    return RunConfig(name="mine", runs_dir=tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("aps", "best"),
+    [({5: 0.3}, 5), ({5: 0.3, 10: 0.5, 15: 0.4}, 10), ({5: 0.5, 10: 0.5}, 5), ({5: None, 10: 0.0}, 10)],
+)
+def test_the_best_ap_is_picked_and_of_equals_the_earliest(store, aps, best):
+    assert pick_best([an_evaluation(store, *item) for item in aps.items()]).summary["step"] == best
+
+
+@pytest.mark.parametrize("aps", [{}, {5: None}])
+def test_without_any_ap_nothing_is_picked(store, aps):
+    with pytest.raises(EvaluationError, match="none has an AP"):
+        pick_best([an_evaluation(store, *item) for item in aps.items()])
+
+
+def test_a_run_holds_what_a_person_expects(store, config):
+    run = publish(config, make_outputs(store, {5: 0.3, 10: 0.5, 15: 0.4}))
+    assert run.path == config.runs_dir / "mine"
+    assert not run.cached
+    assert (run.path / "weights/best/model.weights.h5").read_text() == "weights 10"
+    assert (run.path / "weights/last/model.weights.h5").read_text() == "weights 15"
+    assert json.loads((run.path / "predictions.json").read_text()) == [{"step": 10}]
+    assert (run.path / "history.csv").read_text() == "epoch\n1\n"
+    assert json.loads((run.path / "config.json").read_text())["name"] == "mine"
+    truth = json.loads((run.path / "ground_truth.json").read_text())
+    assert truth["annotations"][0]["bbox"] == [10, 20, 100, 60]
+    summary = json.loads((run.path / "summary.json").read_text())
+    assert summary == run.summary
+    assert (summary["ap"], summary["best_step"], summary["checkpoint"]) == (0.5, 10, "weights/best")
+    assert summary["per_class_ap"] == {"Car": 0.5, "Van": None}
+    assert (summary["n_train"], summary["n_val"]) == (1, 1)
+    assert {"data", "split", "checkpoint"} <= set(summary["digests"])
+
+
+def test_the_same_run_finds_its_folder_again(store, config):
+    first = publish(config, make_outputs(store, {5: 0.3}))
+    again = publish(config, make_outputs(store, {5: 0.3}))
+    assert again.cached
+    assert (again.path, again.summary) == (first.path, first.summary)
+    assert [p.name for p in config.runs_dir.iterdir() if not p.name.startswith(".")] == ["mine"]
+
+
+def test_another_run_of_the_same_name_gets_the_next_number_and_the_first_stays(store, config):
+    first = publish(config, make_outputs(store, {5: 0.3}))
+    before = (first.path / "summary.json").read_bytes()
+    second = publish(config, make_outputs(store, {5: 0.4}))
+    assert second.path.name == "mine-2"
+    assert (first.path / "summary.json").read_bytes() == before
+    assert publish(config, make_outputs(store, {5: 0.3})).path == first.path
+
+
+def test_a_damaged_or_foreign_folder_is_left_alone(store, config):
+    first = publish(config, make_outputs(store, {5: 0.3}))
+    (first.path / "history.csv").write_text("my notes")
+    (config.runs_dir / "mine-2").mkdir()
+    again = publish(config, make_outputs(store, {5: 0.3}))
+    assert again.path.name == "mine-3"
+    assert (first.path / "history.csv").read_text() == "my notes"
+
+
+def test_files_a_person_adds_to_a_run_do_not_unmake_it(store, config):
+    first = publish(config, make_outputs(store, {5: 0.3}))
+    (first.path / "report").mkdir()
+    (first.path / "report" / "index.html").write_text("hello")
+    assert publish(config, make_outputs(store, {5: 0.3})).cached
+
+
+def test_a_run_that_fails_leaves_no_folder(store, config):
+    outputs = make_outputs(store, {5: 0.3})
+    (outputs.trained.path / "history.csv").unlink()
+    with pytest.raises(FileNotFoundError):
+        publish(config, outputs)
+    assert [p.name for p in config.runs_dir.iterdir() if not p.name.startswith(".")] == []
+
+
+def test_where_the_data_lies_is_no_part_of_a_run(store, config, tmp_path):
+    first = publish(config, make_outputs(store, {5: 0.3}))
+    moved = config.model_copy(update={"source": config.source.model_copy(update={"path": tmp_path})})
+    assert publish(moved, make_outputs(store, {5: 0.3})).path == first.path
+
+
+def test_a_runs_folder_that_cannot_be_written_is_named(store, config, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="runs_dir"):
+        publish(config.model_copy(update={"runs_dir": tmp_path / "file" / "runs"}), make_outputs(store, {5: 0.3}))
