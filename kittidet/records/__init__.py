@@ -1,1 +1,1 @@
-"""Frames to and from sharded TFRecords."""
+"""Frame <-> sharded TFRecord, without TensorFlow: the files are protobuf messages with checksums around them."""

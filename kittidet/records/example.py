@@ -1,0 +1,192 @@
+"""The feature schema of a record, written once: a labelled frame <-> the features of one Example.
+
+Boxes are normalised 0..1 here and only here: every public reader of these keys expects that. Pixels in their place
+parse without complaint and train to nothing, so whatever is outside is refused before it is written.
+
+Source:
+    google/automl efficientdet/dataloader.py and TensorFlow Object Detection API tf_example_decoder.py: the
+    ``image/*`` and ``image/object/*`` keys and their types. ``kitti`` and ``dont_care`` keys are this project's.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from kittidet.boxes import clip_xyxy
+from kittidet.classes import ClassTable
+from kittidet.errors import RecordError
+from kittidet.frame import Frame, KittiObject
+from kittidet.records.message import FeatureValue
+
+SIDES = ("xmin", "ymin", "xmax", "ymax")  # in xyxy order
+OBJECT_BOX = "image/object/bbox/"
+DONT_CARE_BOX = "image/dont_care/bbox/"
+LABEL = "image/object/class/label"
+FRAME_ID = "image/kitti/frame_id"
+
+_PER_OBJECT = {
+    **{OBJECT_BOX + side: "float" for side in SIDES},  # 0..1
+    LABEL: "int64",  # 1-based id of the class table
+    "image/object/class/text": "bytes",
+    "image/object/area": "float",  # square pixels, as in COCO
+    "image/object/is_crowd": "int64",  # 0: KITTI has no crowds
+    "image/object/difficult": "int64",  # 0: KITTI grades by the values below, per level
+    "image/object/truncated": "int64",  # 1 where the object leaves the image: readers expect a flag
+    "image/object/kitti/type": "bytes",  # before the class table merged it
+    "image/object/kitti/truncated": "float",  # KITTI's share outside the image
+    "image/object/kitti/occluded": "int64",
+    "image/object/kitti/alpha": "float",  # radians
+    **{f"image/object/kitti/dimensions/{axis}": "float" for axis in ("height", "width", "length")},  # metres
+    **{f"image/object/kitti/location/{axis}": "float" for axis in "xyz"},  # metres, camera
+    "image/object/kitti/rotation_y": "float",  # radians
+}
+_PER_DONT_CARE = {DONT_CARE_BOX + side: "float" for side in SIDES}
+_PER_IMAGE = {
+    "image/encoded": "bytes",  # the PNG file as it is
+    "image/format": "bytes",
+    "image/width": "int64",
+    "image/height": "int64",
+    "image/filename": "bytes",
+    "image/source_id": "bytes",  # a number in text: google/automl parses it
+    "image/key/sha256": "bytes",  # of the PNG file
+    FRAME_ID: "bytes",
+}
+SCHEMA: Mapping[str, str] = MappingProxyType({**_PER_IMAGE, **_PER_OBJECT, **_PER_DONT_CARE})
+
+# google/automl casts ids to float32, which tells whole numbers apart only below this.
+MAX_SOURCE_ID = 2**24
+
+
+def source_id_of(frame_id: str) -> str:
+    """Return the numeric id of a frame, ``000123`` -> ``123``.
+
+    Raises:
+        RecordError: if it is not a whole number below ``MAX_SOURCE_ID``.
+    """
+    if not (frame_id.isascii() and frame_id.isdigit() and int(frame_id) < MAX_SOURCE_ID):
+        raise RecordError(
+            f"frame {frame_id!r}: expected an id of digits below {MAX_SOURCE_ID}, for example 000123. "
+            "Readers parse image/source_id as a number; rename the frame's files."
+        )
+    return str(int(frame_id))
+
+
+def frame_features(
+    frame: Frame, png: bytes, table: ClassTable, *, edge_tolerance_px: float
+) -> dict[str, tuple[str, FeatureValue]]:
+    """Return the features of a frame, name -> (kind, values), for ``message.encode_example``.
+
+    Objects of types the table leaves out are not written; DontCare regions go under their own keys.
+
+    Args:
+        frame: the labelled frame, boxes in pixels of the original image.
+        png: the bytes of its image file.
+        table: decides labels and names.
+        edge_tolerance_px: how far a box may leave the image; it is clipped to the edge.
+
+    Raises:
+        RecordError: naming the object, on a box that lies further outside or is empty, or any number not finite.
+    """
+    where = f"frame {frame.frame_id}"
+    known = [(o, class_id) for o in frame.objects if (class_id := table.id_of(o.type)) is not None]
+    objects = [o for o, _ in known]
+    class_ids = [class_id for _, class_id in known]
+    boxes = _normalised(objects, frame.size_wh, edge_tolerance_px, where)
+    dont_care = _normalised([o for o in frame.objects if o.is_dont_care], frame.size_wh, edge_tolerance_px, where)
+    width, height = frame.size_wh
+    values: dict[str, FeatureValue] = {
+        "image/encoded": [png],
+        "image/format": [b"png"],
+        "image/width": [width],
+        "image/height": [height],
+        "image/filename": [frame.image_path.name.encode()],
+        "image/source_id": [source_id_of(frame.frame_id).encode()],
+        "image/key/sha256": [hashlib.sha256(png).hexdigest().encode()],
+        FRAME_ID: [frame.frame_id.encode()],
+        LABEL: class_ids,
+        "image/object/class/text": [table.name_of(class_id).encode() for class_id in class_ids],
+        "image/object/area": ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) * width * height).tolist(),
+        "image/object/is_crowd": [0] * len(objects),
+        "image/object/difficult": [0] * len(objects),
+        "image/object/truncated": [int(o.truncated > 0) for o in objects],
+        "image/object/kitti/type": [o.type.encode() for o in objects],
+        "image/object/kitti/truncated": [o.truncated for o in objects],
+        "image/object/kitti/occluded": [o.occluded for o in objects],
+        "image/object/kitti/alpha": [o.alpha for o in objects],
+        "image/object/kitti/rotation_y": [o.rotation_y for o in objects],
+    }
+    for side, name in enumerate(SIDES):
+        values[OBJECT_BOX + name] = boxes[:, side].tolist()
+        values[DONT_CARE_BOX + name] = dont_care[:, side].tolist()
+    for axis, name in enumerate(("height", "width", "length")):
+        values[f"image/object/kitti/dimensions/{name}"] = [o.dimensions_hwl[axis] for o in objects]
+    for axis, name in enumerate("xyz"):
+        values[f"image/object/kitti/location/{name}"] = [o.location_xyz[axis] for o in objects]
+    features = {name: (kind, values[name]) for name, kind in SCHEMA.items()}
+    problems = feature_problems(features, num_classes=len(table))
+    if problems:
+        raise RecordError(f"{where}: {'; '.join(problems)}. Correct the label file or set the frame aside.")
+    return features
+
+
+def feature_problems(features: Mapping[str, tuple[str, Sequence[Any]]], *, num_classes: int | None) -> list[str]:
+    """Return what is wrong with boxes and labels, one line each; empty if a reader can rely on them.
+
+    Args:
+        features: of any Example with the standard keys, ours or another writer's.
+        num_classes: length of the class table; None where it is not known.
+    """
+    found = []
+    for prefix in (OBJECT_BOX, DONT_CARE_BOX):
+        sides = [list(features.get(prefix + side, ("float", ()))[1]) for side in SIDES]
+        if len({len(side) for side in sides}) > 1:
+            found.append(f"{prefix}*: expected as many values on each side, got {[len(side) for side in sides]}")
+            continue
+        for row, box in enumerate(zip(*sides, strict=True)):
+            problem = _box_problem(box)
+            if problem:
+                found.append(f"{prefix}* of object {row}: {problem}, got {tuple(round(v, 6) for v in box)}")
+    labels = list(features.get(LABEL, ("int64", ()))[1])
+    highest = math.inf if num_classes is None else num_classes
+    found += [
+        f"{LABEL} of object {row}: expected 1..{'' if num_classes is None else num_classes}, got {label}"
+        for row, label in enumerate(labels)
+        if not 1 <= label <= highest
+    ]
+    num_boxes = len(features.get(OBJECT_BOX + SIDES[0], ("float", ()))[1])
+    if len(labels) != num_boxes:
+        found.append(f"{LABEL}: expected {num_boxes} values, one a box, got {len(labels)}")
+    found += [
+        f"{name}: expected finite numbers, got {list(values)}"
+        for name, (kind, values) in features.items()
+        if kind == "float" and "/bbox/" not in name and not all(map(math.isfinite, values))
+    ]
+    return found
+
+
+def _box_problem(box: tuple[float, ...]) -> str | None:
+    if not all(0 <= side <= 1 for side in box):  # False for NaN too
+        return "expected sides in 0..1"
+    if box[0] >= box[2] or box[1] >= box[3]:
+        return "expected xmin < xmax and ymin < ymax"
+    return None
+
+
+def _normalised(
+    objects: Sequence[KittiObject], size_wh: tuple[int, int], tolerance_px: float, where: str
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return ``[n, 4]`` float32 xyxy, 0..1."""
+    width, height = size_wh
+    boxes = np.array([o.xyxy for o in objects], dtype=np.float64).reshape(-1, 4)
+    clipped = clip_xyxy(boxes, size_wh)
+    for obj, box, inside in zip(objects, boxes, clipped, strict=True):
+        if not np.abs(box - inside).max() <= tolerance_px:
+            raise RecordError(
+                f"{where}: {obj.type} {tuple(box.tolist())}: expected a box inside the image of {width}x{height}, "
+                f"{tolerance_px} px of leeway. Correct the label file or set the frame aside."
+            )
+    return (clipped / [width, height, width, height]).astype(np.float32)

@@ -1,0 +1,121 @@
+"""What a folder of records holds: ``manifest.json``, written last, so that a folder with one is complete."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kittidet.classes import ClassTable
+from kittidet.errors import ConfigError, RecordError
+from kittidet.store import digest_of, write_text_atomic
+
+MANIFEST_NAME = "manifest.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One TFRecord file: its name, number of frames, size in bytes, and sha256."""
+
+    name: str
+    frames: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsManifest:
+    """A split as written.
+
+    Attributes:
+        split: its name, the first part of the shard names.
+        num_frames: frames, those without objects included.
+        num_objects: labelled objects, DontCare not counted.
+        num_dont_care: DontCare regions.
+        counts: class name -> objects, every class of the table, in its order.
+        table: the class table the labels refer to.
+        max_objects: most objects in one frame.
+        max_dont_care: most DontCare regions in one frame.
+        shards: the files, in order.
+        digest: names the content: table and shards.
+    """
+
+    split: str
+    num_frames: int
+    num_objects: int
+    num_dont_care: int
+    counts: Mapping[str, int]
+    table: ClassTable
+    max_objects: int
+    max_dont_care: int
+    shards: tuple[Shard, ...]
+    digest: str
+
+
+def records_digest(table: ClassTable, shards: tuple[Shard, ...]) -> str:
+    """Return the digest of records: their table and their shards' content, in order."""
+    return digest_of({"table": _table_dict(table), "shards": [[shard.name, shard.sha256] for shard in shards]})
+
+
+def write_manifest(folder: Path, manifest: RecordsManifest) -> None:
+    """Write ``manifest.json``; its name only ever shows the whole of it."""
+    values: dict[str, Any] = {
+        "version": _VERSION,
+        **{name: getattr(manifest, name) for name in manifest.__slots__},
+        "counts": dict(manifest.counts),
+        "table": _table_dict(manifest.table),
+        "shards": [asdict(shard) for shard in manifest.shards],
+    }
+    write_text_atomic(folder / MANIFEST_NAME, json.dumps(values, indent=1) + "\n")
+
+
+def read_manifest(folder: Path) -> RecordsManifest:
+    """Return the manifest of a folder of records whose shards are all there at their recorded size.
+
+    Raises:
+        RecordError: if the manifest is missing or wrong, or a shard is missing or of another size.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        manifest = _parse(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise RecordError(
+            f"{path}: cannot read it: {error.strerror}. A folder without manifest is not finished; write the records."
+        ) from error
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
+        raise RecordError(f"{path}: not a manifest of records ({error!r}). Write the records again.") from error
+    if manifest.digest != records_digest(manifest.table, manifest.shards):
+        raise RecordError(f"{path}: its digest does not belong to its table and shards. Write the records again.")
+    for shard in manifest.shards:
+        file = folder / shard.name
+        size = file.stat().st_size if file.is_file() else None
+        if size != shard.bytes:
+            found = "no file" if size is None else f"{size} bytes"
+            raise RecordError(f"{file}: expected {shard.bytes} bytes, got {found}. Write the records again.")
+    return manifest
+
+
+def _table_dict(table: ClassTable) -> dict[str, Any]:
+    return {"names": list(table.names), "merges": dict(table.merges)}
+
+
+def _parse(values: Any) -> RecordsManifest:
+    if values["version"] != _VERSION:
+        raise ValueError(f"version {values['version']!r}, expected {_VERSION}")
+    shards = tuple(Shard(**shard) for shard in values["shards"])
+    for shard in shards:
+        if Path(shard.name).name != shard.name:
+            raise ValueError(f"shard name {shard.name!r} leaves the folder")
+    return RecordsManifest(
+        split=str(values["split"]),
+        num_frames=int(values["num_frames"]),
+        num_objects=int(values["num_objects"]),
+        num_dont_care=int(values["num_dont_care"]),
+        counts={str(name): int(count) for name, count in values["counts"].items()},
+        table=ClassTable(tuple(values["table"]["names"]), dict(values["table"]["merges"])),
+        max_objects=int(values["max_objects"]),
+        max_dont_care=int(values["max_dont_care"]),
+        shards=shards,
+        digest=str(values["digest"]),
+    )

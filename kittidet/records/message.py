@@ -1,0 +1,102 @@
+"""The ``tf.train.Example`` message, built at run time from its field numbers.
+
+TensorFlow carries a generated copy, but importing it costs seconds and hundreds of megabytes in every writing
+process. The descriptor lives in its own pool, so that it never meets TensorFlow's registration of the same names.
+
+Source:
+    tensorflow/core/example/{example,feature}.proto: names, numbers and types of the fields.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+from kittidet.errors import RecordError
+
+FeatureValue = Sequence[bytes] | Sequence[float] | Sequence[int]
+KINDS = ("bytes", "float", "int64")  # in the order of their field numbers, 1 to 3
+
+_PACKAGE = "tensorflow"
+_FIELD = descriptor_pb2.FieldDescriptorProto
+
+
+@cache
+def _example_class() -> Any:
+    """Return the message class; made once in a process."""
+    file = descriptor_pb2.FileDescriptorProto(name="kittidet/example.proto", package=_PACKAGE, syntax="proto3")
+    scalar = {"bytes": _FIELD.TYPE_BYTES, "float": _FIELD.TYPE_FLOAT, "int64": _FIELD.TYPE_INT64}
+    feature = descriptor_pb2.DescriptorProto(name="Feature")
+    feature.oneof_decl.add(name="kind")
+    for number, kind in enumerate(KINDS, start=1):
+        message = file.message_type.add(name=f"{kind.capitalize()}List")
+        message.field.add(name="value", number=1, label=_FIELD.LABEL_REPEATED, type=scalar[kind])
+        feature.field.add(
+            name=f"{kind}_list",
+            number=number,
+            label=_FIELD.LABEL_OPTIONAL,
+            type=_FIELD.TYPE_MESSAGE,
+            type_name=f".{_PACKAGE}.{message.name}",
+            oneof_index=0,
+        )
+    file.message_type.append(feature)
+    features = file.message_type.add(name="Features")
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, label=_FIELD.LABEL_OPTIONAL, type=_FIELD.TYPE_STRING)
+    _add_message_field(entry, "value", 2, "Feature")
+    _add_message_field(features, "feature", 1, "Features.FeatureEntry", label=_FIELD.LABEL_REPEATED)
+    _add_message_field(file.message_type.add(name="Example"), "features", 1, "Features")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Example"))
+
+
+def encode_example(features: Mapping[str, tuple[str, FeatureValue]]) -> bytes:
+    """Return the serialized Example; equal features give equal bytes.
+
+    Args:
+        features: name -> (kind, values), the kind being one of ``KINDS``.
+    """
+    example = _example_class()()
+    for name, (kind, values) in features.items():
+        value_list = getattr(example.features.feature[name], f"{kind}_list")
+        value_list.SetInParent()  # an empty list keeps its kind
+        value_list.value.extend(values)
+    # Deterministic: map entries sorted by key instead of by a hash that changes with the process.
+    return example.SerializeToString(deterministic=True)
+
+
+def decode_example(payload: bytes, *, where: str) -> dict[str, tuple[str, list[Any]]]:
+    """Return name -> (kind, values) of a serialized Example; a feature without a kind is left out.
+
+    Raises:
+        RecordError: if the bytes are not an Example.
+    """
+    example = _example_class()()
+    try:
+        example.ParseFromString(payload)
+    except DecodeError as error:
+        raise RecordError(
+            f"{where}: expected a serialized tf.train.Example, got {len(payload)} other bytes."
+        ) from error
+    found = {}
+    for name, feature in example.features.feature.items():
+        which = feature.WhichOneof("kind")
+        if which is not None:
+            found[name] = (which.removesuffix("_list"), list(getattr(feature, which).value))
+    return found
+
+
+def _add_message_field(
+    message: descriptor_pb2.DescriptorProto, name: str, number: int, type_name: str, *, label: Any = None
+) -> None:
+    message.field.add(
+        name=name,
+        number=number,
+        label=_FIELD.LABEL_OPTIONAL if label is None else label,
+        type=_FIELD.TYPE_MESSAGE,
+        type_name=f".{_PACKAGE}.{type_name}",
+    )

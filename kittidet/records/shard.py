@@ -1,0 +1,170 @@
+"""One TFRecord file: payloads with their length and checksums, written atomically, read with every byte checked.
+
+Knows nothing about what a payload means.
+
+Source:
+    tensorflow/core/lib/io/record_writer.h: uint64 length, masked crc32c of it, payload, masked crc32c of that;
+    mask: rotate right by 15 bits, add 0xa282ead8.
+"""
+
+import hashlib
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import google_crc32c
+
+from kittidet.errors import RecordError
+
+_HEADER = struct.Struct("<QI")
+_FOOTER = struct.Struct("<I")
+_MASK_DELTA = 0xA282EAD8
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSpan:
+    """Where one payload lies in a shard: bytes ``offset`` to ``offset + length``."""
+
+    offset: int
+    length: int
+
+
+class ShardWriter:
+    """Writes payloads into a file whose final name only ever shows a complete shard.
+
+    A context manager: leaving it well gives the file its name, leaving it by an error removes what was written.
+
+    Attributes:
+        size: bytes written so far.
+        sha256: hex digest of them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._partial = partial_path(path)
+        self._hash = hashlib.sha256()
+        self._stream: BinaryIO | None = None
+        self.size = 0
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the bytes written so far."""
+        return self._hash.hexdigest()
+
+    def __enter__(self) -> Self:
+        self._stream = self._partial.open("wb")
+        return self
+
+    def write(self, payload: bytes) -> None:
+        """Append one record."""
+        if self._stream is None:
+            raise ValueError("ShardWriter.write: use the writer in a with-statement")
+        length = struct.pack("<Q", len(payload))
+        for part in (length + _masked(length), payload, _masked(payload)):
+            self._stream.write(part)
+            self._hash.update(part)
+            self.size += len(part)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._stream is None:
+            return
+        try:
+            if kind is None:
+                self._stream.flush()
+                os.fsync(self._stream.fileno())
+        except OSError:
+            self._discard()
+            raise
+        if kind is None:
+            self._stream.close()
+            self._partial.replace(self._path)
+        else:
+            self._discard()
+
+    def _discard(self) -> None:
+        if self._stream is not None:
+            try:
+                self._stream.close()
+            finally:
+                self._partial.unlink(missing_ok=True)
+
+
+def partial_path(path: Path) -> Path:
+    """Return the name a shard has while it is being written: hidden, and no match for ``*.tfrecord``."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def read_records(path: Path) -> Iterator[bytes]:
+    """Yield the payloads of a shard in order, checksums verified.
+
+    Raises:
+        RecordError: with the byte where the file stops making sense.
+    """
+    with path.open("rb") as stream:
+        for span in _scan(stream, path):
+            stream.seek(span.offset)
+            yield _checked_payload(stream.read(span.length), stream.read(_FOOTER.size), path, span)
+
+
+def index_records(path: Path) -> list[RecordSpan]:
+    """Return where each payload of a shard lies; only lengths and their checksums are read.
+
+    Raises:
+        RecordError: with the byte where the file stops making sense.
+    """
+    with path.open("rb") as stream:
+        return list(_scan(stream, path))
+
+
+def read_record(path: Path, span: RecordSpan) -> bytes:
+    """Return one payload, checksum verified.
+
+    Raises:
+        RecordError: if the payload is damaged.
+    """
+    with path.open("rb", buffering=0) as stream:
+        stream.seek(span.offset)
+        data = stream.read(span.length + _FOOTER.size)
+    return _checked_payload(data[: span.length], data[span.length :], path, span)
+
+
+def _masked(data: bytes) -> bytes:
+    crc = google_crc32c.value(data)
+    return _FOOTER.pack((((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF)
+
+
+def _scan(stream: BinaryIO, path: Path) -> Iterator[RecordSpan]:
+    size = os.fstat(stream.fileno()).st_size
+    offset = 0
+    while offset < size:
+        stream.seek(offset)
+        header = stream.read(_HEADER.size)
+        if len(header) < _HEADER.size or _masked(header[:8]) != header[8:]:
+            raise RecordError(
+                f"{path}: byte {offset}: expected a record header with a matching checksum. "
+                "The file is damaged or no TFRecord; write the records again."
+            )
+        length = _HEADER.unpack(header)[0]
+        end = offset + _HEADER.size + length + _FOOTER.size
+        if end > size:
+            raise RecordError(
+                f"{path}: byte {offset}: the record ends at byte {end}, the file at {size}. "
+                "The file was cut short; write the records again."
+            )
+        yield RecordSpan(offset + _HEADER.size, length)
+        offset = end
+
+
+def _checked_payload(payload: bytes, footer: bytes, path: Path, span: RecordSpan) -> bytes:
+    if len(payload) < span.length or _masked(payload) != footer:
+        raise RecordError(
+            f"{path}: byte {span.offset}: the checksum of the {span.length} bytes from here does not match. "
+            "The file is damaged; write the records again."
+        )
+    return payload

@@ -1,0 +1,244 @@
+"""KITTI files -> sharded TFRecords, in parallel, one frame in memory at a time.
+
+PNG bytes are copied as they are: the size comes from the header, and the chunk checksums say whether the file is
+whole, at a fraction of the cost of decoding it. The bytes of a shard depend on its frames alone, not on the number of
+processes.
+"""
+
+import logging
+import multiprocessing
+import multiprocessing.connection
+import os
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from kittidet.classes import ClassTable
+from kittidet.config import ValidateConfig
+from kittidet.errors import DiskSpaceError, RecordError
+from kittidet.frame import Frame
+from kittidet.kitti.images import check_png_bytes
+from kittidet.kitti.labels import parse_label_file
+from kittidet.records.example import frame_features, source_id_of
+from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, Shard, records_digest, write_manifest
+from kittidet.records.message import encode_example
+from kittidet.records.shard import ShardWriter, partial_path
+
+log = logging.getLogger(__name__)
+
+# A process of the pool costs about a second to start; below this many frames one process is done sooner.
+_FRAMES_WORTH_A_POOL = 1000
+# Features around the PNG bytes: a few kilobytes a frame.
+_BYTES_AROUND_IMAGE = 8192
+
+
+class FramePaths(Protocol):
+    """Knows where the files of a frame are, as ``kittidet.kitti.tree.KittiTree`` does."""
+
+    def image_path(self, frame_id: str) -> Path:
+        """Return the PNG file of a frame."""
+
+    def label_path(self, frame_id: str) -> Path:
+        """Return the label file of a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ShardJob:
+    """What one process needs to write one shard: frame id, image path, label path of each frame."""
+
+    path: Path
+    frames: tuple[tuple[str, Path, Path], ...]
+    table: ClassTable
+    edge_tolerance_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class _ShardFacts:
+    """What one process reports of one shard."""
+
+    shard: Shard
+    counts: Counter[str]
+    num_dont_care: int
+    max_objects: int
+    max_dont_care: int
+
+
+def write_records(
+    tree: FramePaths,
+    frame_ids: Sequence[str],
+    *,
+    split_name: str,
+    table: ClassTable,
+    num_shards: int,
+    out_dir: Path,
+    workers: int | None = None,
+    edge_tolerance_px: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> RecordsManifest:
+    """Return the manifest of the records now in ``out_dir``: shards, and ``manifest.json`` written last.
+
+    Frames are dealt to the shards in turn, so that each holds frames from everywhere in the list. There are never
+    more shards than frames. A folder that a killed run left behind is completed; its shards are written again.
+
+    Args:
+        tree: knows the files of a frame.
+        frame_ids: the split, in order.
+        split_name: first part of the shard names: ``<split_name>-00000-of-00032.tfrecord``.
+        table: decides labels and names.
+        num_shards: how many files.
+        out_dir: made if absent.
+        workers: processes; None: one a core, or just this one for a set that is written in seconds.
+        edge_tolerance_px: how far a box may leave the image, it is clipped; None: the data contract's tolerance.
+        progress: called with (frames written, frames in all) after each shard.
+
+    Raises:
+        RecordError: on no frames, ids that are repeated or not numeric, a frame that cannot be written, or a folder
+            that holds other records.
+        DiskSpaceError: if the images do not fit on the disk.
+        DatasetContractError: on a damaged image.
+        LabelParseError: on a wrong label line.
+    """
+    if num_shards < 1 or (workers is not None and workers < 1):
+        raise ValueError(f"write_records: expected one or more shards and workers, got {num_shards} and {workers}")
+    _check_ids(frame_ids, split_name)
+    tolerance = ValidateConfig().edge_tolerance_px if edge_tolerance_px is None else edge_tolerance_px
+    num_shards = min(num_shards, len(frame_ids))
+    jobs = [
+        _ShardJob(
+            out_dir / f"{split_name}-{index:05d}-of-{num_shards:05d}.tfrecord",
+            tuple((i, tree.image_path(i), tree.label_path(i)) for i in frame_ids[index::num_shards]),
+            table,
+            tolerance,
+        )
+        for index in range(num_shards)
+    ]
+    _prepare_folder(out_dir, jobs)
+    if workers is None:
+        workers = 1 if len(frame_ids) < _FRAMES_WORTH_A_POOL else len(os.sched_getaffinity(0))
+    facts: dict[str, _ShardFacts] = {}
+    frames_done = 0
+    for written in _run(jobs, min(workers, num_shards)):
+        facts[written.shard.name] = written
+        frames_done += written.shard.frames
+        if progress is not None:
+            progress(frames_done, len(frame_ids))
+    manifest = _summarise([facts[job.path.name] for job in jobs], split_name, table)
+    write_manifest(out_dir, manifest)
+    log.info(
+        "records.written split=%s frames=%d objects=%d shards=%d digest=%s",
+        *(split_name, manifest.num_frames, manifest.num_objects, num_shards, manifest.digest[:16]),
+    )
+    return manifest
+
+
+def _check_ids(frame_ids: Sequence[str], split_name: str) -> None:
+    if not frame_ids:
+        raise RecordError(
+            f"split {split_name!r}: expected one or more frames, got 0. Check the split and the data set."
+        )
+    repeated = [i for i, count in Counter(source_id_of(frame_id) for frame_id in frame_ids).items() if count > 1]
+    if repeated:
+        raise RecordError(
+            f"split {split_name!r}: expected every frame once, got several with source_id {repeated[:5]}. "
+            "Ids that differ only in leading zeros count as one; correct the list of frames."
+        )
+
+
+def _prepare_folder(out_dir: Path, jobs: Sequence[_ShardJob]) -> None:
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        expected = {job.path.name for job in jobs}
+        others = sorted(p.name for p in out_dir.glob("*.tfrecord*") if p.name not in expected)
+        if others or (out_dir / MANIFEST_NAME).exists():
+            raise RecordError(
+                f"{out_dir}: expected an empty folder, got {others[0] if others else MANIFEST_NAME}. "
+                "Records are never written over; choose another folder."
+            )
+        for leftover in out_dir.glob(partial_path(Path("*")).name):
+            leftover.unlink()
+        needed = sum(image.stat().st_size + _BYTES_AROUND_IMAGE for job in jobs for _, image, _ in job.frames)
+        free = shutil.disk_usage(out_dir).free
+    except OSError as error:
+        raise RecordError(f"{error.filename or out_dir}: cannot prepare the records: {error.strerror}.") from error
+    if needed > free:
+        raise DiskSpaceError(
+            f"{out_dir}: expected room for {needed / 1e9:.2f} GB of records, got {free / 1e9:.2f} GB. "
+            "Free some or choose a folder on another disk."
+        )
+
+
+def _run(jobs: Sequence[_ShardJob], workers: int) -> Iterator[_ShardFacts]:
+    """Yield the facts of each shard as it is finished."""
+    if workers == 1:
+        yield from map(_write_shard, jobs)
+        return
+    # Spawned, not forked: the caller may have TensorFlow's threads running, and a fork would copy their locks.
+    with ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+    ) as pool:
+        futures = [pool.submit(_write_shard, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise RecordError(
+                "a process that writes records ended unexpectedly: killed, or out of memory. "
+                "Run the step again, with fewer workers if memory is short."
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Make this process end when its parent is gone: a kill -9 of the run must not leave writers behind."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        watch = partial(multiprocessing.connection.wait, [parent.sentinel])
+        threading.Thread(target=lambda: (watch(), os._exit(1)), daemon=True).start()
+
+
+def _write_shard(job: _ShardJob) -> _ShardFacts:
+    """Write one shard, frame by frame."""
+    counts: Counter[str] = Counter()
+    dont_care_counts = []
+    object_counts = []
+    try:
+        with ShardWriter(job.path) as writer:
+            for frame_id, image_path, label_path in job.frames:
+                png = image_path.read_bytes()
+                header = check_png_bytes(png, where=str(image_path))
+                frame = Frame(frame_id, image_path, header.size_wh, tuple(parse_label_file(label_path)))
+                features = frame_features(frame, png, job.table, edge_tolerance_px=job.edge_tolerance_px)
+                writer.write(encode_example(features))
+                _, class_ids = frame.labelled(job.table)
+                counts.update(job.table.name_of(int(class_id)) for class_id in class_ids)
+                object_counts.append(len(class_ids))
+                dont_care_counts.append(sum(o.is_dont_care for o in frame.objects))
+    except OSError as error:
+        raise RecordError(f"{error.filename or job.path}: cannot write the records: {error.strerror}.") from error
+    shard = Shard(job.path.name, len(job.frames), writer.size, writer.sha256)
+    return _ShardFacts(shard, counts, sum(dont_care_counts), max(object_counts), max(dont_care_counts))
+
+
+def _summarise(facts: Sequence[_ShardFacts], split_name: str, table: ClassTable) -> RecordsManifest:
+    counts = sum((f.counts for f in facts), Counter())
+    shards = tuple(f.shard for f in facts)
+    return RecordsManifest(
+        split=split_name,
+        num_frames=sum(shard.frames for shard in shards),
+        num_objects=sum(counts.values()),
+        num_dont_care=sum(f.num_dont_care for f in facts),
+        counts={name: counts[name] for name in table.names},
+        table=table,
+        max_objects=max(f.max_objects for f in facts),
+        max_dont_care=max(f.max_dont_care for f in facts),
+        shards=shards,
+        digest=records_digest(table, shards),
+    )
