@@ -1,1 +1,1 @@
-"""TFRecords to batches: letterbox, augmentation, the input pipeline."""
+"""TFRecord -> batch: letterbox, augmentation, order."""

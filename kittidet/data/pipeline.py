@@ -1,0 +1,237 @@
+"""Records -> batches, with tf.data. The order is a function of (seed, epoch) and of nothing else.
+
+Shards are indexed once (lengths only), then frames are read by their place. So an epoch is a true shuffle of all
+frames rather than of what fits a buffer of encoded images, memory stays flat, and a run that resumes at epoch e sees
+what the undisturbed run would have seen.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kittidet.config import AugmentConfig
+from kittidet.data.augment import augment as augment_example
+from kittidet.data.augment import draw
+from kittidet.data.parse import parse_example
+from kittidet.data.picture import boxes_to_canvas, fit_hw, letterbox_row, normalise_pad, resize_crop
+from kittidet.errors import RecordError
+from kittidet.records.manifest import RecordsManifest, read_manifest
+from kittidet.records.shard import RecordSpan, index_records, read_record
+
+Tensor = Any
+Element = dict[str, Tensor]
+
+_PREFETCH_BATCHES = 2
+
+
+def steps_per_epoch(num_frames: int, batch_size: int) -> int:
+    """Return how many batches one training epoch has: whole batches only, and never none."""
+    return max(1, num_frames // batch_size)
+
+
+def training_batches(
+    records_dir: Path,
+    *,
+    canvas_hw: tuple[int, int],
+    batch_size: int,
+    augment: AugmentConfig,
+    seed: int,
+    epochs: int,
+    first_epoch: int = 0,
+    pixel_mean: tuple[float, ...],
+    pixel_std: tuple[float, ...],
+    antialias: bool = False,
+) -> tf.data.Dataset:
+    """Return the batches of epochs ``first_epoch`` to ``epochs - 1``, one after the other.
+
+    Each epoch has ``steps_per_epoch`` batches, all full: what is left over after the last whole batch is another
+    part of the data in every epoch. A set smaller than one batch fills it by repeating frames, each time changed by
+    other draws.
+
+    Args:
+        records_dir: a folder that ``records.write`` made.
+        canvas_hw: network input, pixels.
+        batch_size: frames.
+        augment: random changes.
+        seed: of order and changes.
+        epochs: where the run ends, counted from 0.
+        first_epoch: where this data set starts, for a run that goes on.
+        pixel_mean: per channel, 0..255.
+        pixel_std: per channel, 0..255.
+        antialias: see `picture.resize_crop`; evaluate with the same.
+
+    Returns:
+        Elements with static shapes: ``image`` ``[b, h, w, 3]`` float32 normalised; ``boxes_xyxy`` ``[b, n, 4]``
+        float32 canvas pixels and ``class_ids`` ``[b, n]`` int32, 0 after the last; ``dont_care_xyxy`` ``[b, m, 4]``
+        float32 canvas pixels, 0 after the last; ``frame_id`` ``[b]`` string; ``original_wh`` ``[b, 2]`` int32;
+        ``letterbox`` ``[b, 4]`` float32 (scale_x, scale_y, offset_x, offset_y: canvas = original * scale + offset).
+
+    Raises:
+        RecordError: if the records are incomplete or damaged.
+    """
+    if batch_size < 1 or not 0 <= first_epoch < epochs:
+        raise ValueError(
+            f"training_batches: expected batch_size >= 1 and 0 <= first_epoch < epochs, "
+            f"got {batch_size}, {first_epoch}, {epochs}"
+        )
+    manifest = read_manifest(records_dir)
+    read = _reader(records_dir, manifest)
+    num_frames = manifest.num_frames
+    steps = steps_per_epoch(num_frames, batch_size)
+
+    def order_of(epoch: Tensor) -> tf.data.Dataset:
+        places = tf.data.Dataset.from_tensor_slices(_epoch_order(num_frames, steps * batch_size, seed, epoch))
+        return places.map(lambda place: (epoch, place))
+
+    def load(epoch: Tensor, place: Tensor) -> Element:
+        example = parse_example(read(place % num_frames))
+        # `place` and not the frame's index: a frame that is repeated within an epoch is changed differently.
+        changed = augment_example(
+            example, draw(seed, epoch, place), config=augment, canvas_hw=canvas_hw, antialias=antialias
+        )
+        return _finish(
+            changed,
+            canvas_hw=canvas_hw,
+            pixel_mean=pixel_mean,
+            pixel_std=pixel_std,
+            max_objects=manifest.max_objects,
+            # Slivers that a crop leaves of objects join the DontCare regions.
+            max_dont_care=manifest.max_dont_care + manifest.max_objects,
+        )
+
+    batches = (
+        tf.data.Dataset.range(first_epoch, epochs)
+        .flat_map(order_of)
+        .map(load, num_parallel_calls=_cores(), deterministic=True)
+        .batch(batch_size, drop_remainder=True)
+    )
+    return batches.apply(tf.data.experimental.assert_cardinality(steps * (epochs - first_epoch))).prefetch(
+        _PREFETCH_BATCHES
+    )
+
+
+def evaluation_batches(
+    records_dir: Path,
+    *,
+    canvas_hw: tuple[int, int],
+    batch_size: int,
+    pixel_mean: tuple[float, ...],
+    pixel_std: tuple[float, ...],
+    antialias: bool = False,
+) -> tf.data.Dataset:
+    """Return every frame once, unchanged, in the order of the shards; the last batch may be smaller.
+
+    Args:
+        records_dir: a folder that ``records.write`` made.
+        canvas_hw: network input, pixels.
+        batch_size: frames.
+        pixel_mean: per channel, 0..255.
+        pixel_std: per channel, 0..255.
+        antialias: as in training.
+
+    Returns:
+        Elements as in `training_batches`; ``letterbox`` leads detections back to the original frame
+        (``Letterbox.from_row(row).to_original``).
+
+    Raises:
+        RecordError: if the records are incomplete or damaged.
+    """
+    if batch_size < 1:
+        raise ValueError(f"evaluation_batches: expected batch_size >= 1, got {batch_size}")
+    manifest = read_manifest(records_dir)
+    read = _reader(records_dir, manifest)
+
+    def load(index: Tensor) -> Element:
+        example = parse_example(read(index))
+        size_wh = example["original_wh"]
+        resized, offset = fit_hw(size_wh, canvas_hw), tf.zeros([2], tf.int32)
+        row = letterbox_row(size_wh, resized, offset)
+        placed = {
+            **example,
+            "image": resize_crop(
+                example["image"], resized_hw=resized, offset_hw=offset, canvas_hw=canvas_hw, antialias=antialias
+            ),
+            "boxes_xyxy": boxes_to_canvas(example["boxes_xyxy"], row),
+            "dont_care_xyxy": boxes_to_canvas(example["dont_care_xyxy"], row),
+            "letterbox": row,
+        }
+        return _finish(
+            placed,
+            canvas_hw=canvas_hw,
+            pixel_mean=pixel_mean,
+            pixel_std=pixel_std,
+            max_objects=manifest.max_objects,
+            max_dont_care=manifest.max_dont_care,
+        )
+
+    frames = tf.data.Dataset.range(manifest.num_frames).map(load, num_parallel_calls=_cores(), deterministic=True)
+    return frames.batch(batch_size).prefetch(_PREFETCH_BATCHES)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _epoch_order(num_frames: int, count: int, seed: int, epoch: Tensor) -> Tensor:
+    """Return ``[count]`` int64 places: frame index plus ``num_frames`` for every earlier use in the epoch."""
+    rounds = -(-count // num_frames)
+    places = [
+        tf.random.experimental.stateless_shuffle(
+            tf.range(num_frames, dtype=tf.int64),
+            seed=tf.random.fold_in(tf.random.fold_in(tf.constant([seed, 1], tf.int64), epoch), turn),
+        )
+        + turn * num_frames
+        for turn in range(rounds)
+    ]
+    return tf.concat(places, axis=0)[:count]
+
+
+def _reader(records_dir: Path, manifest: RecordsManifest) -> Callable[[Tensor], Tensor]:
+    """Return a function from a frame's index (scalar int64) to its serialized Example (scalar string)."""
+    places: list[tuple[Path, RecordSpan]] = []
+    for shard in manifest.shards:
+        path = records_dir / shard.name
+        spans = index_records(path)
+        if len(spans) != shard.frames:
+            raise RecordError(f"{path}: expected {shard.frames} frames, got {len(spans)}. Write the records again.")
+        places += [(path, span) for span in spans]
+
+    def read(index: np.ndarray) -> bytes:
+        return read_record(*places[int(index)])
+
+    def read_tensor(index: Tensor) -> Tensor:
+        payload = tf.numpy_function(read, [index], tf.string, stateful=False)
+        payload.set_shape([])
+        return payload
+
+    return read_tensor
+
+
+def _finish(
+    example: Element,
+    *,
+    canvas_hw: tuple[int, int],
+    pixel_mean: tuple[float, ...],
+    pixel_std: tuple[float, ...],
+    max_objects: int,
+    max_dont_care: int,
+) -> Element:
+    """Return the element of a batch: image normalised and padded, lists padded to one length (at least 1)."""
+    return {
+        "image": normalise_pad(example["image"], canvas_hw=canvas_hw, pixel_mean=pixel_mean, pixel_std=pixel_std),
+        "boxes_xyxy": _pad_rows(example["boxes_xyxy"], max(1, max_objects)),
+        "class_ids": _pad_rows(example["class_ids"], max(1, max_objects)),
+        "dont_care_xyxy": _pad_rows(example["dont_care_xyxy"], max(1, max_dont_care)),
+        "frame_id": example["frame_id"],
+        "original_wh": tf.ensure_shape(example["original_wh"], [2]),
+        "letterbox": tf.ensure_shape(example["letterbox"], [4]),
+    }
+
+
+def _pad_rows(rows: Tensor, count: int) -> Tensor:
+    padding = [[0, count - tf.shape(rows)[0]]] + [[0, 0]] * (rows.shape.rank - 1)
+    return tf.ensure_shape(tf.pad(rows, padding), [count, *rows.shape[1:]])
