@@ -1,0 +1,56 @@
+"""kittidet.cli.doctor: what is missing is named with the next step."""
+
+import pytest
+import typer
+
+from kittidet.cli import doctor
+
+
+def test_this_environment_has_every_required_package():
+    assert [f.subject for f in doctor.examine_packages() if not f.ok] == []
+    assert "tensorflow" in {f.subject for f in doctor.examine_packages()}
+
+
+def test_extras_are_not_required():
+    assert "jax" not in {f.subject for f in doctor.examine_packages()}
+
+
+def test_a_missing_and_an_outdated_package_are_named(monkeypatch):
+    monkeypatch.setattr(doctor, "requires", lambda _: ["no-such-package-at-all>=1", "numpy<1"])
+    missing, old = doctor.examine_packages()
+    assert (missing.ok, missing.found) == (False, "not installed")
+    assert "no-such-package-at-all" in missing.advice
+    assert not old.ok
+    assert "numpy<1" in old.advice
+
+
+def test_a_full_disk_is_told_before_the_download(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10**9})())
+    finding = doctor.examine_disk(tmp_path / "not" / "yet")
+    assert finding.ok is None
+    assert "40 GB" in finding.advice
+
+
+def test_a_read_only_store_cannot_work(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    finding = doctor.examine_disk(tmp_path)
+    assert finding.ok is False
+    assert str(tmp_path) in finding.found
+
+
+@pytest.mark.parametrize(("code", "text", "ok"), [(0, "2\n", True), (0, "0\n", None), (1, "", False)])
+def test_accelerators_are_counted_or_the_failure_is_shown(monkeypatch, code, text, ok):
+    done = type("Done", (), {"returncode": code, "stdout": text, "stderr": "no module\nlibcuda is broken"})
+    monkeypatch.setattr(doctor.subprocess, "run", lambda *_, **__: done)
+    finding = doctor.examine_accelerators()
+    assert finding.ok is ok
+    assert ("libcuda is broken" in finding.found) == (code == 1)
+
+
+def test_a_failed_examination_ends_with_exit_code_1(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(doctor, "examine_accelerators", lambda: doctor.Finding("GPU", None, "none", "kittidet[gpu]"))
+    doctor.doctor(tmp_path)
+    assert "kittidet[gpu]" in capsys.readouterr().out
+    monkeypatch.setattr(doctor, "examine_python", lambda: doctor.Finding("Python", ok=False, found="3.8"))
+    with pytest.raises(typer.Exit):
+        doctor.doctor(tmp_path)

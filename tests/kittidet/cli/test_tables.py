@@ -1,0 +1,42 @@
+"""kittidet.cli.tables: what a person sees of a step and of the scores."""
+
+from pathlib import Path
+
+import pytest
+
+from kittidet.cli.tables import print_facts, print_scores
+from kittidet.store import StepOutput, step_key
+
+SUMMARY = {
+    "n_val": 30,
+    "ap": 0.4321,
+    "ap50": 0.7,
+    "ap75": 0.5,
+    "per_class_ap": {"Car": 0.61, "Tram": None},
+    "per_class_ap50": {"Car": 0.93, "Tram": None},
+    "best_step": 40,
+    "checkpoints": [
+        {"step": 20, "epoch": 1, "ap": 0.3, "ap50": 0.5, "ap75": 0.2},
+        {"step": 40, "epoch": 2, "ap": 0.4321, "ap50": 0.7, "ap75": 0.5},
+    ],
+}
+
+
+def test_scores_show_all_first_then_each_class_and_the_picked_step(capsys):
+    print_scores(SUMMARY)
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if "│" in line]
+    assert [row.split("│")[1].strip() for row in rows[:3]] == ["all", "Car", "Tram"]
+    assert "no ground truth" in rows[2]
+    assert ["picked" in row for row in rows[-2:]] == [False, True]
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_step_shows_its_facts_and_whether_it_was_cached(capsys, cached):
+    print_facts(
+        "split", StepOutput(step_key("split", 1), Path("/s/split-1"), {"n_train": 8, "leakage": None}, cached=cached)
+    )
+    text = capsys.readouterr().out
+    assert ("cached" in text) == cached
+    assert "n_train" in text
+    assert "/s/split-1" in text
