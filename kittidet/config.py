@@ -79,6 +79,7 @@ class ValidateConfig(Section):
     edge_tolerance_px: float = Field(1.0, ge=0, description="how far a box may leave the image, pixels")
     max_bad_share: Share = Field(0.01, description="share of frames with findings above which the run stops")
     check_pixels: bool = Field(True, description="decode every image, not only its header and checksums")
+    side_px: tuple[int, int] = Field((32, 8192), description="smallest and largest plausible image side, pixels")
 
 
 class SplitConfig(Section):

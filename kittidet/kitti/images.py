@@ -19,6 +19,8 @@ from kittidet.kitti.tree import KittiTree
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_BYTES = len(_SIGNATURE) + 4 + 4 + 13 + 4
 _MAX_CHUNK = 2**31 - 1
+# KITTI's largest is under 1 MiB; the limit keeps a file that is something else out of the memory.
+_MAX_FILE_BYTES = 256 << 20
 # What a file that is named .png by mistake starts with.
 _OTHER_FORMATS = (
     (b"\xff\xd8\xff", "a JPEG"),
@@ -65,11 +67,25 @@ def check_png(path: Path) -> PngHeader:
     Raises:
         DatasetContractError: if the file cannot be read, is not a PNG, is cut short or damaged.
     """
+    return check_png_bytes(read_image_bytes(path), where=str(path))
+
+
+def read_image_bytes(path: Path) -> bytes:
+    """Return the bytes of an image file of a size that an image of a road can have.
+
+    Raises:
+        DatasetContractError: if the file cannot be read or is too large to be one.
+    """
     try:
-        data = path.read_bytes()
+        size = path.stat().st_size
+        if size > _MAX_FILE_BYTES:
+            raise DatasetContractError(
+                f"{path}: expected an image of at most {_MAX_FILE_BYTES >> 20} MiB, got {size >> 20} MiB. "
+                "Unpack it again."
+            )
+        return path.read_bytes()
     except OSError as error:
         raise DatasetContractError(f"{path}: cannot read the image: {error.strerror}.") from error
-    return check_png_bytes(data, where=str(path))
 
 
 def check_png_bytes(data: bytes, *, where: str) -> PngHeader:
