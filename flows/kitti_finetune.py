@@ -1,0 +1,75 @@
+"""The flow `kitti-finetune`: from KITTI data to the checkpoint with the best AP."""
+
+from typing import Literal
+
+from prefect import flow
+
+from flows.attempts import check_starts, run_name
+from flows.kitti_train import train_and_evaluate
+from kittidet.config import RunConfig, load_run_config
+from kittidet.presets import preset as preset_config
+from kittidet.store import Store
+from tasks.caching import in_store
+from tasks.fetch import fetch
+from tasks.gpu_pool import cancel_children, has_gpu_worker, is_trained, train_on_gpu_pool
+from tasks.publish import RunResult, StepResults, publish
+from tasks.records import write_records
+from tasks.split import split
+from tasks.validate import validate
+
+PresetName = Literal["kitti_d0", "kitti_d2", "demo"]
+Trainer = Literal["auto", "gpu-pool", "here"]
+
+
+@flow(
+    name="kitti-finetune",
+    description="Fetch, validate, split, write records, fine-tune, evaluate each kept checkpoint, publish the best.",
+    flow_run_name=run_name,
+    on_cancellation=[cancel_children],
+)
+def kitti_finetune(
+    preset: PresetName = "kitti_d0",
+    config: RunConfig | None = None,
+    overrides: tuple[str, ...] = (),
+    trainer: Trainer = "auto",
+) -> RunResult:
+    """Return the published run.
+
+    Args:
+        preset: the published run to start from, where no config is given.
+        config: the whole configuration instead of a preset.
+        overrides: dotted changes to either, for example ``train.epochs=3``.
+        trainer: ``auto`` trains in the GPU pool if it has a worker and in this process if not; ``gpu-pool`` waits
+            for a worker; ``here`` is this process.
+    """
+    check_starts()
+    run = load_run_config(config if config is not None else preset_config(preset), overrides=overrides)
+    store_dir = run.store_dir.absolute()
+
+    dataset = in_store(fetch, store_dir)(store_dir, run.source)
+    validation = in_store(validate, store_dir)(store_dir, dataset, run.validation)
+    parts = in_store(split, store_dir)(store_dir, dataset, validation, run.split)
+    # One after the other: each already uses every core, and only in the main thread can a timeout end a task.
+    train_records = in_store(write_records, store_dir)(store_dir, dataset, parts, "train", run.records)
+    val_records = in_store(write_records, store_dir)(store_dir, dataset, parts, "val", run.records)
+
+    store = Store(store_dir)
+    if (
+        trainer != "here"
+        and not is_trained(store, train_records.output(store), val_records.output(store), run)
+        and (trainer == "gpu-pool" or has_gpu_worker())
+    ):
+        train_on_gpu_pool(store_dir, run, dataset, parts, train_records, val_records)
+    # Cached where the GPU pool has just done it.
+    trained, evaluations = train_and_evaluate(store_dir, run, dataset, parts, train_records, val_records)
+
+    results = StepResults(
+        dataset=dataset,
+        validation=validation,
+        split=parts,
+        train_records=train_records,
+        val_records=val_records,
+        trained=trained,
+        evaluations=evaluations,
+    )
+    return publish(store_dir, run, results)

@@ -1,0 +1,49 @@
+"""The flow `kitti-train`: fine-tune and evaluate, on whatever machine its pool's worker runs.
+
+Called by `kitti-finetune` where a GPU pool has a worker; the same function runs inside that flow where none has.
+"""
+
+from pathlib import Path
+
+from prefect import flow
+
+from kittidet.config import RunConfig
+from tasks.caching import in_store
+from tasks.evaluate import evaluate
+from tasks.step_result import StepResult
+from tasks.train import fine_tune
+
+
+def train_and_evaluate(
+    store_dir: Path,
+    config: RunConfig,
+    dataset: StepResult,
+    split: StepResult,
+    train_records: StepResult,
+    val_records: StepResult,
+) -> tuple[StepResult, tuple[StepResult, ...]]:
+    """Return the training and the scores of each kept checkpoint; both run in the calling process's main thread."""
+    trained = in_store(fine_tune, store_dir)(store_dir, train_records, config.model, config.train)
+    evaluations = tuple(
+        in_store(evaluate, store_dir)(
+            store_dir, trained, checkpoint["name"], val_records, dataset, split, config.evaluation
+        )
+        for checkpoint in trained.summary["checkpoints"]
+    )
+    return trained, evaluations
+
+
+@flow(
+    name="kitti-train",
+    description="Fine-tune and evaluate on records that are already in the store.",
+)
+def kitti_train(
+    store_dir: Path,
+    config: RunConfig,
+    dataset: StepResult,
+    split: StepResult,
+    train_records: StepResult,
+    val_records: StepResult,
+) -> None:
+    """Leave the training and the scores of each kept checkpoint in the store."""
+    train_and_evaluate(store_dir, config, dataset, split, train_records, val_records)

@@ -1,0 +1,87 @@
+"""Prefect's cache over the library's store: a task is Cached exactly when its step's output is there and undamaged.
+
+The key is the step's own (content of the inputs, configuration that is read, version of the step), and Prefect's
+record lies inside the output it speaks of. See docs/adr/0002-what-a-cache-key-is-made-of.md.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Task
+from prefect.cache_policies import CachePolicy
+from prefect.context import TaskRunContext
+
+from kittidet.errors import KittidetError
+from kittidet.store import StepKey, Store
+from tasks.step_result import StepResult
+
+log = logging.getLogger(__name__)
+
+RECORD = "_prefect.json"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass
+class StepCache(CachePolicy):
+    """A cache policy whose key is a library step's.
+
+    Attributes:
+        key_of: called with the store and the task's other arguments by name (step results as step outputs). Returns
+            the step's key, or None where the task has to run whatever the store holds.
+    """
+
+    key_of: Callable[..., StepKey | None] | None = None
+
+    def compute_key(
+        self,
+        task_ctx: TaskRunContext,
+        inputs: dict[str, Any],
+        flow_parameters: dict[str, Any],
+        **kwargs: Any,
+    ) -> str | None:
+        """Return where the record of this task is, relative to the store; None to run without a record.
+
+        A record whose output is missing or damaged is removed first: the task then runs and makes the output again.
+        """
+        del task_ctx, flow_parameters, kwargs
+        if self.key_of is None:
+            raise ValueError("StepCache: expected key_of, the function that returns the step's key")
+        store = Store(Path(inputs["store_dir"]))
+        arguments = {
+            name: value.output(store) if isinstance(value, StepResult) else value
+            for name, value in inputs.items()
+            if name != "store_dir"
+        }
+        try:
+            key = self.key_of(store, **arguments)
+        except (KittidetError, OSError) as error:
+            # What cannot be keyed cannot be done either: the task meets the same error and reports it as its own.
+            log.debug("cache.no_key error=%s", error)
+            return None
+        if key is None:
+            return None
+        record = store.path(key) / RECORD
+        if record.is_file() and (problems := [*store.problems(key), *_record_problems(record)]):
+            log.warning("cache.damaged output=%s problems=%d first=%s", store.path(key), len(problems), problems[0])
+            record.unlink(missing_ok=True)
+        return f"{key.name}/{RECORD}"
+
+
+def in_store(task: Task[P, R], store_dir: Path) -> Task[P, R]:
+    """Return the task with its records kept in a store's folder, as JSON."""
+    return task.with_options(result_storage=store_dir, result_serializer="json")
+
+
+def _record_problems(record: Path) -> list[str]:
+    """Return why a record must not be read: Prefect would unpickle one that names pickle, which can run code."""
+    try:
+        serializer = json.loads(record.read_text(encoding="utf-8"))["metadata"]["serializer"]["type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return [f"{record}: not a record"]
+    return [] if serializer == "json" else [f"{record}: serialised with {serializer}, expected json"]

@@ -1,0 +1,168 @@
+"""Training on another machine: a child run in the GPU pool that works on the same store.
+
+The child runs the same tasks under the same keys, so afterwards the parent finds them Cached.
+"""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import prefect.runtime
+from prefect import Flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterIdempotencyKey,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkerFilter,
+    WorkerFilterStatus,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelling
+
+from kittidet.config import RunConfig
+from kittidet.errors import TrainingError
+from kittidet.steps.evaluate import evaluate_key
+from kittidet.steps.train import train_key
+from kittidet.store import StepOutput, Store
+from tasks.retrying import BACKOFF, may_pass
+from tasks.step_result import StepResult
+
+log = logging.getLogger(__name__)
+
+DEPLOYMENT = "kitti-train/kitti-train"
+POLL_S = 2.0
+_UNFINISHED = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
+
+
+def has_gpu_worker() -> bool:
+    """Whether the training deployment exists and a worker of its pool is online."""
+    with get_client(sync_client=True) as client:
+        try:
+            deployment = client.read_deployment_by_name(DEPLOYMENT)
+        except ObjectNotFound:
+            return False
+        if deployment.work_pool_name is None:
+            return False
+        online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
+        return bool(client.read_workers_for_work_pool(deployment.work_pool_name, worker_filter=online))
+
+
+def is_trained(store: Store, train_records: StepOutput, val_records: StepOutput, config: RunConfig) -> bool:
+    """Whether the store holds the whole training of a configuration and the scores of each kept checkpoint."""
+    trained = store.load(train_key(train_records, config.model, config.train))
+    if trained is None:
+        return False
+    keys = [
+        evaluate_key(trained, checkpoint["name"], val_records, config.evaluation)
+        for checkpoint in trained.summary["checkpoints"]
+    ]
+    return all(store.load(key) is not None for key in keys)
+
+
+@task(
+    name="train-on-gpu-pool",
+    task_run_name="train {config.name} on the GPU pool",
+    description="A kitti-train run in the GPU pool: training and evaluation, on the same store.",
+    # Not cached: it is asked for only where the store lacks what the child makes.
+    cache_policy=NO_CACHE,
+    retries=3,
+    retry_delay_seconds=BACKOFF,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=may_pass,
+    timeout_seconds=8 * 24 * 3600,
+    tags=["kitti"],
+)
+def train_on_gpu_pool(
+    store_dir: Path,
+    config: RunConfig,
+    dataset: StepResult,
+    split: StepResult,
+    train_records: StepResult,
+    val_records: StepResult,
+) -> None:
+    """Return when a run in the GPU pool has left training and scores in the store.
+
+    A parent that died and came back waits for the child it started before; after a failed child it starts another.
+
+    Raises:
+        TrainingError: if the child fails, or succeeds without leaving its output in this store.
+    """
+    store = Store(store_dir)
+    records = train_records.output(store)
+    parent = prefect.runtime.flow_run.get_id()
+    child = _attach_or_start(
+        f"{parent}:{train_key(records, config.model, config.train).digest}",
+        {
+            "store_dir": str(store.root),
+            "config": config.model_dump(mode="json"),
+            "dataset": dataset.model_dump(mode="json"),
+            "split": split.model_dump(mode="json"),
+            "train_records": train_records.model_dump(mode="json"),
+            "val_records": val_records.model_dump(mode="json"),
+        },
+    )
+    log.info("gpu_pool.waiting child=%s", child.name)
+    state = _wait_for(child)
+    if not state.is_completed():
+        raise TrainingError(
+            f"run {child.name!r} in the GPU pool ended as {state.name}: {state.message or 'no message'}. "
+            "Its log in Prefect's pages says why; then retry this run."
+        )
+    if not is_trained(store, records, val_records.output(store), config):
+        raise TrainingError(
+            f"run {child.name!r} in the GPU pool completed, but {store.root} does not hold its output. "
+            "Both pools must see the same store: mount it at the same path on both machines."
+        )
+
+
+def cancel_children(flow: Flow, flow_run: FlowRun, state: State) -> None:
+    """Cancel the training runs of a cancelled run, which would otherwise keep the GPU busy for nobody."""
+    del flow, state
+    children = FlowRunFilter(
+        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run.id]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_UNFINISHED])),
+    )
+    with get_client(sync_client=True) as client:
+        for child in client.read_flow_runs(flow_run_filter=children):
+            log.info("gpu_pool.cancel child=%s", child.name)
+            client.set_flow_run_state(child.id, Cancelling(message="its parent run was cancelled"))
+
+
+def _attach_or_start(base_key: str, parameters: dict[str, Any]) -> FlowRun:
+    """Return the child that works on this already, or a new one; children that ended are not asked again."""
+    attempt = 0
+    with get_client(sync_client=True) as client:
+        while (child := _find_run(client, f"{base_key}:{attempt}")) is not None:
+            if not (child.state is not None and child.state.is_final()):
+                return child
+            attempt += 1
+    started = run_deployment(
+        DEPLOYMENT,
+        parameters=parameters,
+        flow_run_name=f"{prefect.runtime.flow_run.get_name()} training",
+        idempotency_key=f"{base_key}:{attempt}",
+        timeout=0,
+    )
+    return cast("FlowRun", started)
+
+
+def _find_run(client: SyncPrefectClient, idempotency_key: str) -> FlowRun | None:
+    wanted = FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=[idempotency_key]))
+    found = client.read_flow_runs(flow_run_filter=wanted, limit=1)
+    return found[0] if found else None
+
+
+def _wait_for(child: FlowRun) -> State:
+    with get_client(sync_client=True) as client:
+        while True:
+            state = client.read_flow_run(child.id).state
+            if state is not None and state.is_final():
+                return state
+            time.sleep(POLL_S)
