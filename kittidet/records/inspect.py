@@ -1,0 +1,278 @@
+"""What is in these records, and is it sane? For ours and for those of other writers, without TensorFlow."""
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from kittidet.classes import DONT_CARE, ClassTable
+from kittidet.drawing import draw_frame, draw_gallery
+from kittidet.errors import RecordError
+from kittidet.frame import KittiObject
+from kittidet.records.example import DONT_CARE_BOX, FRAME_ID, LABEL, OBJECT_BOX, SIDES, feature_problems
+from kittidet.records.inspection import InspectionReport
+from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, read_manifest
+from kittidet.records.message import decode_example
+from kittidet.records.shard import read_records
+from kittidet.store import digest_file
+
+Features = dict[str, tuple[str, list[Any]]]
+
+_SHARD_PATTERNS = ("*.tfrecord*", "*.record*")
+# Of an image that is none, is damaged, or claims a size that would fill the memory.
+_IMAGE_ERRORS = (OSError, UnidentifiedImageError, Image.DecompressionBombError)
+_UNKNOWN = -1  # of a label row's fields that a box from a record does not need
+
+
+def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8) -> InspectionReport:
+    """Return what a folder of TFRecords, or one file, holds and what is wrong with it.
+
+    Every checksum is verified. Boxes must be within 0..1 and not empty, labels within the class table (at least
+    positive, where no manifest tells the table), images must have the size their record states; with a manifest,
+    counts and digests must be its own.
+
+    Args:
+        folder: a folder with ``*.tfrecord*`` or ``*.record*`` files, or one such file.
+        max_problems: how many problems are kept as text.
+        max_boxes: how many boxes are listed.
+
+    Raises:
+        RecordError: if there are no such files.
+    """
+    shards = _list_shards(folder)
+    found = _Findings(max_problems, max_boxes)
+    manifest = _manifest_beside(folder, found)
+    found.table = manifest.table if manifest is not None else None
+    for path in shards:
+        for where, features in _read(path, found):
+            found.add(where, features)
+    if manifest is not None:
+        _compare_with_manifest(folder, manifest, found)
+    if found.num_frames and not found.num_objects:
+        found.notes["no record has a box: a detector would learn that nothing is there"] += 1
+    return InspectionReport(
+        folder=folder,
+        num_shards=len(shards),
+        num_frames=found.num_frames,
+        num_objects=found.num_objects,
+        num_dont_care=found.num_dont_care,
+        num_empty=found.num_empty,
+        counts=found.named_counts(),
+        sizes=dict(found.sizes.most_common()),
+        ranges={name: (low, high) for name, (low, high) in sorted(found.ranges.items())},
+        first_boxes=tuple(found.first_boxes),
+        has_manifest=manifest is not None,
+        problems=tuple(found.problems),
+        num_problems=found.num_problems,
+        notes=tuple(f"{text} ({count} frames)" if count > 1 else text for text, count in found.notes.items()),
+    )
+
+
+def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3, width: int = 1800) -> None:
+    """Write a PNG with the first frames of the records and the boxes that are stored for them.
+
+    Args:
+        folder: as in `inspect_records`.
+        out_png: the picture; its name only ever shows the whole of it.
+        frames: how many.
+        columns: pictures in a row.
+        width: of the whole, pixels.
+
+    Raises:
+        RecordError: if there are no such files, a record is damaged, or none holds an image that can be drawn.
+    """
+    payloads = ((path, payload) for path in _list_shards(folder) for payload in read_records(path))
+    pictures = []
+    for number, (path, payload) in enumerate(islice(payloads, frames)):
+        where = f"{path.name} record {number}"
+        features = decode_example(payload, where=where)
+        encoded = _first(features, "image/encoded", b"")
+        try:
+            with Image.open(io.BytesIO(encoded)) as image:
+                objects = _pixel_objects(features, image.size)
+                table = ClassTable(tuple(sorted({o.type for o in objects})) or (DONT_CARE,))
+                picture = draw_frame(image, objects=objects, table=table, min_score=0)
+        except _IMAGE_ERRORS as error:
+            raise RecordError(f"{where}: image/encoded cannot be decoded: {error}. Write the records again.") from error
+        num_boxes = sum(not o.is_dont_care for o in objects)
+        pictures.append((f"{_name(features)}  {num_boxes} objects", picture))
+    if not pictures:
+        raise RecordError(f"{folder}: expected one or more records, got 0. Write the records again.")
+    partial = out_png.with_name(f".{out_png.name}.partial")
+    try:
+        out_png.parent.mkdir(parents=True, exist_ok=True)
+        draw_gallery(pictures, columns=columns, width=width).save(partial, format="PNG")
+        partial.replace(out_png)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RecordError(f"{out_png}: cannot write the picture: {error.strerror or error}.") from error
+
+
+class _Findings:
+    """Sums over records; of each record only its id is kept."""
+
+    def __init__(self, max_problems: int, max_boxes: int) -> None:
+        self._max_problems = max_problems
+        self._max_boxes = max_boxes
+        self._seen_ids: set[bytes] = set()
+        self._texts: dict[int, set[str]] = {}
+        self._labels: Counter[int] = Counter()
+        self.table: ClassTable | None = None
+        self.problems: list[str] = []
+        self.notes: Counter[str] = Counter()
+        self.sizes: Counter[tuple[int, int]] = Counter()
+        self.ranges: dict[str, tuple[float, float]] = {}
+        self.first_boxes: list[str] = []
+        self.num_problems = self.num_frames = self.num_objects = self.num_dont_care = self.num_empty = 0
+
+    def problem(self, text: str) -> None:
+        self.num_problems += 1
+        if len(self.problems) < self._max_problems:
+            self.problems.append(text)
+
+    def add(self, where: str, features: Features) -> None:
+        self.num_frames += 1
+        where = f"{where} (frame {_name(features)})"
+        for problem in feature_problems(features, num_classes=None if self.table is None else len(self.table)):
+            self.problem(f"{where}: {problem}")
+        self._add_image(where, features)
+        self._add_id(where, features)
+        labels = features.get(LABEL, ("int64", []))[1]
+        texts = [text.decode(errors="replace") for text in features.get("image/object/class/text", ("", []))[1]]
+        self._labels.update(labels)
+        for label, text in zip(labels, texts, strict=False):
+            if self.table is not None and 1 <= label <= len(self.table) and self.table.name_of(label) != text:
+                self.problem(f"{where}: label {label} is {self.table.name_of(label)} in the manifest, {text} here")
+            self._texts.setdefault(label, set()).add(text)
+        self.num_objects += len(labels)
+        self.num_empty += not labels
+        self.num_dont_care += len(features.get(DONT_CARE_BOX + SIDES[0], ("", []))[1])
+        for name, (kind, values) in features.items():
+            if kind in {"float", "int64"} and values:
+                low, high = self.ranges.get(name, (values[0], values[0]))
+                self.ranges[name] = (min(low, *values), max(high, *values))
+
+    def named_counts(self) -> dict[str, int]:
+        """Return boxes per class name, in the order of the ids."""
+        known = {} if self.table is None else dict(enumerate(self.table.names, start=1))
+        names = {
+            label: known.get(label) or "/".join(sorted(self._texts.get(label, {f"label {label}"})))
+            for label in sorted({*known, *self._labels})
+        }
+        return {name: self._labels[label] for label, name in names.items()}
+
+    def _add_image(self, where: str, features: Features) -> None:
+        encoded = _first(features, "image/encoded", None)
+        if not isinstance(encoded, bytes):
+            self.problem(f"{where}: expected image/encoded, got none")
+            return
+        try:
+            with Image.open(io.BytesIO(encoded)) as image:  # reads the header only
+                size = image.size
+        except _IMAGE_ERRORS as error:
+            self.problem(f"{where}: image/encoded is no image: {error}")
+            return
+        self.sizes[size] += 1
+        stated = (_first(features, "image/width", size[0]), _first(features, "image/height", size[1]))
+        if stated != size:
+            self.problem(f"{where}: expected the image to be {stated[0]}x{stated[1]}, got {size[0]}x{size[1]}")
+        boxes = [features.get(OBJECT_BOX + side, ("", []))[1] for side in SIDES]
+        labels = features.get(LABEL, ("", []))[1]
+        for label, *box in zip(labels, *boxes, strict=False):
+            if len(self.first_boxes) >= self._max_boxes:
+                break
+            pixels = [side * extent for side, extent in zip(box, size * 2, strict=True)]
+            self.first_boxes.append(
+                f"{_name(features)} label {label}: {' '.join(f'{side:.4f}' for side in box)}  =  "
+                f"{' '.join(f'{side:.1f}' for side in pixels)} px"
+            )
+
+    def _add_id(self, where: str, features: Features) -> None:
+        source_id = _first(features, "image/source_id", b"")
+        if source_id in self._seen_ids:
+            self.problem(f"{where}: image/source_id {source_id!r} was used before; scores would mix two frames")
+        if source_id:
+            self._seen_ids.add(source_id)
+        if source_id and not source_id.isdigit():
+            self.notes["image/source_id is not a number: google/automl cannot read it"] += 1
+
+
+def _list_shards(folder: Path) -> list[Path]:
+    if folder.is_file():
+        return [folder]
+    paths = {p for pattern in _SHARD_PATTERNS for p in folder.glob(pattern) if p.is_file() and p.name[0] != "."}
+    if not paths:
+        raise RecordError(
+            f"{folder}: expected files named {' or '.join(_SHARD_PATTERNS)}, got none. "
+            "Check the path, or write records."
+        )
+    return sorted(paths)
+
+
+def _manifest_beside(folder: Path, found: _Findings) -> RecordsManifest | None:
+    if not (folder / MANIFEST_NAME).is_file():
+        return None
+    try:
+        return read_manifest(folder)
+    except RecordError as error:
+        found.problem(str(error))
+        return None
+
+
+def _read(path: Path, found: _Findings) -> Iterator[tuple[str, Features]]:
+    """Yield the records of a shard up to the first damage, which becomes a problem."""
+    try:
+        for number, payload in enumerate(read_records(path)):
+            where = f"{path.name} record {number}"
+            yield where, decode_example(payload, where=where)
+    except RecordError as error:
+        found.problem(str(error))
+
+
+def _compare_with_manifest(folder: Path, manifest: RecordsManifest, found: _Findings) -> None:
+    pairs = {
+        "frames": (manifest.num_frames, found.num_frames),
+        "objects": (manifest.num_objects, found.num_objects),
+        "DontCare regions": (manifest.num_dont_care, found.num_dont_care),
+        "objects per class": (dict(manifest.counts), found.named_counts()),
+    }
+    for what, (expected, got) in pairs.items():
+        if expected != got:
+            found.problem(f"{folder / MANIFEST_NAME}: expected {what} {expected}, got {got}")
+    for shard in manifest.shards:
+        if digest_file(folder / shard.name) != shard.sha256:
+            found.problem(f"{folder / shard.name}: its sha256 is not the manifest's: changed since it was written")
+
+
+def _pixel_objects(features: Features, size_wh: tuple[int, int]) -> list[KittiObject]:
+    """Return the stored boxes in pixels, as label rows that `drawing` can show."""
+    labels = features.get(LABEL, ("", []))[1]
+    texts = [text.decode(errors="replace") for text in features.get("image/object/class/text", ("", []))[1]]
+    names = texts if len(texts) == len(labels) else [f"label {label}" for label in labels]
+    objects = []
+    for prefix, types in ((OBJECT_BOX, names), (DONT_CARE_BOX, None)):
+        boxes = list(zip(*(features.get(prefix + side, ("", []))[1] for side in SIDES), strict=False))
+        for name, box in zip(types or [DONT_CARE] * len(boxes), boxes, strict=False):
+            left, top, right, bottom = (side * extent for side, extent in zip(box, size_wh * 2, strict=True))
+            unknown = (_UNKNOWN, _UNKNOWN, _UNKNOWN)
+            objects.append(
+                KittiObject(name, _UNKNOWN, _UNKNOWN, _UNKNOWN, (left, top, right, bottom), unknown, unknown, _UNKNOWN)
+            )
+    return objects
+
+
+def _first(features: Features, name: str, default: Any) -> Any:
+    values = features.get(name, ("", []))[1]
+    return values[0] if values else default
+
+
+def _name(features: Features) -> str:
+    for key in (FRAME_ID, "image/source_id", "image/filename"):
+        value = _first(features, key, b"")
+        if value:
+            return str(value.decode(errors="replace"))
+    return "without id"
