@@ -33,6 +33,21 @@ __all__ = [
 
 Engine: TypeAlias = Literal["pycocotools", "hotcoco"]
 
+# What both engines' twelve numbers mean, in their order.
+_SUMMARY = (
+    "ap",
+    "ap50",
+    "ap75",
+    "ap_small",
+    "ap_medium",
+    "ap_large",
+    "ar_1",
+    "ar_10",
+    "ar_100",
+    "ar_small",
+    "ar_medium",
+    "ar_large",
+)
 # Axis 0 of the engines' precision array: IoU .50, .55, ..., .95.
 _IOU_50 = 0
 # Axes 3 and 4: all areas, 100 detections.
@@ -150,12 +165,14 @@ def score_coco(
         stats, precision = _run_hotcoco(ground_truth, results)
     else:
         raise ValueError(f"unknown engine {engine!r}: expected pycocotools or hotcoco")
-    numbers = [None if value < 0 else float(value) for value in stats]
+    summary: dict[str, Any] = {
+        name: None if value < 0 else float(value) for name, value in zip(_SUMMARY, stats, strict=True)
+    }
     # precision: [iou, recall, class, area, max detections]; classes in id order, -1 where a class has no object.
     by_class = precision[:, :, :, _ALL_AREAS, _MAX_DETECTIONS]
     order = sorted(names)
     return CocoMetrics(
-        *numbers,  # type: ignore[arg-type]
+        **summary,
         per_class_ap={names[i]: _mean_of(by_class[:, :, k]) for k, i in enumerate(order)},
         per_class_ap50={names[i]: _mean_of(by_class[_IOU_50, :, k]) for k, i in enumerate(order)},
         per_class_count=counts,
