@@ -1,0 +1,118 @@
+"""The background before any object: sky with clouds, a far skyline, and the ground in perspective."""
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from kittidet.kitti.synth.camera import Camera
+from kittidet.kitti.synth.draws import draws_for
+from kittidet.kitti.synth.look import Look
+from kittidet.kitti.synth.world import Street
+
+Float32 = npt.NDArray[np.float32]
+_TILE = 512  # side of the repeating grain, texels
+
+
+@lru_cache(maxsize=1)
+def grain() -> tuple[Float32, Float32]:
+    """Return two repeating textures ``[512, 512]`` in -1..1: fine grain and broad patches."""
+    draws = draws_for(9)
+    fine = draws.integers(-128, 128, (_TILE, _TILE)).astype(np.float32) / 128
+    fine = (fine + np.roll(fine, 1, 0) + np.roll(fine, 1, 1) + np.roll(fine, (1, 1), (0, 1))) / 2
+    broad = np.zeros((_TILE, _TILE), np.float32)
+    for cells in (8, 16, 32, 64):
+        coarse = draws.integers(0, 256, (cells, cells)).astype(np.uint8)
+        # Three copies side by side, the middle one cut out: the enlargement then repeats without a seam.
+        wide = Image.fromarray(np.tile(coarse, (3, 3))).resize((3 * _TILE, 3 * _TILE), Image.Resampling.BICUBIC)
+        middle = np.asarray(wide)[_TILE : 2 * _TILE, _TILE : 2 * _TILE]
+        broad += (middle.astype(np.float32) / 128 - 1) * (4.0 / cells) ** 0.5
+    return np.clip(fine, -1, 1), np.clip(broad, -1, 1)
+
+
+def paint_background(camera: Camera, look: Look, street: Street, s: float, drive_number: int) -> npt.NDArray[np.uint8]:
+    """Return the empty road as uint8 ``[height, width, 3]``, ``s`` metres along the drive."""
+    width, height = camera.size_wh
+    horizon = int(min(height - 8, max(8, round(camera.horizon_px))))
+    picture = np.empty((height, width, 3), np.float32)
+    _paint_sky(picture, horizon, look, drive_number)
+    _paint_skyline(picture, horizon, look, drive_number)
+    _paint_ground(picture, horizon, camera, look, street, s)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def _paint_sky(picture: Float32, horizon: int, look: Look, number: int) -> None:
+    width = picture.shape[1]
+    rise = (np.arange(horizon, dtype=np.float32) / horizon)[:, None, None] ** 1.3
+    top, low = np.array(look.sky_top, np.float32), np.array(look.sky_low, np.float32)
+    sky = top + (low - top) * rise
+    shift = number * 97
+    rows = (np.arange(horizon) * 2 + shift) % _TILE
+    columns = (np.arange(width) // 2 + shift) % _TILE
+    cloud = np.clip(grain()[1][rows[:, None], columns[None, :]] - 0.75 + look.cloud, 0, 1)[..., None]
+    picture[:horizon] = sky + (248 - sky) * cloud
+
+
+def _paint_skyline(picture: Float32, horizon: int, look: Look, number: int) -> None:
+    width = picture.shape[1]
+    broad = grain()[1]
+    outline = 10 + 8 * broad[(number * 31) % _TILE, (np.arange(width) // 3) % _TILE]
+    outline += 4 * broad[(number * 57) % _TILE, np.arange(width) % _TILE]
+    near = np.array((70, 86, 62), np.float32)
+    colour = near + (np.array(look.sky_low, np.float32) - near) * 0.5
+    span = picture[max(0, horizon - 30) : horizon]
+    rows = np.arange(len(span), 0, -1, dtype=np.float32)[:, None]
+    span[rows < outline[None, :]] = colour
+
+
+def _paint_ground(picture: Float32, horizon: int, camera: Camera, look: Look, street: Street, s: float) -> None:
+    height, width = picture.shape[:2]
+    rows = np.arange(horizon, height, dtype=np.float32) + 0.5
+    drop = np.maximum(rows - np.float32(camera.horizon_px), 0.5)
+    z = np.float32(camera.focal_px * camera.height_m) / drop
+    across = (np.arange(width, dtype=np.float32) + 0.5 - np.float32(camera.centre_xy[0])) / np.float32(camera.focal_px)
+    x = across[None, :] * z[:, None] - np.float32(street.bend / 2) * (z * z)[:, None]
+    along = z + np.float32(s)
+    fine, broad = grain()
+    near = np.clip(14 / z, 0, 1)[:, None]
+    ix = (x * 24).astype(np.int32) & (_TILE - 1)
+    iz = (along * 24).astype(np.int32)[:, None] & (_TILE - 1)
+    texture = fine[iz, ix] * near * 0.14
+    ix = (x * 7).astype(np.int32) & (_TILE - 1)
+    iz = (along * 5).astype(np.int32)[:, None] & (_TILE - 1)
+    patches = broad[iz, ix]
+    texture += patches * np.clip(40 / z, 0, 1)[:, None] * 0.10
+
+    colour = np.empty((height - horizon, width, 3), np.float32)
+    colour[:] = np.array(look.asphalt, np.float32)
+    walk = (x < street.left) | (x > street.right)
+    colour[walk] = np.array(look.pavement, np.float32)
+    texture[walk] += _joints(x[walk], np.broadcast_to(along[:, None], x.shape)[walk])
+    verge = (x < street.left - street.walk) | (x > street.right + street.walk)
+    if street.greenery > 0.3:
+        colour[verge] = np.array(look.verge, np.float32)
+        texture[verge] *= 2.2
+    kerb = np.maximum(0.16, z * 0.0016)[:, None]
+    edge = (np.abs(x - street.left) < kerb / 2) | (np.abs(x - street.right) < kerb / 2)
+    colour[edge] = np.array((176, 174, 168), np.float32)
+    line = np.maximum(0.13, z * 0.0014)[:, None]
+    dashes = ((along % 12) < 5)[:, None]
+    middle = (street.lane_left) / 2
+    marks = (np.abs(x - middle) < line / 2) & dashes
+    if street.right > 4.5 and street.parking[1] == 0:
+        marks |= (np.abs(x - 1.75) < line / 2) & dashes
+    if street.parking[0] == 0 and street.parking[1] == 0:
+        marks |= np.abs(x - (street.right - 0.35)) < line / 2
+    worn = patches < 0.55
+    colour[marks & worn] = np.array((214, 214, 208), np.float32)
+    lit = look.light.ambient + look.light.direct * max(0.0, -look.light.sun[1])
+    colour *= (np.float32(lit) * (1 + texture))[..., None]
+    haze = (1 - np.exp(-np.minimum(z, 400) / np.float32(look.haze_m)))[:, None, None]
+    picture[horizon:] = colour + (np.array(look.sky_low, np.float32) - colour) * haze
+
+
+def _joints(x: Float32, along: Float32) -> Float32:
+    """Return darkening at the joints of paving slabs, half a metre apart."""
+    joint = ((x % 0.6) < 0.04) | ((along % 0.6) < 0.04)
+    return np.where(joint, np.float32(-0.12), np.float32(0))

@@ -1,0 +1,79 @@
+"""One frame from its drive: paint from far to near, then read labels off what was painted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+
+import numpy as np
+from PIL import Image
+
+from kittidet.classes import KITTI_TYPES
+from kittidet.frame import KittiObject
+from kittidet.kitti.synth.camera import Camera
+from kittidet.kitti.synth.canvas import MAX_OBJECTS, SCENERY, Canvas, Silhouette
+from kittidet.kitti.synth.ground import paint_background
+from kittidet.kitti.synth.labelling import Seen, label_objects
+from kittidet.kitti.synth.lens import develop
+from kittidet.kitti.synth.look import Look, look_of
+from kittidet.kitti.synth.order import painting_order
+from kittidet.kitti.synth.plan import Drive
+from kittidet.kitti.synth.scenery import paint_scenery, scenery_of
+from kittidet.kitti.synth.things import paint_thing, paint_thing_shadow
+from kittidet.kitti.synth.world import Placing, Thing, camera_at, objects_of, street_of
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A drawn frame.
+
+    Attributes:
+        image: RGB, the size of its camera.
+        objects: its labels, from near to far, DontCare last.
+    """
+
+    image: Image.Image
+    objects: tuple[KittiObject, ...]
+
+
+def draw_frame(drive: Drive, frame: int, size_wh: tuple[int, int] | None = None) -> Drawing:
+    """Return one frame of a drive; it depends on nothing but the arguments."""
+    camera, street, look = camera_at(drive, frame, size_wh), street_of(drive), look_of(drive)
+    placing = Placing(drive, frame, camera, street)
+    background = paint_background(camera, look, street, placing.s, drive.number)
+    canvas = Canvas(camera, background)
+    seen = paint_things(canvas, [*objects_of(placing), *scenery_of(placing)], look)
+    image = develop(canvas.finished(), look, drive.seed, 15, drive.number, frame)
+    return Drawing(image=image, objects=tuple(label_objects(seen, camera)))
+
+
+def paint_things(canvas: Canvas, things: Sequence[Thing], look: Look) -> list[Seen]:
+    """Paint things from far to near and return those of KITTI's types with what they cover and show.
+
+    Raises:
+        ValueError: if there are more things with a label than the number image can tell apart.
+    """
+    things = [things[i] for i in painting_order(things)]
+    labelled = [thing for thing in things if thing.type in KITTI_TYPES]
+    if len(labelled) > MAX_OBJECTS:
+        raise ValueError(f"a frame takes at most {MAX_OBJECTS} labelled things, got {len(labelled)}")
+    canvas.begin(SCENERY)
+    for thing in things:
+        paint_thing_shadow(canvas, thing, look)
+    covered: list[tuple[int, Thing, Silhouette]] = []
+    for thing in things:
+        share = 1 - exp(-max(0.0, thing.pose.xyz[2]) / look.haze_m)
+        number = len(covered) + 1 if thing.type in KITTI_TYPES else SCENERY
+        canvas.begin(number, haze=look.sky_low, haze_share=share)
+        if number == SCENERY:
+            paint_scenery(canvas, thing, look.light)
+        else:
+            paint_thing(canvas, thing, look.light)
+            covered.append((number, thing, canvas.end()))
+    visible = canvas.visible()
+    return [Seen(thing, silhouette, visible[number]) for number, thing, silhouette in reversed(covered)]
+
+
+def blank_background(camera: Camera) -> np.ndarray:
+    """Return a grey background uint8 ``[height, width, 3]``, for scenes made by hand."""
+    width, height = camera.size_wh
+    return np.full((height, width, 3), 128, np.uint8)
