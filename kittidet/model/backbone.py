@@ -1,0 +1,183 @@
+"""EfficientNet B0-B7 and Lite0-4 as feature extractors: an image in, the levels 3, 4 and 5 out.
+
+The classifier head is not built. Weight names of the reference live in ``reference_names``.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kittidet.model.normalization import BatchNorm, activate, normalized_convolution
+from kittidet.model.scaling import Activation, BlockSpec, backbone_spec, feature_sizes
+
+FIRST_LEVEL = 3
+LAST_LEVEL = 5
+
+
+def kernel_initializer(kernel: int, channels_out: int) -> keras.initializers.Initializer:
+    """Return the backbone's initialiser: normal, variance ``2 / (kernel * kernel * channels_out)``.
+
+    A depth-wise kernel ``[k, k, c, 1]`` has one output channel in this formula.
+    """
+    return keras.initializers.RandomNormal(stddev=(2.0 / (kernel * kernel * channels_out)) ** 0.5)
+
+
+class SqueezeExcite(keras.layers.Layer):
+    """Gate each channel by a small network's view of all channel means."""
+
+    def __init__(self, channels: int, bottleneck: int, activation: Activation, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.channels = channels
+        self.bottleneck = bottleneck
+        self.activation = activation
+
+    def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  shapes are known from the variant
+        """Create both 1x1 kernels and their biases."""
+        squeezed, full = self.bottleneck, self.channels
+        self.reduce_kernel = self.add_weight(
+            shape=(1, 1, full, squeezed), initializer=kernel_initializer(1, squeezed), name="reduce_kernel"
+        )
+        self.reduce_bias = self.add_weight(shape=(squeezed,), initializer="zeros", name="reduce_bias")
+        self.expand_kernel = self.add_weight(
+            shape=(1, 1, squeezed, full), initializer=kernel_initializer(1, full), name="expand_kernel"
+        )
+        self.expand_bias = self.add_weight(shape=(full,), initializer="zeros", name="expand_bias")
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return ``[b, h, w, c]`` gated."""
+        dtype = inputs.dtype
+        mean = ops.mean(inputs, axis=(1, 2))  # [b, c]
+        reduced = ops.matmul(mean, ops.cast(self.reduce_kernel, dtype)[0, 0]) + ops.cast(self.reduce_bias, dtype)
+        reduced = activate(reduced, self.activation)
+        gate = ops.matmul(reduced, ops.cast(self.expand_kernel, dtype)[0, 0]) + ops.cast(self.expand_bias, dtype)
+        return inputs * ops.sigmoid(gate)[:, None, None, :]
+
+
+class InvertedResidual(keras.layers.Layer):
+    """MBConv: expand, filter in space, gate, project, and add the input where the shapes allow."""
+
+    def __init__(self, spec: BlockSpec, activation: Activation, seed: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.spec = spec
+        self.activation = activation
+        self.seed_generator = seed
+        inner = spec.channels_in * spec.expand
+        self.expand_norm = BatchNorm(name="expand_norm") if spec.expand != 1 else None
+        self.depthwise_norm = BatchNorm(name="depthwise_norm")
+        self.squeeze_excite = (
+            None if spec.se_channels is None else SqueezeExcite(inner, spec.se_channels, activation, name="se")
+        )
+        self.project_norm = BatchNorm(name="project_norm")
+
+    def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  shapes are known from the variant
+        """Create the kernels and batch norms."""
+        spec = self.spec
+        inner = spec.channels_in * spec.expand
+        self.expand_kernel = None
+        if self.expand_norm is not None:
+            self.expand_kernel = self.add_weight(
+                shape=(1, 1, spec.channels_in, inner), initializer=kernel_initializer(1, inner), name="expand_kernel"
+            )
+            self.expand_norm.build((None, None, None, inner))
+        self.depthwise_kernel = self.add_weight(
+            shape=(spec.kernel, spec.kernel, inner, 1),
+            initializer=kernel_initializer(spec.kernel, 1),
+            name="depthwise_kernel",
+        )
+        self.depthwise_norm.build((None, None, None, inner))
+        if self.squeeze_excite is not None:
+            self.squeeze_excite.build()
+        self.project_kernel = self.add_weight(
+            shape=(1, 1, inner, spec.channels_out),
+            initializer=kernel_initializer(1, spec.channels_out),
+            name="project_kernel",
+        )
+        self.project_norm.build((None, None, None, spec.channels_out))
+        self.built = True
+
+    def call(self, inputs: Any, *, training: bool | None = None) -> Any:
+        """Return ``[b, ceil(h / stride), ceil(w / stride), channels_out]``."""
+        spec = self.spec
+        x = inputs
+        if self.expand_norm is not None:
+            x = normalized_convolution(x, self.expand_kernel, self.expand_norm, kind="full", training=training)
+            x = activate(x, self.activation)
+        x = normalized_convolution(
+            x, self.depthwise_kernel, self.depthwise_norm, kind="depthwise", strides=spec.stride, training=training
+        )
+        x = activate(x, self.activation)
+        if self.squeeze_excite is not None:
+            x = self.squeeze_excite.call(x)
+        x = normalized_convolution(x, self.project_kernel, self.project_norm, kind="full", training=training)
+        if not spec.has_skip:
+            return x
+        if training and spec.survival_prob < 1.0:
+            x = drop_connect(x, spec.survival_prob, self.seed_generator)
+        return x + inputs
+
+
+def drop_connect(inputs: Any, survival_prob: float, seed: Any) -> Any:
+    """Zero whole samples of ``[b, h, w, c]`` with probability ``1 - survival_prob``, scaling the rest up to match."""
+    draws = keras.random.uniform((ops.shape(inputs)[0], 1, 1, 1), dtype="float32", seed=seed)
+    kept = ops.floor(survival_prob + draws) / survival_prob
+    return inputs * ops.cast(kept, inputs.dtype)
+
+
+@keras.saving.register_keras_serializable(package="kittidet")
+class Backbone(keras.layers.Layer):
+    """An EfficientNet whose call returns the feature maps of levels 3, 4 and 5.
+
+    Args:
+        backbone: name for ``backbone_spec``.
+        seed: of the drop-connect draws; None draws one.
+        **kwargs: of ``keras.layers.Layer``.
+    """
+
+    def __init__(self, backbone: str, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.backbone = backbone
+        self.seed = seed
+        self.spec = backbone_spec(backbone)
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.stem_norm = BatchNorm(name="stem_norm")
+        self.blocks = [
+            InvertedResidual(block, self.spec.activation, self.seed_generator, name=f"blocks_{i}")
+            for i, block in enumerate(self.spec.blocks)
+        ]
+
+    def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  shapes are known from the variant
+        """Create the stem's kernel and every block's weights."""
+        stem = self.spec.stem_filters
+        self.stem_kernel = self.add_weight(
+            shape=(3, 3, 3, stem), initializer=kernel_initializer(3, stem), name="stem_kernel"
+        )
+        self.stem_norm.build((None, None, None, stem))
+        for block in self.blocks:
+            block.build()
+        self.built = True
+
+    def call(self, images: Any, *, training: bool | None = None) -> list[Any]:
+        """Return the maps of levels 3, 4, 5, finest first, of normalised images ``[b, h, w, 3]``."""
+        x = normalized_convolution(images, self.stem_kernel, self.stem_norm, kind="full", strides=2, training=training)
+        x = activate(x, self.spec.activation)
+        outputs = []
+        for block in self.blocks:
+            x = block.call(x, training=training)
+            outputs.append(x)
+        # reductions[0] is level 1.
+        return [outputs[self.spec.reductions[level - 1]] for level in range(FIRST_LEVEL, LAST_LEVEL + 1)]
+
+    def compute_output_shape(self, input_shape: Any) -> list[tuple[int | None, ...]]:
+        """Return the shapes of levels 3, 4, 5 for ``[b, h, w, 3]``."""
+        batch, height, width, _ = input_shape
+        sizes = feature_sizes((height, width), LAST_LEVEL)
+        return [
+            (batch, *sizes[level], self.spec.blocks[self.spec.reductions[level - 1]].channels_out)
+            for level in range(FIRST_LEVEL, LAST_LEVEL + 1)
+        ]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "backbone": self.backbone, "seed": self.seed}

@@ -1,0 +1,124 @@
+"""Convolution followed by batch norm, the unit the whole detector is made of.
+
+``normalized_convolution`` has two forms. With batch statistics it convolves, then normalises. With moving statistics
+(inference, or a frozen batch norm in training) the normalisation is linear, so it is multiplied into the kernel, and
+one pass over the feature map is saved both ways.
+"""
+
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from kittidet.model.scaling import Activation
+
+MOMENTUM = 0.99
+EPSILON = 1e-3
+
+ConvolutionKind = Literal["full", "depthwise"]
+
+
+@keras.saving.register_keras_serializable(package="kittidet")
+class BatchNorm(keras.layers.BatchNormalization):
+    """Batch norm with the reference's constants, over the last axis of ``[b, h, w, c]``.
+
+    The moving variance takes in the unbiased batch variance ``n / (n - 1)``, as the reference's fused kernel does;
+    Keras' own layer takes the population variance. Set ``trainable = False`` to use and keep the moving statistics.
+    """
+
+    def __init__(self, momentum: float = MOMENTUM, epsilon: float = EPSILON, **kwargs: Any) -> None:
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def uses_batch_statistics(self, *, training: bool | None) -> bool:
+        """Whether a call in this mode normalises with the batch's own statistics."""
+        return bool(training) and self.trainable
+
+    def moving_affine(self) -> tuple[Any, Any]:
+        """Return ``(scale, shift)``, float32 ``[c]``: the moving statistics turn ``x`` into ``x * scale + shift``."""
+        scale = as_float32(self.gamma) * ops.rsqrt(as_float32(self.moving_variance) + self.epsilon)
+        return scale, as_float32(self.beta) - as_float32(self.moving_mean) * scale
+
+    def normalize_batch(self, inputs: Any, bias: Any | None = None) -> Any:
+        """Return ``inputs + bias`` ``[b, h, w, c]`` normalised by its own statistics.
+
+        The moving statistics take a step towards them. Sums are float32 whatever the compute dtype.
+        """
+        values = ops.cast(inputs, "float32")
+        if bias is not None:
+            values = values + as_float32(bias)
+        mean, variance = ops.moments(values, axes=(0, 1, 2))
+        count = 1
+        for axis in (0, 1, 2):
+            count = count * ops.shape(inputs)[axis]
+        count = ops.cast(count, "float32")
+        unbiased = variance * (count / ops.maximum(count - 1.0, 1.0))
+        self.moving_mean.assign(self.momentum * self.moving_mean + (1.0 - self.momentum) * mean)
+        self.moving_variance.assign(self.momentum * self.moving_variance + (1.0 - self.momentum) * unbiased)
+        scale = as_float32(self.gamma) * ops.rsqrt(variance + self.epsilon)
+        return ops.cast(values * scale + (as_float32(self.beta) - mean * scale), inputs.dtype)
+
+
+def as_float32(variable: Any) -> Any:
+    """Return a variable's value as a float32 tensor, untouched by mixed-precision casting."""
+    value = variable.value if isinstance(variable, keras.Variable) else variable
+    return ops.cast(value, "float32")
+
+
+def normalized_convolution(
+    inputs: Any,
+    kernel: Any,
+    norm: BatchNorm,
+    *,
+    kind: ConvolutionKind,
+    bias: Any | None = None,
+    strides: int = 1,
+    training: bool | None = None,
+) -> Any:
+    """Return the batch-normalised SAME convolution of ``inputs``.
+
+    Args:
+        inputs: ``[b, h, w, c]`` in the compute dtype.
+        kernel: ``[k, k, c, c_out]``, or ``[k, k, c, 1]`` for ``kind="depthwise"``.
+        norm: the batch norm of the output channels.
+        kind: ``full`` mixes channels, ``depthwise`` has one filter for each.
+        bias: ``[c_out]`` added before the batch norm.
+        strides: of the convolution.
+        training: whether this is a training step.
+
+    Returns:
+        ``[b, ceil(h / strides), ceil(w / strides), c_out]`` in the compute dtype.
+    """
+    if norm.uses_batch_statistics(training=training):
+        return norm.normalize_batch(convolve(inputs, kernel, kind=kind, strides=strides), bias)
+    scale, shift = norm.moving_affine()
+    folded = as_float32(kernel) * (ops.reshape(scale, (1, 1, -1, 1)) if kind == "depthwise" else scale)
+    if bias is not None:
+        shift = shift + as_float32(bias) * scale
+    outputs = convolve(inputs, ops.cast(folded, inputs.dtype), kind=kind, strides=strides)
+    return outputs + ops.cast(shift, inputs.dtype)
+
+
+def convolve(inputs: Any, kernel: Any, *, kind: ConvolutionKind, strides: int = 1) -> Any:
+    """Return the SAME convolution of ``[b, h, w, c]``; a stride of 2 puts the extra pixel at the bottom and right."""
+    kernel = ops.cast(kernel, inputs.dtype)
+    if kind == "depthwise":
+        return ops.depthwise_conv(inputs, kernel, strides=strides, padding="same", data_format="channels_last")
+    return ops.conv(inputs, kernel, strides=strides, padding="same", data_format="channels_last")
+
+
+def activate(inputs: Any, activation: Activation) -> Any:
+    """Return swish, ``x * sigmoid(x)``, or relu6 of ``inputs``."""
+    return ops.silu(inputs) if activation == "swish" else ops.relu6(inputs)
+
+
+def freeze_batch_norm(model: keras.Model) -> int:
+    """Make every batch norm of ``model`` use and keep its moving statistics in training; return how many there are.
+
+    Their gamma and beta are frozen with them. Undo with ``layer.trainable = True``.
+    """
+    frozen = 0
+    for layer in model._flatten_layers():  # noqa: SLF001  Keras has no public walk over nested layers
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+            frozen += 1
+    return frozen
