@@ -58,6 +58,15 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class BackoffConfig(Section):
+    """How patient a download is."""
+
+    attempts: int = Field(8, ge=1, description="attempts without a new byte, and starts from zero, before giving up")
+    first_s: float = Field(1.0, ge=0, description="wait after the first failed attempt, seconds; doubled each time")
+    longest_s: float = Field(60.0, ge=0, description="longest wait, seconds")
+    timeout_s: float = Field(60.0, gt=0, description="how long a server may be silent, seconds")
+
+
 class SourceConfig(Section):
     """Where the KITTI data comes from."""
 
@@ -69,6 +78,7 @@ class SourceConfig(Section):
         "https://s3.eu-central-1.amazonaws.com/avg-kitti/", description="official: where the archives are"
     )
     sha256: dict[str, str] = Field(default_factory=dict, description="official: known digests, archive name -> hex")
+    backoff: BackoffConfig = Field(BackoffConfig(), description="official: patience with the network")
     drawn_frames: int = Field(120, ge=1, description="drawn: how many frames")
     drawn_seed: int = Field(7, description="drawn: the seed")
 
@@ -134,9 +144,12 @@ class TrainConfig(Section):
     )
     warmup_epochs: float = Field(1.0, ge=0)
     clip_norm: float = Field(10.0, gt=0, description="per gradient, then global")
-    l2: float = Field(4e-5, ge=0, description="on kernels")
+    l2: float = Field(4e-5, ge=0, description="sgd: penalty on kernels, part of the loss")
+    weight_decay: float = Field(1e-2, ge=0, description="adamw: decoupled decay of kernels, in place of l2")
     ema_decay: float = Field(0.999, ge=0, lt=1, description="0 turns the moving average off")
-    freeze_batch_norm: bool | None = Field(None, description="None: frozen when the batch is below 16")
+    freeze_batch_norm: bool | None = Field(
+        None, description="None: frozen when training starts from weights with a batch below 16"
+    )
     focal_alpha: float = Field(0.25, gt=0, lt=1)
     focal_gamma: float = Field(1.5, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
@@ -162,6 +175,15 @@ class EvalConfig(Section):
     score_threshold: float = Field(0.01, ge=0, lt=1, description="detections below are dropped before scoring")
     max_detections: int = Field(100, ge=1)
     nms: Literal["gaussian", "hard"] = "gaussian"
+
+
+class ReportConfig(Section):
+    """The report page of a run; no part of what the run is."""
+
+    gallery_frames: int = Field(6, ge=0, description="pictures in each of best, worst and random")
+    gallery_seed: int = Field(0, description="which frames count as random")
+    min_score: float | None = Field(None, ge=0, le=1, description="drawn from here on; None: where mean F1 is best")
+    jpeg_quality: int = Field(84, ge=30, le=95, description="of the pictures inside the page")
 
 
 class RunConfig(Section):

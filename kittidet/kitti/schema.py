@@ -74,7 +74,8 @@ def _read_rows(
     if crlf:
         yield Finding(
             *(frame_id, file, crlf[0], "label_line_end", "warning"),
-            f"{file}:{crlf[0]}: expected lines to end in LF, got CRLF in {len(crlf)} line(s). They are read all the same.",
+            f"{file}:{crlf[0]}: expected lines to end in LF, got CRLF in {len(crlf)} line(s). "
+            "They are read all the same.",
         )
     for number, line in enumerate(lines[:last_row], start=1):
         try:

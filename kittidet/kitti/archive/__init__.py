@@ -1,0 +1,8 @@
+"""KITTI's archives to an unpacked tree: resumable download, sha256, and an unzip that trusts no archive."""
+
+from kittidet.kitti.archive.download import download
+from kittidet.kitti.archive.official import fetch_official
+from kittidet.kitti.archive.unpack import open_local, unpack_archives
+from kittidet.kitti.archive.unzip import extract_zip
+
+__all__ = ["download", "extract_zip", "fetch_official", "open_local", "unpack_archives"]

@@ -1,0 +1,54 @@
+"""Room on a disk: asked for before a long write, and named when a write fails for want of it."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kittidet.errors import ArchiveError, DiskSpaceError
+
+# No space, quota used up, file larger than the process or the file system allows.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
+
+
+def check_space(folder: Path, needed_bytes: int, *, purpose: str) -> None:
+    """Return if the disk of an existing folder has room for so many more bytes.
+
+    Raises:
+        DiskSpaceError: saying how much is needed and how much there is.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise DiskSpaceError(
+            f"{folder}: too little disk space for {purpose}: expected {_megabytes(needed_bytes)}, "
+            f"got {_megabytes(free)} free. Free some, or choose another folder with `store_dir`."
+        )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors on writing below a path into ones that say what to do.
+
+    Raises:
+        DiskSpaceError: if the disk, the quota or the largest file size is used up.
+        ArchiveError: if the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DiskSpaceError(
+                f"{path}: the disk is full ({error.strerror}). Free some space and start again: "
+                "what is complete is kept and not fetched twice."
+            ) from error
+        if error.errno in _FORBIDDEN:
+            raise ArchiveError(
+                f"{path}: cannot write there: {error.strerror}. Choose a writable folder with `store_dir`."
+            ) from error
+        raise
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"

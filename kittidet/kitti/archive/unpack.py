@@ -1,0 +1,102 @@
+"""A set of KITTI zips to one tree that is there whole or not at all, and a local folder of either to a tree.
+
+An unpacked tree is named by what the zips' directories say is in them, so that other zips never mix with it.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from filelock import FileLock
+
+from kittidet.errors import ArchiveError
+from kittidet.kitti.archive.disk import writing
+from kittidet.kitti.archive.unzip import Progress, extract_zip, list_members
+from kittidet.kitti.tree import KittiTree, is_tree, open_tree
+from kittidet.store import digest_of
+
+log = logging.getLogger(__name__)
+
+LABEL_ZIP, IMAGE_ZIP, DEVKIT_ZIP = "data_object_label_2.zip", "data_object_image_2.zip", "devkit_object.zip"
+# Small ones first: what is wrong shows before the large one is touched.
+WANTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        LABEL_ZIP: ("training/label_2/*.txt",),
+        DEVKIT_ZIP: ("mapping/train_rand.txt", "mapping/train_mapping.txt"),
+        IMAGE_ZIP: ("training/image_2/*.png",),
+    }
+)
+
+
+def unpack_archives(archives_dir: Path, dest_dir: Path, *, progress: Progress | None = None) -> Path:
+    """Return the root of the tree unpacked from the official archives of a folder, ``dest_dir/kitti-<digest>``.
+
+    A tree that is already there is compared with the archives, file by file, and mended. An interrupted run is gone on
+    with. The devkit may be absent; images and labels may not.
+
+    Args:
+        archives_dir: the folder that holds the zips under their official names.
+        dest_dir: where the tree goes.
+        progress: called with (archive name, bytes done, bytes in all).
+
+    Raises:
+        ArchiveError: if an archive is absent, damaged, refused, or has no wanted member.
+        DiskSpaceError: if the disk has too little room.
+    """
+    zips = {name: archives_dir / name for name in WANTED if (archives_dir / name).is_file()}
+    missing = sorted({LABEL_ZIP, IMAGE_ZIP} - zips.keys())
+    if missing:
+        raise ArchiveError(
+            f"{archives_dir}: expected {LABEL_ZIP} and {IMAGE_ZIP}, got no {' and no '.join(missing)}. "
+            "Download them, or correct `source.path`."
+        )
+    listing = {}
+    for name, zip_path in zips.items():
+        members = list_members(zip_path, wanted=WANTED[name])
+        if not members:
+            raise ArchiveError(
+                f"{zip_path}: expected members like {WANTED[name][0]}, got none. Is it the official archive?"
+            )
+        listing[name] = sorted((m.name, m.size, m.crc) for m in members)
+    root = dest_dir / f"kitti-{digest_of(listing)[:16]}"
+    partial = root.with_name(root.name + ".partial")
+    with writing(dest_dir):
+        dest_dir.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(dest_dir / f".{root.name}.lock")
+        lock.acquire()
+    try:
+        target = root if root.is_dir() else partial
+        for name, zip_path in zips.items():
+            extract_zip(zip_path, target, wanted=WANTED[name], progress=progress)
+        if target == partial:
+            partial.rename(root)
+    finally:
+        lock.release()
+    log.info("unpack root=%s archives=%s", root, ",".join(zips))
+    return root
+
+
+def open_local(
+    path: Path, work_dir: Path, *, stat_cache: Path | None = None, progress: Progress | None = None
+) -> KittiTree:
+    """Return the tree at a local folder: an unpacked one where it is, or one unpacked from the zips in the folder.
+
+    Args:
+        path: an unpacked tree, or a folder with the official zips. It is only read.
+        work_dir: where zips are unpacked to, and nothing else.
+        stat_cache: see `KittiTree`.
+        progress: called with (archive name, bytes done, bytes in all).
+
+    Raises:
+        ArchiveError: if there is neither a tree nor zips, or a zip is damaged or refused.
+        DiskSpaceError: if the disk has too little room.
+    """
+    if is_tree(path):
+        return open_tree(path, stat_cache=stat_cache)
+    if not path.is_dir() or not any((path / name).is_file() for name in WANTED):
+        raise ArchiveError(
+            f"{path}: expected a KITTI tree (training/image_2 and training/label_2) or a folder with {LABEL_ZIP} and "
+            f"{IMAGE_ZIP}, got {'neither' if path.is_dir() else 'no folder'}. Correct `source.path`."
+        )
+    return open_tree(unpack_archives(path, work_dir, progress=progress), stat_cache=stat_cache)
