@@ -11,25 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kittidet.boxes import iou_xyxy
-
-# Three sizes an octave, and width / height of the three shapes of each size.
-OCTAVES_PER_LEVEL = 3
-ASPECT_RATIOS = (1.0, 2.0, 0.5)
-ANCHORS_PER_CELL = OCTAVES_PER_LEVEL * len(ASPECT_RATIOS)
-
-
-def feature_size(image_size: tuple[int, int], level: int) -> tuple[int, int]:
-    """Return height and width of a pyramid level: the input halved ``level`` times, rounded up each time.
-
-    Raises:
-        ValueError: if the input is not at least one pixel in both directions.
-    """
-    height, width = image_size
-    if height < 1 or width < 1:
-        raise ValueError(f"image size {image_size!r}: expected (height, width), both at least 1 pixel")
-    for _ in range(level):
-        height, width = (height - 1) // 2 + 1, (width - 1) // 2 + 1
-    return height, width
+from kittidet.model.scaling import ASPECT_RATIOS, NUM_SCALES, feature_sizes, variant_spec
 
 
 def build_level_anchors(
@@ -53,6 +35,8 @@ def build_level_anchors(
         for bit.
     """
     levels = range(min_level, max_level + 1)
+    if min(image_size) < 1:
+        raise ValueError(f"image_size {image_size!r}: expected (height, width), both at least 1 pixel")
     if not 0 < min_level <= max_level:
         raise ValueError(f"levels {min_level}..{max_level}: expected 0 < min_level <= max_level")
     scales = list(anchor_scale) if isinstance(anchor_scale, Sequence) else [anchor_scale] * len(levels)
@@ -75,9 +59,6 @@ def build_anchors(
     Raises:
         ValueError: on an unknown variant or a size that is not positive.
     """
-    # Imported here because the geometry above is needed where Keras is not.
-    from kittidet.model.scaling import variant_spec  # noqa: PLC0415
-
     spec = variant_spec(variant)
     return build_level_anchors(
         image_size=image_size,
@@ -103,13 +84,13 @@ def anchor_coverage(
 
 
 def _one_level(image_size: tuple[int, int], level: int, scale: float) -> npt.NDArray[np.float64]:
-    rows, columns = feature_size(image_size, level)
+    rows, columns = feature_sizes(image_size, level)[level]
     stride_y, stride_x = image_size[0] / rows, image_size[1] / columns
     center_y = np.arange(stride_y / 2, image_size[0], stride_y)  # [rows]
     center_x = np.arange(stride_x / 2, image_size[1], stride_x)  # [columns]
     half_w, half_h = [], []
-    for octave in range(OCTAVES_PER_LEVEL):
-        side = 2 ** (octave / OCTAVES_PER_LEVEL)
+    for octave in range(NUM_SCALES):
+        side = 2 ** (octave / NUM_SCALES)
         for ratio in ASPECT_RATIOS:
             half_w.append(scale * stride_x * side * math.sqrt(ratio) / 2)
             half_h.append(scale * stride_y * side / math.sqrt(ratio) / 2)

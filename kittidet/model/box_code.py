@@ -1,6 +1,7 @@
 """Boxes as the network predicts them: shift and log-stretch of an anchor, and back.
 
-The only place where a box is not ``xyxy``: a code is ``(ty, tx, th, tw)``, the reference's order, without scale factors.
+The only place where a box is not ``xyxy``: a code is ``(ty, tx, th, tw)``, the reference's order, without scale
+factors.
 """
 
 from typing import Any

@@ -105,7 +105,8 @@ def iou_box_loss(box_codes: Any, targets: Targets, anchors_xyxy: Any, *, normali
     counted = ops.stack([counted[..., i] for i in (1, 0, 3, 2)], axis=-1)
     predicted = decode_boxes(codes, anchors_xyxy) * counted
     wanted = decode_boxes(targets.box_codes, anchors_xyxy) * counted
-    has_area = ops.not_equal((wanted[..., 2] - wanted[..., 0]) * (wanted[..., 3] - wanted[..., 1]), 0.0)
+    width, height = _wh(wanted)
+    has_area = width * height > 0
     similarity = _giou(predicted, wanted) if kind == "giou" else _ciou(predicted, wanted)
     return ops.sum(ops.where(ops.logical_and(targets.is_positive, has_area), 1 - similarity, 0.0)) / (4 * normalizer)
 

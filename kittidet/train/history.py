@@ -1,0 +1,52 @@
+"""The history of a run: one row an epoch, as it goes into ``history.csv`` and to whoever watches."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from kittidet.store import write_text_atomic
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """How an epoch went; losses are means over its steps.
+
+    Attributes:
+        epoch: counted from 1.
+        step: optimiser steps so far.
+        learning_rate: at its end.
+        loss: what is minimised.
+        cls_loss: focal part, unweighted.
+        box_loss: Huber part, unweighted.
+        iou_loss: IoU part, unweighted; 0 where off.
+        l2_loss: penalty on kernels; 0 with AdamW.
+        num_positives: anchors with an object, a batch.
+        seconds: duration.
+    """
+
+    epoch: int
+    step: int
+    learning_rate: float
+    loss: float
+    cls_loss: float
+    box_loss: float
+    iou_loss: float
+    l2_loss: float
+    num_positives: float
+    seconds: float
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the report as JSON types."""
+        return asdict(self)
+
+
+def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write all rows as CSV; the file's name only ever shows whole content."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [f.name for f in fields(EpochReport)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text_atomic(path, text.getvalue())

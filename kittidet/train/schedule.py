@@ -1,0 +1,90 @@
+"""The learning rate as a function of the step: a linear warm-up, then half a cosine down to 0."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+# The published rates are for this many images a step; the rate is proportional to the batch.
+REFERENCE_BATCH = 64
+# The warm-up starts at this share of the peak: 0.008 of the published 0.08.
+WARMUP_START_SHARE = 0.1
+
+
+class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear warm-up followed by half a cosine, which never rises again.
+
+    The reference's own schedule (``follow_reference``) has the cosine count raw steps: it jumps down at the end of
+    the warm-up, is 0 one warm-up before the end, and rises for the rest. Here the cosine spans what is left after the
+    warm-up.
+
+    Args:
+        peak: rate at the end of the warm-up.
+        warmup_start: rate at step 0.
+        warmup_steps: length of the warm-up; 0 turns it off.
+        total_steps: where the rate reaches 0.
+        follow_reference: reproduce the reference number for number.
+
+    Raises:
+        ValueError: if the run is not longer than its warm-up.
+
+    Source:
+        google/automl ``efficientdet/tf2/train_lib.py``, ``CosineLrSchedule``.
+    """
+
+    def __init__(
+        self, *, peak: float, warmup_start: float, warmup_steps: int, total_steps: int, follow_reference: bool = False
+    ) -> None:
+        if not 0 <= warmup_steps < total_steps:
+            raise ValueError(f"expected 0 <= warmup_steps < total_steps, got {warmup_steps} and {total_steps}")
+        self.peak = peak
+        self.warmup_start = warmup_start
+        self.warmup_steps = warmup_steps
+        self.total_steps = total_steps
+        self.follow_reference = follow_reference
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate at a step (scalar, counted from 0), float32."""
+        step = ops.cast(step, "float32")
+        span = float(self.total_steps - self.warmup_steps)
+        turn = step / span if self.follow_reference else ops.clip((step - self.warmup_steps) / span, 0.0, 1.0)
+        cosine = 0.5 * self.peak * (1 + ops.cos(math.pi * turn))
+        if self.warmup_steps == 0:
+            return cosine
+        warm = self.warmup_start + (self.peak - self.warmup_start) * step / self.warmup_steps
+        return ops.where(step < self.warmup_steps, warm, cosine)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            "peak": self.peak,
+            "warmup_start": self.warmup_start,
+            "warmup_steps": self.warmup_steps,
+            "total_steps": self.total_steps,
+            "follow_reference": self.follow_reference,
+        }
+
+
+def fine_tune_schedule(
+    *, learning_rate: float, batch_size: int, steps_per_epoch: int, epochs: int, warmup_epochs: float
+) -> WarmupCosine:
+    """Return the schedule of a run, peak and warm-up start both scaled by the batch.
+
+    (The reference's newer path leaves the start unscaled: below a batch of 6.4 its rate falls during the warm-up.)
+
+    Args:
+        learning_rate: peak at a batch of 64.
+        batch_size: images a step.
+        steps_per_epoch: steps in an epoch.
+        epochs: length of the run.
+        warmup_epochs: length of the warm-up; at most half the run is used for it.
+    """
+    total_steps = steps_per_epoch * epochs
+    peak = learning_rate * batch_size / REFERENCE_BATCH
+    return WarmupCosine(
+        peak=peak,
+        warmup_start=WARMUP_START_SHARE * peak,
+        warmup_steps=min(round(warmup_epochs * steps_per_epoch), total_steps // 2),
+        total_steps=total_steps,
+    )
