@@ -4,7 +4,6 @@ Source:
     KITTI object devkit, evaluate_object.cpp; the move from 11 to 40 recall points: KITTI benchmark page, 8 Oct 2019.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,8 +15,6 @@ from kittidet.errors import EvaluationError
 from kittidet.eval.kitti_protocol.curves import LEVELS, RECALL_POINTS, Curve, Scene, build_curve
 from kittidet.eval.kitti_protocol.rows import FloatArray, Rows, build_rows, covered_share, overlapping_pairs
 from kittidet.frame import KittiObject
-
-log = logging.getLogger(__name__)
 
 # The intersection over union above which a detection matches: the benchmark's, and the devkit's looser set.
 OFFICIAL_OVERLAP: Mapping[str, float] = MappingProxyType({"Car": 0.7, "Pedestrian": 0.5, "Cyclist": 0.5})
@@ -114,8 +111,8 @@ def kitti_ap(
             order of rows changes nothing and a perfect detector scores 100 however few objects there are.
 
     Raises:
-        EvaluationError: without frames, on detections for a frame without labels, without a score, or with a box or
-            score that is no finite number or negative in size.
+        EvaluationError: without frames or objects to score, on detections for a frame without labels, without a
+            score, or with a box or score that is no finite number or negative in size.
     """
     _check(ground_truth, detections)
     frame_ids = sorted(ground_truth)
@@ -128,6 +125,11 @@ def kitti_ap(
         covered=covered_share(found, truth.take(truth.kind == "dontcare")),
     )
     official = _score(scene, OFFICIAL_OVERLAP, as_devkit=devkit_rounding)
+    if not any(score.objects[-1] for score in official.values()):
+        raise EvaluationError(
+            f"no ground truth: the labels of {len(frame_ids)} frames hold no {', '.join(official)} that counts at any "
+            "level. Check the label folder and the list of frames."
+        )
     return KittiAp(
         official=official,
         loose=_score(scene, LOOSE_OVERLAP, as_devkit=devkit_rounding),
