@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,8 @@ def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3
         draw_gallery(pictures, columns=columns, width=width).save(partial, format="PNG")
         partial.replace(out_png)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # the error that is told is the first one
+            partial.unlink()
         raise RecordError(f"{out_png}: cannot write the picture: {error.strerror or error}.") from error
 
 

@@ -155,7 +155,7 @@ def _prepare_folder(out_dir: Path, jobs: Sequence[_ShardJob]) -> None:
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         expected = {job.path.name for job in jobs}
-        others = sorted(p.name for p in out_dir.glob("*.tfrecord*") if p.name not in expected)
+        others = sorted(p.name for p in out_dir.glob("*.tfrecord*") if p.name not in expected and p.name[0] != ".")
         if others or (out_dir / MANIFEST_NAME).exists():
             raise RecordError(
                 f"{out_dir}: expected an empty folder, got {others[0] if others else MANIFEST_NAME}. "

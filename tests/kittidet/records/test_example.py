@@ -1,0 +1,203 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kittidet.classes import KITTI3, KITTI8
+from kittidet.errors import RecordError
+from kittidet.frame import Frame, KittiObject
+from kittidet.records.example import SCHEMA, feature_problems, frame_features, source_id_of
+from kittidet.records.message import encode_example
+
+SIZE_WH = (200, 100)
+
+
+def labelled(kitti_type="Car", xyxy=(20.0, 10.0, 100.0, 60.0), truncated=0.0, **changes):
+    fields = {
+        "occluded": 1,
+        "alpha": -1.5,
+        "dimensions_hwl": (1.5, 1.6, 3.9),
+        "location_xyz": (1.0, 1.5, 20.0),
+        "rotation_y": -1.4,
+    }
+    return KittiObject(type=kitti_type, truncated=truncated, xyxy=xyxy, **{**fields, **changes})
+
+
+def region(xyxy=(150.0, 5.0, 160.0, 15.0)):
+    return KittiObject("DontCare", -1.0, -1, -10.0, xyxy, (-1.0,) * 3, (-1000.0,) * 3, -10.0)
+
+
+def features_of(*objects, frame_id="000123", table=KITTI8, tolerance=1.0, png=b"png"):
+    frame = Frame(frame_id, Path(f"{frame_id}.png"), SIZE_WH, objects)
+    return frame_features(frame, png, table, edge_tolerance_px=tolerance)
+
+
+def values_of(features):
+    return {name: list(values) for name, (_, values) in features.items()}
+
+
+def test_a_frame_without_objects_has_every_key_and_empty_lists():
+    values = values_of(features_of())
+    assert values.keys() == SCHEMA.keys()
+    assert all(not v for name, v in values.items() if "/object/" in name or "/dont_care/" in name)
+
+
+def test_the_image_keys_say_what_the_file_is():
+    values = values_of(features_of(png=b"the bytes"))
+    assert values["image/encoded"] == [b"the bytes"]
+    assert values["image/key/sha256"] == [hashlib.sha256(b"the bytes").hexdigest().encode()]
+    assert (values["image/width"], values["image/height"]) == ([200], [100])
+    assert values["image/filename"] == [b"000123.png"]
+    assert values["image/source_id"] == [b"123"]
+    assert values["image/kitti/frame_id"] == [b"000123"]
+
+
+def test_every_column_of_a_label_is_kept():
+    values = values_of(features_of(labelled("Van", truncated=0.25)))
+    box = [values[f"image/object/bbox/{side}"][0] for side in ("xmin", "ymin", "xmax", "ymax")]
+    assert box == pytest.approx([0.1, 0.1, 0.5, 0.6])
+    assert values["image/object/class/label"] == [2]
+    assert values["image/object/class/text"] == [b"Van"]
+    assert values["image/object/area"] == pytest.approx([80 * 50])
+    assert values["image/object/truncated"] == [1]
+    assert values["image/object/kitti/truncated"] == [0.25]
+    assert values["image/object/kitti/occluded"] == [1]
+    assert values["image/object/kitti/alpha"] == [-1.5]
+    assert [values[f"image/object/kitti/dimensions/{a}"][0] for a in ("height", "width", "length")] == [1.5, 1.6, 3.9]
+    assert [values[f"image/object/kitti/location/{a}"][0] for a in "xyz"] == [1.0, 1.5, 20.0]
+    assert values["image/object/kitti/rotation_y"] == [-1.4]
+
+
+def test_merged_types_keep_their_own_name_beside_the_tables():
+    values = values_of(features_of(labelled("Person_sitting"), labelled("Tram"), table=KITTI3))
+    assert values["image/object/class/text"] == [b"Pedestrian"]
+    assert values["image/object/class/label"] == [2]
+    assert values["image/object/kitti/type"] == [b"Person_sitting"]
+
+
+def test_dont_care_regions_are_no_objects_and_have_their_own_keys():
+    values = values_of(features_of(region(), labelled()))
+    assert len(values["image/object/class/label"]) == 1
+    assert values["image/dont_care/bbox/xmin"] == pytest.approx([0.75])
+    assert values["image/dont_care/bbox/ymax"] == pytest.approx([0.15])
+
+
+def test_a_frame_whose_objects_are_all_outside_the_table_is_legal():
+    assert values_of(features_of(labelled("Tram"), labelled("Misc"), table=KITTI3))["image/object/area"] == []
+
+
+def test_a_box_within_the_leeway_is_clipped_to_the_edge():
+    values = values_of(features_of(labelled(xyxy=(-0.9, 10.0, 200.5, 60.0))))
+    assert values["image/object/bbox/xmin"] == [0.0]
+    assert values["image/object/bbox/xmax"] == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("xyxy", "message"),
+    [
+        ((-1.5, 10, 20, 20), "inside the image of 200x100"),
+        ((10, 10, 20, 101.5), "inside the image of 200x100"),
+        ((30, 10, 20, 20), "xmin < xmax"),
+        ((10, 10, 10, 20), "xmin < xmax"),
+        ((10, 20, 20, 20), "ymin < ymax"),
+        ((float("nan"), 10, 20, 20), "inside the image"),
+        ((10, 10, float("inf"), 20), "inside the image"),
+        ((-0.5, 10, -0.25, 20), "xmin < xmax"),
+    ],
+)
+@pytest.mark.parametrize("make", [labelled, region])
+def test_a_box_outside_or_empty_is_refused_by_frame(xyxy, message, make):
+    with pytest.raises(RecordError, match=f"frame 000123: .*{message}"):
+        features_of(make(xyxy=xyxy))
+
+
+def test_a_number_that_is_not_finite_is_refused():
+    with pytest.raises(RecordError, match="frame 000123: image/object/kitti/alpha: expected finite"):
+        features_of(labelled(alpha=float("nan")))
+
+
+@pytest.mark.parametrize(("frame_id", "expected"), [("0", "0"), ("000000", "0"), ("007480", "7480")])
+def test_source_ids_are_plain_numbers(frame_id, expected):
+    assert source_id_of(frame_id) == expected
+
+
+@pytest.mark.parametrize("frame_id", ["", "a", "12a", "-1", "1.5", "١٢", "16777216"])
+def test_an_id_that_readers_cannot_parse_is_refused(frame_id):
+    with pytest.raises(RecordError, match="expected an id of digits"):
+        features_of(frame_id=frame_id)
+
+
+@pytest.mark.parametrize(("label", "problems"), [(1, 0), (8, 0), (0, 1), (9, 1), (-1, 1)])
+def test_labels_outside_the_class_table_are_problems(label, problems):
+    features = {**features_of(labelled()), "image/object/class/label": ("int64", [label])}
+    assert len(feature_problems(features, num_classes=8)) == problems
+
+
+def test_without_a_table_only_labels_below_one_are_problems():
+    features = {**features_of(labelled()), "image/object/class/label": ("int64", [90])}
+    assert feature_problems(features, num_classes=None) == []
+
+
+@pytest.mark.parametrize("side", ["xmin", "ymax"])
+def test_sides_of_different_number_are_problems(side):
+    features = {**features_of(labelled()), f"image/object/bbox/{side}": ("float", [0.1, 0.2])}
+    assert "as many values on each side" in feature_problems(features, num_classes=8)[0]
+
+
+def test_boxes_without_labels_are_problems():
+    features = {**features_of(labelled()), "image/object/class/label": ("int64", [])}
+    assert feature_problems(features, num_classes=8) == [
+        "image/object/class/label: expected 1 values, one a box, got 0"
+    ]
+
+
+def test_boxes_in_pixels_are_problems():
+    features = {**features_of(labelled()), "image/object/bbox/xmax": ("float", [100.0])}
+    assert "expected sides in 0..1" in feature_problems(features, num_classes=8)[0]
+
+
+def test_the_loader_of_google_automl_finds_its_features():
+    """The specification of the reference's loader: names, kinds and defaults."""
+    import tensorflow as tf
+
+    spec = {
+        "image/encoded": tf.io.FixedLenFeature((), tf.string),
+        "image/source_id": tf.io.FixedLenFeature((), tf.string, ""),
+        "image/height": tf.io.FixedLenFeature((), tf.int64, -1),
+        "image/width": tf.io.FixedLenFeature((), tf.int64, -1),
+        **{f"image/object/bbox/{side}": tf.io.VarLenFeature(tf.float32) for side in ("xmin", "xmax", "ymin", "ymax")},
+        "image/object/class/label": tf.io.VarLenFeature(tf.int64),
+        "image/object/area": tf.io.VarLenFeature(tf.float32),
+        "image/object/is_crowd": tf.io.VarLenFeature(tf.int64),
+    }
+    payload = encode_example(features_of(labelled("Cyclist"), region(), labelled("Car")))
+    parsed = tf.io.parse_single_example(payload, spec)
+    assert tf.strings.to_number(parsed["image/source_id"]) == 123
+    assert (parsed["image/height"], parsed["image/width"]) == (100, 200)
+    dense = {name: tf.sparse.to_dense(v).numpy() for name, v in parsed.items() if isinstance(v, tf.SparseTensor)}
+    np.testing.assert_allclose(dense["image/object/bbox/ymax"], [0.6, 0.6])
+    np.testing.assert_array_equal(dense["image/object/class/label"], [6, 1])
+    np.testing.assert_allclose(dense["image/object/area"], [4000, 4000], rtol=1e-6)
+    np.testing.assert_array_equal(dense["image/object/is_crowd"], [0, 0])
+
+
+def test_the_decoder_of_the_object_detection_api_finds_its_features():
+    """The keys and kinds of tf_example_decoder.py, those of image-level labels and masks left out."""
+    import tensorflow as tf
+
+    strings = ("image/encoded", "image/format", "image/filename", "image/key/sha256", "image/source_id")
+    floats = (*(f"image/object/bbox/{side}" for side in ("xmin", "xmax", "ymin", "ymax")), "image/object/area")
+    integers = ("class/label", "is_crowd", "difficult", "group_of")
+    spec = {
+        **{name: tf.io.FixedLenFeature((), tf.string, "") for name in strings},
+        "image/height": tf.io.FixedLenFeature((), tf.int64, 1),
+        "image/width": tf.io.FixedLenFeature((), tf.int64, 1),
+        **{name: tf.io.VarLenFeature(tf.float32) for name in (*floats, "image/object/weight")},
+        **{f"image/object/{name}": tf.io.VarLenFeature(tf.int64) for name in integers},
+        "image/object/class/text": tf.io.VarLenFeature(tf.string),
+    }
+    parsed = tf.io.parse_single_example(encode_example(features_of(labelled("Cyclist"))), spec)
+    assert parsed["image/format"] == b"png"
+    assert tf.sparse.to_dense(parsed["image/object/class/text"]).numpy().tolist() == [b"Cyclist"]
+    assert tf.sparse.to_dense(parsed["image/object/difficult"]).numpy().tolist() == [0]

@@ -1,0 +1,54 @@
+import subprocess
+import sys
+
+import pytest
+
+from kittidet.errors import RecordError
+from kittidet.records.message import decode_example, encode_example
+
+FEATURES = {
+    "none": ("float", []),
+    "bytes": ("bytes", [b"\x00\xff", b""]),
+    "float": ("float", [0.5, -1.25]),
+    "int64": ("int64", [0, -1, 2**62]),
+}
+
+
+def test_no_features_round_trip():
+    assert decode_example(encode_example({}), where="here") == {}
+
+
+def test_features_round_trip_with_kind_and_order():
+    assert decode_example(encode_example(FEATURES), where="here") == FEATURES
+
+
+def test_equal_features_give_equal_bytes_whatever_their_order():
+    assert encode_example(FEATURES) == encode_example(dict(reversed(FEATURES.items())))
+
+
+def test_a_feature_of_the_wrong_type_is_not_encoded():
+    with pytest.raises(TypeError):
+        encode_example({"int64": ("int64", ["1"])})
+
+
+@pytest.mark.parametrize("payload", [b"\xff\xff\xff", b"<html>", b"\x0a\x05ab"])
+def test_other_bytes_are_refused_by_name_of_the_place(payload):
+    with pytest.raises(RecordError, match=r"a\.tfrecord record 3: expected a serialized tf\.train\.Example"):
+        decode_example(payload, where="a.tfrecord record 3")
+
+
+def test_tensorflow_reads_the_same_features():
+    import tensorflow as tf
+
+    example = tf.train.Example.FromString(encode_example(FEATURES))
+    got = {name: getattr(f, f.WhichOneof("kind")).value for name, f in example.features.feature.items()}
+    assert {name: list(values) for name, values in got.items()} == {n: v for n, (_, v) in FEATURES.items()}
+
+
+def test_writing_loads_no_tensorflow():
+    code = (
+        "import sys, kittidet.records.write, kittidet.records.inspect as i;"
+        "from kittidet.records.message import encode_example; encode_example({});"
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
