@@ -12,6 +12,7 @@ from kittidet.store import Store
 from tasks.caching import in_store
 from tasks.fetch import fetch
 from tasks.gpu_pool import cancel_children, has_gpu_worker, is_trained, train_on_gpu_pool
+from tasks.logs import show_library_lines
 from tasks.publish import RunResult, StepResults, publish
 from tasks.records import write_records
 from tasks.split import split
@@ -42,6 +43,7 @@ def kitti_finetune(
         trainer: ``auto`` trains in the GPU pool if it has a worker and in this process if not; ``gpu-pool`` waits
             for a worker; ``here`` is this process.
     """
+    show_library_lines()
     check_starts()
     run = load_run_config(config if config is not None else preset_config(preset), overrides=overrides)
     store_dir = run.store_dir.absolute()

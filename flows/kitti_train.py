@@ -7,9 +7,11 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.attempts import check_starts
 from kittidet.config import RunConfig
 from tasks.caching import in_store
 from tasks.evaluate import evaluate
+from tasks.logs import show_library_lines
 from tasks.step_result import StepResult
 from tasks.train import fine_tune
 
@@ -46,4 +48,6 @@ def kitti_train(
     val_records: StepResult,
 ) -> None:
     """Leave the training and the scores of each kept checkpoint in the store."""
+    show_library_lines()
+    check_starts()
     train_and_evaluate(store_dir, config, dataset, split, train_records, val_records)

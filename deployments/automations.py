@@ -1,0 +1,87 @@
+"""Two automations that bring back runs whose machine died: no heartbeat means Crashed, Crashed means once more.
+
+They cannot count; how often one run may start is bounded in ``flows/attempts.py``.
+"""
+
+from datetime import timedelta
+
+from prefect.automations import AutomationCore, ChangeFlowRunState, EventTrigger, Posture
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.utilities.asyncutils import run_coro_as_sync
+
+from deployments.catalog import CATALOG
+
+HEARTBEAT_S = 30
+# Three heartbeats: one may be lost, and the server may be restarted in between.
+SILENCE_S = 90
+
+_DEPLOYMENTS = {
+    "prefect.resource.role": "deployment",
+    "prefect.resource.name": [entry.name for entry in CATALOG],
+}
+
+
+def automations() -> tuple[AutomationCore, AutomationCore]:
+    """Return both automations, for runs of the catalog's deployments only."""
+    silent = AutomationCore(
+        name="kittidet: a run without heartbeat has crashed",
+        description=f"No sign of life for {SILENCE_S} s: its process and its worker are gone.",
+        trigger=EventTrigger(
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related=_DEPLOYMENTS,
+            after={"prefect.flow-run.heartbeat"},
+            expect={
+                "prefect.flow-run.heartbeat",
+                "prefect.flow-run.Completed",
+                "prefect.flow-run.Failed",
+                "prefect.flow-run.TimedOut",
+                "prefect.flow-run.Cancelled",
+                "prefect.flow-run.Crashed",
+                "prefect.flow-run.AwaitingRetry",
+            },
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=SILENCE_S),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED, name="Crashed", message=f"No heartbeat for {SILENCE_S} s.", force=False
+            )
+        ],
+    )
+    crashed = AutomationCore(
+        name="kittidet: a crashed run starts again",
+        description="Finished steps are Cached and training goes on from its checkpoint.",
+        trigger=EventTrigger(
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related=_DEPLOYMENTS,
+            expect={"prefect.flow-run.Crashed"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(seconds=0),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.SCHEDULED, name="AwaitingRetry", message="Started again after a crash.", force=True
+            )
+        ],
+    )
+    return silent, crashed
+
+
+def ensure_automations() -> None:
+    """Bring both automations to the server; a person's switching one off is kept."""
+
+    async def ensure() -> None:
+        async with get_client() as client:
+            for wanted in automations():
+                known = await client.read_automations_by_name(wanted.name)
+                if not known:
+                    await client.create_automation(wanted)
+                for extra in known:
+                    await client.update_automation(extra.id, wanted.model_copy(update={"enabled": extra.enabled}))
+
+    run_coro_as_sync(ensure())

@@ -1,0 +1,100 @@
+"""What is deployed: flow + preset + schedule + work pool, one entry each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A process work pool.
+
+    Attributes:
+        name: its name in Prefect.
+        limit: runs at a time, over all its workers.
+        description: for Prefect's pages.
+    """
+
+    name: str
+    limit: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class WeeklySchedule:
+    """A cron schedule that a person switches on.
+
+    Attributes:
+        cron: five fields, in UTC.
+        slug: its name within the deployment.
+        parameters: what it changes of the deployment's parameters.
+    """
+
+    cron: str
+    slug: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One deployment.
+
+    Attributes:
+        name: unique, so that it can be run without its flow's name.
+        flow: dotted path of the flow function.
+        pool: name of the work pool.
+        description: for Prefect's pages.
+        parameters: the flow's parameters, JSON types.
+        schedule: inactive until asked for; None: only run by hand or by another flow.
+        tags: for filters in Prefect's pages.
+    """
+
+    name: str
+    flow: str
+    pool: str
+    description: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    schedule: WeeklySchedule | None = None
+    tags: tuple[str, ...] = ("kitti",)
+
+
+CPU_POOL = Pool("kitti-cpu", 2, "Data steps, and the runs that wait for training.")
+GPU_POOL = Pool("kitti-gpu", 1, "Training and evaluation: one run to a GPU.")
+POOLS = (CPU_POOL, GPU_POOL)
+
+FINETUNE = "flows.kitti_finetune.kitti_finetune"
+TRAIN = "flows.kitti_train.kitti_train"
+
+CATALOG = (
+    Entry(
+        name="kitti-finetune",
+        flow=FINETUNE,
+        pool=CPU_POOL.name,
+        description="EfficientDet-D0 on KITTI: data to the checkpoint with the best AP.",
+        parameters=MappingProxyType({"preset": "kitti_d0"}),
+        # Saturday night: a training that finds new data has the weekend. Without new data every task is Cached.
+        schedule=WeeklySchedule(cron="0 3 * * 6", slug="weekly-retraining"),
+    ),
+    Entry(
+        name="kitti-finetune-d2",
+        flow=FINETUNE,
+        pool=CPU_POOL.name,
+        description="EfficientDet-D2 on KITTI, for a larger GPU.",
+        parameters=MappingProxyType({"preset": "kitti_d2"}),
+    ),
+    Entry(
+        name="kitti-demo",
+        flow=FINETUNE,
+        pool=CPU_POOL.name,
+        description="The whole flow on a small drawn data set, in minutes.",
+        parameters=MappingProxyType({"preset": "demo"}),
+        tags=("kitti", "demo"),
+    ),
+    Entry(
+        name="kitti-train",
+        flow=TRAIN,
+        pool=GPU_POOL.name,
+        description="Fine-tune and evaluate on records that are in the store; started by kitti-finetune.",
+    ),
+)

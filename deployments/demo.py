@@ -1,0 +1,60 @@
+"""`kittidet demo`: the whole flow on a small drawn data set, against a local Prefect server."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from deployments.local import LOOPBACK, Port, alone
+from deployments.project import connected, find_project
+from deployments.server import ensure_server, server_process
+from kittidet.cli.tables import print_scores
+
+Stop = Annotated[bool, typer.Option("--stop/--keep", help="Stop the server at the end if the demo started it.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[SECTION.KEY=VALUE]...", help="Dotted overrides, e.g. train.epochs=3.")
+]
+
+
+def demo(
+    overrides: Overrides = None,
+    port: Port = None,
+    stop: Stop = False,  # noqa: FBT002  a switch of the command line
+) -> None:
+    """Draw data, train, evaluate and publish: the whole flow on a local Prefect server; a second time all is cached."""
+    project = find_project()
+    say = Console(stderr=True)
+    with alone(project):
+        say.print("Prefect server ...", end=" ")
+        server = ensure_server(project, port=port, host=LOOPBACK)
+        say.print("started" if server.started else "was running")
+    try:
+        with connected(project, server.api_url):
+            # Prefect is imported from here on, with the project's settings.
+            from flows.kitti_finetune import kitti_finetune  # noqa: PLC0415
+
+            # In this process: nothing is left behind but the server, and an error ends the command.
+            run = kitti_finetune(
+                preset="demo",
+                overrides=(
+                    # JSON text is YAML text, whatever characters the folder's name has.
+                    f"store_dir={json.dumps(str(project.root / 'store'))}",
+                    f"runs_dir={json.dumps(str(project.root / 'runs'))}",
+                    *(overrides or ()),
+                ),
+                trainer="here",
+            )
+    finally:
+        if stop and server.started:
+            with alone(project):
+                server_process(project).stop()
+    print_scores(run.summary)
+    out = Console(soft_wrap=True, highlight=False)
+    picked = f"step {run.summary['best_step']}, epoch {run.summary['best_epoch']}"
+    out.print(f"Picked checkpoint:  {run.path / run.summary['checkpoint']}  ({picked})")
+    out.print(f"Run folder:         {run.path}{'  (was there: nothing to compute)' if run.cached else ''}")
+    if stop and server.started:
+        out.print("The server is stopped; `kittidet up` shows this run again.")
+    else:
+        out.print(f"UI:                 {server.ui_url}  (the server keeps running; stop it with `kittidet down`)")

@@ -1,0 +1,103 @@
+"""The catalog and its pools on a server; doing it again changes nothing."""
+
+import importlib
+from pathlib import Path
+from typing import Any, cast
+
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import ObjectNotFound
+from prefect.schedules import Cron, Schedule
+from prefect.types.entrypoint import EntrypointType
+from prefect.workers.process import ProcessWorker
+
+from deployments.catalog import CATALOG, POOLS, Entry, Pool
+
+
+def deploy_all(working_dir: Path, *, schedule: bool | None) -> list[str]:
+    """Return the names of the deployments after bringing pools and catalog to the server.
+
+    Args:
+        working_dir: where the runs' relative folders lie, on the workers.
+        schedule: whether the schedules are active; None: as they are, and inactive at first.
+    """
+    with get_client(sync_client=True) as client:
+        for pool in POOLS:
+            ensure_pool(client, pool)
+        return [deploy(client, entry, working_dir, schedule=schedule) for entry in CATALOG]
+
+
+def ensure_pool(client: SyncPrefectClient, pool: Pool) -> None:
+    """Make a pool exist with its limit; a pool that a person paused stays paused."""
+    try:
+        client.read_work_pool(pool.name)
+    except ObjectNotFound:
+        client.create_work_pool(
+            WorkPoolCreate(
+                name=pool.name,
+                type="process",
+                description=pool.description,
+                concurrency_limit=pool.limit,
+                base_job_template=ProcessWorker.get_default_base_job_template(),
+            )
+        )
+    else:
+        client.update_work_pool(pool.name, WorkPoolUpdate(description=pool.description, concurrency_limit=pool.limit))
+
+
+def deploy(client: SyncPrefectClient, entry: Entry, working_dir: Path, *, schedule: bool | None) -> str:
+    """Return ``FLOW/DEPLOYMENT`` after bringing one entry to the server."""
+    flow = load_flow(entry)
+    active = schedule if schedule is not None else _is_scheduled(client, flow, entry)
+    deployment = cast(
+        "RunnerDeployment",
+        flow.to_deployment(
+            name=entry.name,
+            description=entry.description,
+            parameters=dict(entry.parameters),
+            tags=list(entry.tags),
+            schedules=cast("Any", _schedules(entry, active=active)),
+            work_pool_name=entry.pool,
+            entrypoint_type=EntrypointType.MODULE_PATH,
+            job_variables={
+                "working_dir": str(working_dir),
+                # Named, so that the worker runs the flow in the environment it is in, and installs nothing.
+                "command": "python -m prefect.engine",
+            },
+        ),
+    )
+    deployment.apply()
+    return f"{flow.name}/{entry.name}"
+
+
+def load_flow(entry: Entry) -> Flow[..., Any]:
+    """Return the flow an entry names."""
+    module, _, name = entry.flow.rpartition(".")
+    return cast("Flow[..., Any]", getattr(importlib.import_module(module), name))
+
+
+def _schedules(entry: Entry, *, active: bool) -> list[Schedule]:
+    if entry.schedule is None:
+        return []
+    return [
+        Cron(
+            entry.schedule.cron,
+            timezone="UTC",
+            active=active,
+            slug=entry.schedule.slug,
+            parameters=dict(entry.schedule.parameters),
+        )
+    ]
+
+
+def _is_scheduled(client: SyncPrefectClient, flow: Flow[..., Any], entry: Entry) -> bool:
+    """Whether a person has switched the entry's schedule on."""
+    if entry.schedule is None:
+        return False
+    try:
+        known = client.read_deployment_by_name(f"{flow.name}/{entry.name}")
+    except ObjectNotFound:
+        return False
+    return any(s.active for s in known.schedules if s.slug == entry.schedule.slug)

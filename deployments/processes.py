@@ -1,0 +1,159 @@
+"""Background processes with a pid file and a log: started once, found again, and stopped only if they are ours.
+
+A pid alone proves nothing, for it is given to another process after a crash or a restart of the machine; the file also
+holds when the process started.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kittidet.errors import KittidetError
+
+TERM_GRACE_S = 20.0
+KILL_GRACE_S = 5.0
+POLL_S = 0.1
+LOG_TAIL_LINES = 20
+
+
+class ProcessError(KittidetError):
+    """A background process did not start, or cannot be stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """One named background process of a project.
+
+    Attributes:
+        name: what it is called in messages and files, e.g. ``worker-gpu``.
+        folder: where its pid file and log lie.
+    """
+
+    name: str
+    folder: Path
+
+    @property
+    def pid_path(self) -> Path:
+        """The file that says which process it is."""
+        return self.folder / f"{self.name}.pid.json"
+
+    @property
+    def log_path(self) -> Path:
+        """Its output."""
+        return self.folder / f"{self.name}.log"
+
+    def pid(self) -> int | None:
+        """Return the process id if the process that was started still runs, else None."""
+        try:
+            facts = json.loads(self.pid_path.read_text(encoding="utf-8"))
+            pid, born = int(facts["pid"]), str(facts["born"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return pid if birth_of(pid) == born else None
+
+    def start(self, command: Sequence[str], *, environment: Mapping[str, str], cwd: Path) -> int:
+        """Return the process id after starting the command in a session of its own, detached from this terminal.
+
+        Raises:
+            ProcessError: if the command cannot be run or ends at once.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with self.log_path.open("ab") as log:
+                started = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=cwd,
+                    env={**os.environ, **environment},
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise ProcessError(f"{self.name}: cannot run {command[0]}: {error}.") from error
+        born = birth_of(started.pid)
+        if born is None:
+            raise ProcessError(f"{self.name}: ended at once.\n{self.log_tail()}")
+        partial = self.pid_path.with_suffix(".partial")
+        partial.write_text(json.dumps({"pid": started.pid, "born": born}) + "\n", encoding="utf-8")
+        partial.replace(self.pid_path)
+        # The process outlives this one on purpose; without this Python warns of an unwaited child.
+        started.returncode = 0
+        return started.pid
+
+    def stop(self) -> bool:
+        """Stop the process and what it started, first politely; return whether there was one.
+
+        Raises:
+            ProcessError: if it survives.
+        """
+        pid = self.pid()
+        if pid is None:
+            self.pid_path.unlink(missing_ok=True)
+            return False
+        # Its own session: the group is exactly this process and its children.
+        for number, patience in ((signal.SIGTERM, TERM_GRACE_S), (signal.SIGKILL, KILL_GRACE_S)):
+            try:
+                os.killpg(pid, number)
+            except ProcessLookupError:
+                break
+            if _wait_until_gone(pid, patience):
+                break
+        else:
+            raise ProcessError(f"{self.name}: process group {pid} does not end. Stop it by hand: kill -9 -{pid}")
+        self.pid_path.unlink(missing_ok=True)
+        return True
+
+    def log_tail(self) -> str:
+        """Return the last lines of its output."""
+        if not self.log_path.is_file():
+            return ""
+        return "\n".join(self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:])
+
+
+def birth_of(pid: int) -> str | None:
+    """Return when a process started, as text that no later process with this id shares; None if it does not run."""
+    _reap(pid)
+    stat = Path(f"/proc/{pid}/stat")
+    if not Path("/proc/self/stat").exists():
+        done = subprocess.run(
+            ["ps", "-o", "lstart=", "-p", str(pid)],  # noqa: S607  where there is no /proc, ps is part of the system
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip() or None
+    try:
+        # The command in parentheses may itself hold blanks and parentheses.
+        fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    if fields[0] == "Z":
+        return None
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{boot.read_text(encoding='utf-8').strip() if boot.exists() else ''}:{fields[19]}"
+
+
+def _reap(pid: int) -> None:
+    """Take the exit status of a child of this process that has ended, so that it does not stay as a zombie."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except (ChildProcessError, PermissionError):
+        return
+
+
+def _wait_until_gone(group: int, patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        _reap(group)
+        try:
+            os.killpg(group, 0)
+        except (ProcessLookupError, PermissionError):
+            return True
+        time.sleep(POLL_S)
+    return False

@@ -1,0 +1,106 @@
+"""Where the local Prefect lives: the project's folder, its own PREFECT_HOME, and the settings of every process there.
+
+Knows nothing of servers or workers, and imports no Prefect, so that the settings can be made before Prefect reads them.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME_VARIABLE = "KITTIDET_HOME"
+DEFAULT_PORT = 4200
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The folder that the local server, its workers and their runs belong to.
+
+    Attributes:
+        root: absolute; relative store and run folders of a configuration lie in it.
+    """
+
+    root: Path
+
+    @property
+    def prefect_home(self) -> Path:
+        """Prefect's database, profiles and storage."""
+        return self.root / ".prefect"
+
+    @property
+    def state_dir(self) -> Path:
+        """What ``up`` started: pid files, logs, the server's address."""
+        return self.prefect_home / "kittidet"
+
+    def environment(self, api_url: str) -> dict[str, str]:
+        """Return the variables that every Prefect process of this project runs with."""
+        binaries = str(Path(sys.executable).parent)
+        return {
+            "PREFECT_HOME": str(self.prefect_home),
+            "PREFECT_API_URL": api_url,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            # The library's own lines; their level is set in tasks/logs.py.
+            "PREFECT_LOGGING_EXTRA_LOGGERS": "kittidet,tasks",
+            # Server and workers need no short names, and say a line about the plugin in each process.
+            "PREFECT_PLUGINS_ENABLED": "false",
+            # `python` in a worker's command is this one.
+            "PATH": os.pathsep.join([binaries, os.environ.get("PATH", os.defpath)]),
+        }
+
+
+def find_project(start: Path | None = None) -> Project:
+    """Return the project: ``KITTIDET_HOME``, else the nearest folder upward with a ``prefect.toml``, else ``start``.
+
+    Args:
+        start: where to look from; None: the current folder.
+    """
+    named = os.environ.get(HOME_VARIABLE)
+    if named:
+        return Project(Path(named).absolute())
+    here = (start if start is not None else Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / "prefect.toml").is_file():
+            return Project(folder)
+    return Project(here)
+
+
+def read_api_url(project: Project) -> str | None:
+    """Return the address of the server that was last started here, or None; whether it still runs is not asked."""
+    try:
+        url = json.loads((project.state_dir / "server-address.json").read_text(encoding="utf-8"))["api_url"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return url if isinstance(url, str) else None
+
+
+def write_api_url(project: Project, api_url: str) -> None:
+    """Remember the server's address for ``prefect`` commands and later calls in this folder."""
+    project.state_dir.mkdir(parents=True, exist_ok=True)
+    partial = project.state_dir / f".server-address.json.partial-{os.getpid()}"
+    partial.write_text(json.dumps({"api_url": api_url}) + "\n", encoding="utf-8")
+    partial.replace(project.state_dir / "server-address.json")
+
+
+@contextmanager
+def connected(project: Project, api_url: str) -> Iterator[None]:
+    """Let Prefect in this process speak to a server, with the project's settings; afterwards all is as before."""
+    ours = {name: value for name, value in project.environment(api_url).items() if name != "PATH"}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    # Imported here: Prefect reads PREFECT_HOME and the plugin switch when it is first imported.
+    from prefect.context import refresh_global_settings_context  # noqa: PLC0415
+
+    refresh_global_settings_context()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        refresh_global_settings_context()
