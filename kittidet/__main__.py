@@ -6,7 +6,6 @@ import sys
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 
 from kittidet.cli import data, doctor, operations, steps
 from kittidet.errors import KittidetError
@@ -42,8 +41,7 @@ def main() -> None:
     """Run the command line; wrong data ends in one line on the error stream and exit code 1, not in a traceback."""
     # TensorFlow's start-up notices are not about the user's data.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, markup=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("kittidet").setLevel(logging.INFO)
     try:
         app()

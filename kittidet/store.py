@@ -84,9 +84,9 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def step_key(step: str, version: int, **identity: Any) -> StepKey:
+def step_key(step: str, version: int, /, **identity: Any) -> StepKey:
     """Return the key of a step from its name, its version and everything it depends on."""
-    return StepKey(step, digest_of({"step": step, "version": version, **identity}))
+    return StepKey(step, digest_of({"step": step, "version": version, "identity": identity}))
 
 
 class Store:

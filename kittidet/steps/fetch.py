@@ -54,7 +54,8 @@ def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = Non
             draw_dataset(folder / "kitti", frames=source.drawn_frames, seed=source.drawn_seed, zips=False)
             root: Path = folder / "kitti"
         elif source.kind == "official":
-            root = fetch_official(source, folder, progress=progress)
+            # The archives stay beside the outputs: a damaged tree is unpacked again without another 12 GB download.
+            root = fetch_official(source, folder, progress=progress, archives_dir=store.root / "archives")
         else:
             root = _open_folder(store, source).root
         tree = open_tree(root, stat_cache=_inventory_cache(store))

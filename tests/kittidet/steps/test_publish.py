@@ -1,9 +1,11 @@
 """kittidet.steps.publish: the best checkpoint, in a folder that is complete and never written over."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError, StoreError
@@ -11,8 +13,12 @@ from kittidet.steps.publish import PipelineOutputs, pick_best, publish
 from kittidet.store import StepOutput, Store, step_key
 
 LABEL = "Car 0.00 0 0.00 10.00 20.00 110.00 80.00 1.50 1.60 3.90 0.00 1.60 20.00 0.00\n"
-# The signature, IHDR (200 x 100, 8-bit RGB) and IEND of a PNG: all that reading a size needs.
-PNG_SIZE_ONLY = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000c80000006408020000008d02ac18")
+
+
+def a_png() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (200, 100)).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def metrics(ap: float | None) -> dict:
@@ -35,7 +41,7 @@ def an_evaluation(store: Store, step: int, ap: float | None) -> StepOutput:
 
 def make_outputs(store: Store, aps: dict[int, float | None]) -> PipelineOutputs:
     def dataset(folder: Path) -> dict:
-        for kind, suffix, content in (("image_2", "png", PNG_SIZE_ONLY), ("label_2", "txt", LABEL.encode())):
+        for kind, suffix, content in (("image_2", "png", a_png()), ("label_2", "txt", LABEL.encode())):
             (folder / "training" / kind).mkdir(parents=True)
             (folder / "training" / kind / f"000000.{suffix}").write_bytes(content)
         return {"root": ".", "content": "data"}

@@ -1,0 +1,83 @@
+"""kittidet.steps.fetch: every source becomes one verified tree, known by its content."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kittidet.config import SourceConfig
+from kittidet.errors import ArchiveError, ConfigError, DatasetContractError
+from kittidet.steps.fetch import dataset_tree, fetch, fetch_key
+from kittidet.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def folder_source(path: Path) -> SourceConfig:
+    return SourceConfig(kind="folder", path=path)
+
+
+def test_a_drawn_set_is_drawn_once(store):
+    source = SourceConfig(kind="drawn", drawn_frames=3, drawn_seed=5)
+    first, second = fetch(store, source), fetch(store, source)
+    assert (first.cached, second.cached) == (False, True)
+    assert first.summary["frames"] == 3
+    assert len(dataset_tree(second).frame_ids) == 3
+    assert first.path in dataset_tree(first).root.parents
+
+
+def test_a_local_tree_stays_where_it_is(store, drawn_root):
+    output = fetch(store, folder_source(drawn_root))
+    assert dataset_tree(output).root == drawn_root
+    assert list(output.path.rglob("*.png")) == []
+
+
+def test_the_same_data_elsewhere_has_the_same_content_digest(store, drawn_root, tmp_path):
+    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
+    shutil.copytree(drawn_root / "devkit", tmp_path / "copy" / "devkit")
+    here, there = fetch(store, folder_source(drawn_root)), fetch(store, folder_source(tmp_path / "copy"))
+    assert here.summary["content"] == there.summary["content"]
+    assert dataset_tree(there).root == tmp_path / "copy"
+
+
+@pytest.mark.parametrize("victim", ["training/label_2/000001.txt", "training/image_2/000001.png"])
+def test_a_changed_byte_gives_other_content_and_another_key(store, drawn_root, tmp_path, victim):
+    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
+    source = folder_source(tmp_path / "copy")
+    before, content = fetch_key(store, source), fetch(store, source).summary["content"]
+    with (tmp_path / "copy" / victim).open("r+b") as stream:
+        stream.seek(-3, 2)
+        stream.write(b"x")
+    assert fetch_key(store, source) != before
+    assert fetch(store, source).summary["content"] != content
+
+
+def test_zips_are_unpacked_into_the_store_and_hold_the_same_content(store, drawn_root, tmp_path):
+    zips = tmp_path / "zips"
+    zips.mkdir()
+    for archive in drawn_root.glob("*.zip"):
+        shutil.copy(archive, zips)
+    output = fetch(store, folder_source(zips))
+    assert store.root in dataset_tree(output).root.parents
+    assert output.summary["content"] == fetch(store, folder_source(drawn_root)).summary["content"]
+    assert sorted(p.name for p in zips.iterdir()) == sorted(p.name for p in drawn_root.glob("*.zip"))
+
+
+def test_a_folder_source_without_a_path_is_told_what_to_set(store):
+    with pytest.raises(ConfigError, match=r"source\.path"):
+        fetch(store, SourceConfig(kind="folder"))
+
+
+def test_a_folder_without_data_is_named(store, tmp_path):
+    with pytest.raises(ArchiveError, match=str(tmp_path)):
+        fetch(store, folder_source(tmp_path))
+
+
+def test_a_tree_without_frames_is_refused(store, tmp_path):
+    for kind in ("image_2", "label_2"):
+        (tmp_path / "empty" / "training" / kind).mkdir(parents=True)
+    with pytest.raises(DatasetContractError, match="pairs"):
+        fetch(store, folder_source(tmp_path / "empty"))

@@ -1,0 +1,41 @@
+"""kittidet.steps.records: one output a side, keyed by data, frames, classes and shards."""
+
+from pathlib import Path
+
+import pytest
+
+from kittidet.config import RecordsConfig, SourceConfig, SplitConfig, ValidateConfig
+from kittidet.records.manifest import read_manifest
+from kittidet.steps.fetch import fetch
+from kittidet.steps.records import records_key, write
+from kittidet.steps.split import split, split_ids
+from kittidet.steps.validate import validate
+from kittidet.store import Store
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory, drawn_root: Path):
+    store = Store(tmp_path_factory.mktemp("records") / "store")
+    dataset = fetch(store, SourceConfig(kind="folder", path=drawn_root))
+    return store, dataset, split(store, dataset, validate(store, dataset, ValidateConfig()), SplitConfig())
+
+
+def test_each_side_holds_its_frames_and_no_more_shards_than_frames(inputs):
+    for side in ("train", "val"):
+        output = write(*inputs, side, RecordsConfig())
+        manifest = read_manifest(output.path)
+        assert manifest.num_frames == len(split_ids(inputs[2], side)) == output.summary["frames"]
+        assert len(manifest.shards) == min(RecordsConfig().train_shards, manifest.num_frames)
+        assert output.summary["records_digest"] == manifest.digest
+
+
+def test_classes_and_shards_are_part_of_the_key(inputs):
+    _, dataset, parts = inputs
+    keys = {
+        records_key(dataset, parts, "train", RecordsConfig()),
+        records_key(dataset, parts, "val", RecordsConfig()),
+        records_key(dataset, parts, "train", RecordsConfig(classes="kitti3")),
+        records_key(dataset, parts, "train", RecordsConfig(train_shards=3)),
+    }
+    assert len(keys) == 4
+    assert records_key(dataset, parts, "train", RecordsConfig(val_shards=3)) in keys

@@ -1,0 +1,63 @@
+"""kittidet.steps.validate: findings are always there to read; too many stop the run, few are set aside."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kittidet.config import SourceConfig, ValidateConfig
+from kittidet.errors import DatasetContractError
+from kittidet.steps.fetch import fetch
+from kittidet.steps.validate import accepted_ids, validate, validate_key
+from kittidet.store import StepOutput, Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def bad_dataset(store: Store, drawn_root: Path, tmp_path: Path) -> StepOutput:
+    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
+    label = tmp_path / "copy" / "training" / "label_2" / "000004.txt"
+    label.write_text("Car 0.00 0 0.00 10.00 20.00 nan 80.00 1.50 1.60 3.90 0.00 1.60 20.00 0.00\n")
+    return fetch(store, SourceConfig(kind="folder", path=tmp_path / "copy"))
+
+
+def test_a_drawn_set_passes_whole(store, drawn_root):
+    dataset = fetch(store, SourceConfig(kind="folder", path=drawn_root))
+    output = validate(store, dataset, ValidateConfig(max_bad_share=0))
+    assert output.summary["set_aside"] == 0
+    assert len(accepted_ids(output)) == output.summary["frames"] == 10
+
+
+def test_few_bad_frames_are_set_aside_by_name(store, bad_dataset):
+    output = validate(store, bad_dataset, ValidateConfig(max_bad_share=0.2))
+    assert (output.path / "set_aside.txt").read_text() == "000004\n"
+    assert "000004" not in accepted_ids(output)
+    assert len(accepted_ids(output)) == 9
+
+
+def test_too_many_bad_frames_stop_the_run_and_the_findings_stay(store, bad_dataset):
+    config = ValidateConfig(max_bad_share=0.05)
+    with pytest.raises(DatasetContractError, match=r"findings\.csv.*1 of 10 frames \(10\.0%\).*5\.0%"):
+        validate(store, bad_dataset, config)
+    findings = store.path(validate_key(bad_dataset, config)) / "findings.csv"
+    rows = [row for row in csv.DictReader(findings.read_text().splitlines()) if row["severity"] == "error"]
+    assert {row["frame_id"] for row in rows} == {"000004"}
+    assert rows[0]["file"].endswith("000004.txt")
+    assert rows[0]["line"] == "1"
+
+
+def test_the_share_is_judged_anew_without_validating_again(store, bad_dataset):
+    strict, lenient = ValidateConfig(max_bad_share=0), ValidateConfig(max_bad_share=1)
+    assert not validate(store, bad_dataset, lenient).cached
+    assert validate(store, bad_dataset, lenient).cached
+    with pytest.raises(DatasetContractError):
+        validate(store, bad_dataset, strict)
+
+
+def test_the_contracts_settings_are_part_of_the_key(bad_dataset):
+    assert validate_key(bad_dataset, ValidateConfig()) != validate_key(bad_dataset, ValidateConfig(edge_tolerance_px=7))
