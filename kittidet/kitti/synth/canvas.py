@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from kittidet.kitti.synth.camera import Camera, FloatArray, clip_near
+from kittidet.kitti.synth.camera import NEAR_M, Camera, FloatArray, clip_near
 
 Colour = tuple[int, int, int]
 
 OVERSAMPLING = 2  # painted pixels per final pixel and side: smooth edges after averaging
 SCENERY = 0  # the number of everything that has no label
 MAX_OBJECTS = 255
+_FAR_PX = 30000  # the rasteriser is given nothing farther outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +96,26 @@ class Canvas:
         """Return how many painted pixels each number 0..255 holds now."""
         return self._ids.histogram()
 
-    def polygon(self, points_px: Sequence[tuple[float, float]], colour: Colour) -> None:
+    def polygon(self, points_px: Sequence[Sequence[float]], colour: Colour) -> None:
         """Fill a polygon given in final-image pixels."""
         xy = [(round(x * OVERSAMPLING), round(y * OVERSAMPLING)) for x, y in points_px]
-        xs, ys = [x for x, _ in xy], [y for _, y in xy]
-        self._grow(min(xs), min(ys), max(xs), max(ys))
-        # Far outside the image nothing is lost, and the rasteriser stays within its integers.
-        xy = [(min(max(x, -30000), 30000), min(max(y, -30000), 30000)) for x, y in xy]
+        xs, ys = zip(*xy, strict=True)
+        x1, y1, x2, y2 = min(xs), min(ys), max(xs), max(ys)
+        self._grow(x1, y1, x2, y2)
+        if x2 < 0 or y2 < 0 or x1 > self._wh[0] or y1 > self._wh[1]:
+            return
+        if x1 < -_FAR_PX or y1 < -_FAR_PX or x2 > _FAR_PX or y2 > _FAR_PX:
+            xy = [(min(max(x, -_FAR_PX), _FAR_PX), min(max(y, -_FAR_PX), _FAR_PX)) for x, y in xy]
         self._draw_rgb.polygon(xy, fill=mix(colour, *self._haze))
         self._draw_ids.polygon(xy, fill=self._id)
 
     def polygon_xyz(self, points_xyz: FloatArray, colour: Colour) -> None:
         """Fill a polygon given in camera coordinates ``[n, 3]``; the part behind the camera is cut off."""
-        if points_xyz[:, 2].min() < 0.6:
+        if points_xyz[:, 2].min() < NEAR_M:
             points_xyz = clip_near(points_xyz)
             if len(points_xyz) < 3:
                 return
-        self.polygon([(float(x), float(y)) for x, y in self.camera.project(points_xyz)], colour)
+        self.polygon(self.camera.project(points_xyz).tolist(), colour)
 
     def disc(self, centre_px: tuple[float, float], radius_xy: tuple[float, float], colour: Colour) -> None:
         """Fill an ellipse with upright axes."""
@@ -121,22 +125,21 @@ class Canvas:
         self._draw_rgb.ellipse((x1, y1, x2, y2), fill=mix(colour, *self._haze))
         self._draw_ids.ellipse((x1, y1, x2, y2), fill=self._id)
 
-    def sprite(self, picture: Image.Image, xyxy: tuple[float, float, float, float], brightness: float = 1.0) -> None:
-        """Paste an RGBA picture stretched to a box in final-image pixels; its opaque pixels are numbered."""
+    def sprite(self, picture: Image.Image, mask: Image.Image, xyxy: tuple[float, float, float, float]) -> None:
+        """Paste an RGB picture stretched to a box in final-image pixels; where the mask is set it is numbered."""
         x1, y1, x2, y2 = (round(v * OVERSAMPLING) for v in xyxy)
         left, top, right, bottom = max(x1, 0), max(y1, 0), min(x2, self._wh[0]), min(y2, self._wh[1])
         if right <= left or bottom <= top:
             return
         sx, sy = picture.width / (x2 - x1), picture.height / (y2 - y1)
         source = ((left - x1) * sx, (top - y1) * sy, (right - x1) * sx, (bottom - y1) * sy)
-        # Shrinking by nearest neighbour alone would flicker; `reducing_gap` averages first where it shrinks much.
-        patch = picture.resize((right - left, bottom - top), Image.Resampling.NEAREST, box=source, reducing_gap=1.5)
-        mask = patch.getchannel("A").point(lambda a: 255 if a > 127 else 0)
-        share = self._haze[1]
-        colour = [c * share for c in self._haze[0]]
-        table = [round(min(255, v * brightness) * (1 - share) + c) for c in colour for v in range(256)]
-        self._rgb.paste(patch.convert("RGB").point(table), (left, top), mask)
-        self._ids.paste(self._id, (left, top), mask)
+        size = (right - left, bottom - top)
+        patch = picture.resize(size, Image.Resampling.NEAREST, box=source)
+        cut = mask.resize(size, Image.Resampling.NEAREST, box=source)
+        if self._haze[1] > 0.02:
+            patch = Image.blend(patch, Image.new("RGB", size, self._haze[0]), self._haze[1])
+        self._rgb.paste(patch, (left, top), cut)
+        self._ids.paste(self._id, (left, top), cut)
         self._grow(x1, y1, x2, y2)
 
     def finished(self) -> npt.NDArray[np.uint8]:

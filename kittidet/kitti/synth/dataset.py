@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
@@ -31,6 +30,7 @@ _ALONE = 16  # sets of up to so many frames are drawn in the calling process
 
 Progress = Callable[[str, int, int | None], None]
 Sizes = tuple[tuple[int, int], ...]
+_Job = tuple[Path, int, int, int, tuple[int, int] | None]
 
 
 def draw_dataset(
@@ -125,23 +125,26 @@ def _draw_all(
     for folder in ("image_2", "label_2"):
         (root / "training" / folder).mkdir(parents=True)
     of_image: Sequence[tuple[int, int] | None] = [None] * frames if sizes is None else sizes
-    jobs = zip(repeat(root / "training"), repeat(frames), repeat(seed), range(frames), of_image, strict=False)
-    for done, _ in enumerate(_run(list(jobs), workers), start=1):
+    # In the order of the drives: neighbours share the bodies built for them.
+    order = plan_set(frames, seed).order
+    images = sorted(range(frames), key=lambda image: order[image])
+    jobs = [(root / "training", frames, seed, image, of_image[image]) for image in images]
+    for done, _ in enumerate(_run(jobs, workers), start=1):
         if progress is not None:
             progress("drawn", done, frames)
 
 
-def _run(jobs: list[Any], workers: int | None) -> Iterator[None]:
+def _run(jobs: list[_Job], workers: int | None) -> Iterator[None]:
     count = min(len(jobs), os.cpu_count() or 1 if workers is None else workers)
     # A daemon process may have no children; a small set is drawn before a child has started.
     if count <= 1 or (workers is None and len(jobs) <= _ALONE) or multiprocessing.current_process().daemon:
         yield from map(_draw_one, jobs)
         return
     with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(_draw_one, jobs, chunksize=4)
+        yield from pool.map(_draw_one, jobs, chunksize=8)
 
 
-def _draw_one(job: tuple[Path, int, int, int, tuple[int, int] | None]) -> None:
+def _draw_one(job: _Job) -> None:
     training_dir, frames, seed, image, size_wh = job
     drive, frame = plan_set(frames, seed).locate(image)
     drawing = draw_frame(drive, frame, size_wh or SIZES_WH[drive.size_index])

@@ -43,15 +43,17 @@ def paint_background(camera: Camera, look: Look, street: Street, s: float, drive
 
 
 def _paint_sky(picture: Float32, horizon: int, look: Look, number: int) -> None:
+    # At half the resolution: the sky has nothing finer.
     width = picture.shape[1]
-    rise = (np.arange(horizon, dtype=np.float32) / horizon)[:, None, None] ** 1.3
+    rows, columns = np.arange((horizon + 1) // 2), np.arange((width + 1) // 2)
+    rise = (rows.astype(np.float32) * 2 / horizon)[:, None, None] ** 1.5
     top, low = np.array(look.sky_top, np.float32), np.array(look.sky_low, np.float32)
     sky = top + (low - top) * rise
     shift = number * 97
-    rows = (np.arange(horizon) * 2 + shift) % _TILE
-    columns = (np.arange(width) // 2 + shift) % _TILE
-    cloud = np.clip(grain()[1][rows[:, None], columns[None, :]] - 0.75 + look.cloud, 0, 1)[..., None]
-    picture[:horizon] = sky + (248 - sky) * cloud
+    patches = grain()[1][(rows * 4 + shift)[:, None] % _TILE, (columns + shift)[None, :] % _TILE]
+    cloud = np.clip(patches - 0.75 + look.cloud, 0, 1)[..., None]
+    sky = sky + (248 - sky) * cloud
+    picture[:horizon] = sky.repeat(2, 0)[:horizon].repeat(2, 1)[:, :width]
 
 
 def _paint_skyline(picture: Float32, horizon: int, look: Look, number: int) -> None:
@@ -84,35 +86,38 @@ def _paint_ground(picture: Float32, horizon: int, camera: Camera, look: Look, st
     patches = broad[iz, ix]
     texture += patches * np.clip(40 / z, 0, 1)[:, None] * 0.10
 
-    colour = np.empty((height - horizon, width, 3), np.float32)
-    colour[:] = np.array(look.asphalt, np.float32)
+    surface = np.zeros(x.shape, np.uint8)
     walk = (x < street.left) | (x > street.right)
-    colour[walk] = np.array(look.pavement, np.float32)
-    texture[walk] += _joints(x[walk], np.broadcast_to(along[:, None], x.shape)[walk])
-    verge = (x < street.left - street.walk) | (x > street.right + street.walk)
+    surface[walk] = 1
+    joint = ((along % 0.6) < 0.04)[:, None] | ((x % 0.6) < 0.04)
+    texture -= (joint & walk & (z < 25)[:, None]) * np.float32(0.12)
     if street.greenery > 0.3:
-        colour[verge] = np.array(look.verge, np.float32)
-        texture[verge] *= 2.2
-    kerb = np.maximum(0.16, z * 0.0016)[:, None]
-    edge = (np.abs(x - street.left) < kerb / 2) | (np.abs(x - street.right) < kerb / 2)
-    colour[edge] = np.array((176, 174, 168), np.float32)
-    line = np.maximum(0.13, z * 0.0014)[:, None]
-    dashes = ((along % 12) < 5)[:, None]
-    middle = (street.lane_left) / 2
-    marks = (np.abs(x - middle) < line / 2) & dashes
-    if street.right > 4.5 and street.parking[1] == 0:
-        marks |= (np.abs(x - 1.75) < line / 2) & dashes
-    if street.parking[0] == 0 and street.parking[1] == 0:
-        marks |= np.abs(x - (street.right - 0.35)) < line / 2
-    worn = patches < 0.55
-    colour[marks & worn] = np.array((214, 214, 208), np.float32)
+        verge = (x < street.left - street.walk) | (x > street.right + street.walk)
+        surface[verge] = 2
+        texture *= 1 + verge * np.float32(1.2)
+    kerb = np.maximum(0.16, z * 0.0016)[:, None] / 2
+    surface[(np.abs(x - street.left) < kerb) | (np.abs(x - street.right) < kerb)] = 3
+    surface[_marks(x, along, z, street) & (patches < 0.55)] = 4
+    colours = np.array((look.asphalt, look.pavement, look.verge, (176, 174, 168), (214, 214, 208)), np.float32)
     lit = look.light.ambient + look.light.direct * max(0.0, -look.light.sun[1])
-    colour *= (np.float32(lit) * (1 + texture))[..., None]
-    haze = (1 - np.exp(-np.minimum(z, 400) / np.float32(look.haze_m)))[:, None, None]
-    picture[horizon:] = colour + (np.array(look.sky_low, np.float32) - colour) * haze
+    brightness = np.float32(lit) * (1 + texture)
+    if look.light.direct > 0.3:  # houses and trees beside the road throw their shadows on it, in stretches
+        far = 1.5 * patches + broad[((along * 2).astype(np.int32) & (_TILE - 1))[:, None], 7]
+        towards = x if look.light.sun[0] > 0 else -x
+        brightness *= 1 - np.float32(0.42) * np.clip((far + towards * np.float32(0.12) - np.float32(0.75)) * 5, 0, 1)
+    haze = (1 - np.exp(-np.minimum(z, 400) / np.float32(look.haze_m)))[:, None]
+    brightness *= 1 - haze
+    fog = np.array(look.sky_low, np.float32) * haze[..., None]
+    picture[horizon:] = colours[surface] * brightness[..., None] + fog
 
 
-def _joints(x: Float32, along: Float32) -> Float32:
-    """Return darkening at the joints of paving slabs, half a metre apart."""
-    joint = ((x % 0.6) < 0.04) | ((along % 0.6) < 0.04)
-    return np.where(joint, np.float32(-0.12), np.float32(0))
+def _marks(x: Float32, along: Float32, z: Float32, street: Street) -> npt.NDArray[np.bool_]:
+    """Return where white lines are: dashes between lanes, an edge line where nobody parks."""
+    half = np.maximum(0.13, z * 0.0014)[:, None] / 2
+    dashes = ((along % 12) < 5)[:, None]
+    marks = (np.abs(x - street.lane_left / 2) < half) & dashes
+    if street.right > 4.5 and street.parking[1] == 0:
+        marks |= (np.abs(x - 1.75) < half) & dashes
+    if street.parking == (0.0, 0.0):
+        marks |= np.abs(x - (street.right - 0.35)) < half
+    return marks

@@ -50,7 +50,7 @@ def label_objects(seen: Sequence[Seen], camera: Camera) -> list[KittiObject]:
         if share < HIDDEN_SHARE or item.visible < MIN_VISIBLE_PX * OVERSAMPLING**2:
             continue
         whole = item.silhouette.xyxy
-        if whole[3] - whole[1] < FAR_HEIGHT_PX.get(item.thing.type, FAR_HEIGHT_OTHERS_PX):
+        if not item.thing.labelled or whole[3] - whole[1] < FAR_HEIGHT_PX.get(item.thing.type, FAR_HEIGHT_OTHERS_PX):
             far.append(box)
         else:
             labels.append(_label(item, box, share))
@@ -93,7 +93,7 @@ def dont_care(box: Box) -> KittiObject:
     )
 
 
-def merged(boxes: Iterable[Box], gap: float = 6.0) -> list[Box]:
+def merged(boxes: Iterable[Box], gap: float = 12.0) -> list[Box]:
     """Return boxes with those that touch, or nearly, joined into one."""
     clusters: list[Box] = []
     for box in boxes:

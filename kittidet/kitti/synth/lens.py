@@ -13,7 +13,7 @@ def develop(picture: npt.NDArray[np.uint8], look: Look, *key: int) -> Image.Imag
     height, width = picture.shape[:2]
     image = Image.fromarray(picture)
     if look.blur > 0.05:
-        image = Image.blend(image, image.filter(ImageFilter.BoxBlur(1)), look.blur)
+        image = Image.blend(image, image.filter(ImageFilter.SMOOTH), look.blur)
     gain = look.exposure * np.array((look.warmth, 1.0, 1 / look.warmth), np.float32)
     # A mild S-curve, as cameras apply, folded into one table a channel.
     levels = np.arange(256, dtype=np.float32)[:, None] / 255 * gain

@@ -73,7 +73,9 @@ def look_of(drive: Drive) -> Look:
         asphalt=(grey + tint, grey, grey - tint),
         pavement=(grey + 36 + tint, grey + 32, grey + 26),
         verge=(86 + green, 112 + green // 2, 52),
-        shadow=(grey // 3, grey // 3, grey // 3 + 6) if bright else (grey * 2 // 3, grey * 2 // 3, grey * 2 // 3),
+        shadow=(grey * 2 // 5, grey * 2 // 5, grey * 2 // 5 + 6)
+        if bright
+        else (grey * 2 // 3, grey * 2 // 3, grey * 2 // 3),
         light=Light(
             sun=(cos(height) * sin(around), -sin(height), cos(height) * cos(around)),
             ambient=0.55 if bright else 0.78,

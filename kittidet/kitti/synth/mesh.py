@@ -5,11 +5,11 @@ Body coordinates: ``a`` forward, ``u`` up from the ground, ``r`` to the right, m
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import cos, pi, sin
+from math import cos, pi, sin, sqrt
 
 import numpy as np
 
-from kittidet.kitti.synth.camera import FloatArray
+from kittidet.kitti.synth.camera import NEAR_M, FloatArray
 from kittidet.kitti.synth.canvas import Canvas, Colour, scaled
 
 Point = tuple[float, float, float]
@@ -57,24 +57,24 @@ class PartBuilder:
     """
 
     def __init__(self, inside: Point) -> None:
-        self._inside = np.array(inside)
-        self._faces: list[FloatArray] = []
-        self._normals: list[FloatArray] = []
+        self._inside = inside
+        self._faces: list[Sequence[Point]] = []
+        self._normals: list[Point] = []
         self._colours: list[Colour] = []
         self._lit: list[bool] = []
 
     def face(self, points: Sequence[Point], colour: Colour, *, lit: bool = True) -> None:
         """Add a flat face, or a detail that lies on the faces added before."""
-        corners = np.array(points, dtype=float)
-        normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
-        length = float(np.sqrt(normal @ normal))
+        (a0, u0, r0), (a1, u1, r1), (a2, u2, r2) = points[:3]
+        da, du, dr, ea, eu, er = a1 - a0, u1 - u0, r1 - r0, a2 - a0, u2 - u0, r2 - r0
+        normal = (du * er - dr * eu, dr * ea - da * er, da * eu - du * ea)
+        length = sqrt(sum(n * n for n in normal))
         if length < 1e-9:
             return
-        normal = normal / length
-        if normal @ (corners.mean(0) - self._inside) < 0:
-            normal = -normal
-        self._faces.append(corners)
-        self._normals.append(normal)
+        outward = sum(n * (p - q) for n, p, q in zip(normal, points[0], self._inside, strict=True))
+        length = -length if outward < 0 else length
+        self._faces.append(points)
+        self._normals.append((normal[0] / length, normal[1] / length, normal[2] / length))
         self._colours.append(colour)
         self._lit.append(lit)
 
@@ -126,9 +126,9 @@ class PartBuilder:
         """Return the finished piece."""
         ends = np.cumsum([len(face) for face in self._faces])
         return Part(
-            points=np.concatenate(self._faces),
+            points=np.array([point for face in self._faces for point in face], dtype=float),
             ends=tuple(int(end) for end in ends),
-            normals=np.stack(self._normals),
+            normals=np.array(self._normals),
             colours=tuple(self._colours),
             lit=tuple(self._lit),
         )
@@ -156,18 +156,24 @@ def paint_parts(canvas: Canvas, parts: Sequence[Part], pose: Pose, light: Light)
     axes = pose.axes()
     placed = [(part, pose.to_camera(part.points)) for part in parts]
     placed.sort(key=lambda item: -float(np.square(item[1].mean(0)).sum()))
+    sun = np.array(light.sun)
     for part, xyz in placed:
-        if xyz[:, 2].max() < 0.6:
+        if xyz[:, 2].max() < NEAR_M:
             continue
         normals = part.normals @ axes
         firsts = xyz[[0, *part.ends[:-1]]]
-        towards = (normals * firsts).sum(1) < 0
-        shade = light.ambient + light.direct * np.maximum(normals @ np.array(light.sun), 0)
+        towards = ((normals * firsts).sum(1) < 0).tolist()
+        shade = (light.ambient + light.direct * np.maximum(normals @ sun, 0)).tolist()
+        whole = xyz[:, 2].min() >= NEAR_M
+        px = canvas.camera.project(xyz).tolist() if whole else []
         start = 0
         for face, end in enumerate(part.ends):
             if towards[face]:
-                colour = part.colours[face]
-                canvas.polygon_xyz(xyz[start:end], scaled(colour, float(shade[face])) if part.lit[face] else colour)
+                colour = scaled(part.colours[face], shade[face]) if part.lit[face] else part.colours[face]
+                if whole:
+                    canvas.polygon(px[start:end], colour)
+                else:
+                    canvas.polygon_xyz(xyz[start:end], colour)
             start = end
 
 

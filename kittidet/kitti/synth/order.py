@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kittidet.kitti.synth.world import Thing
+from kittidet.kitti.synth.world import Thing, ground_box
 
 
 def painting_order(things: Sequence[Thing]) -> list[int]:
@@ -17,7 +17,7 @@ def painting_order(things: Sequence[Thing]) -> list[int]:
     n = len(things)
     if n == 0:
         return []
-    x1, x2, z1, z2 = (np.array(edge) for edge in zip(*(_ground_box(thing) for thing in things), strict=True))
+    x1, x2, z1, z2 = (np.array(edge) for edge in zip(*(ground_box(thing) for thing in things), strict=True))
     far = np.array([thing.pose.xyz[0] ** 2 + thing.pose.xyz[2] ** 2 for thing in things])
     apart_z = z2[:, None] <= z1[None, :]  # i ends before j begins
     # Side by side in depth: right of the camera the one farther left is in front, and the reverse on the left.
@@ -36,11 +36,3 @@ def painting_order(things: Sequence[Thing]) -> list[int]:
         left[chosen] = False
         behind_count = behind_count - in_front[:, chosen]
     return order
-
-
-def _ground_box(thing: Thing) -> tuple[float, float, float, float]:
-    half = np.array([thing.hwl[2] / 2, 0.0, thing.hwl[1] / 2])
-    axes = np.abs(thing.pose.axes())
-    dx, _, dz = half @ axes
-    x, _, z = thing.pose.xyz
-    return x - dx, x + dx, z - dz, z + dz

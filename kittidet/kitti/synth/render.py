@@ -19,7 +19,8 @@ from kittidet.kitti.synth.order import painting_order
 from kittidet.kitti.synth.plan import Drive
 from kittidet.kitti.synth.scenery import paint_scenery, scenery_of
 from kittidet.kitti.synth.things import paint_thing, paint_thing_shadow
-from kittidet.kitti.synth.world import Placing, Thing, camera_at, objects_of, street_of
+from kittidet.kitti.synth.traffic import objects_of
+from kittidet.kitti.synth.world import Placing, Thing, camera_at, street_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def draw_frame(drive: Drive, frame: int, size_wh: tuple[int, int] | None = None)
     placing = Placing(drive, frame, camera, street)
     background = paint_background(camera, look, street, placing.s, drive.number)
     canvas = Canvas(camera, background)
-    seen = paint_things(canvas, [*objects_of(placing), *scenery_of(placing)], look)
+    objects = objects_of(placing)
+    seen = paint_things(canvas, [*objects, *scenery_of(placing, objects)], look)
     image = develop(canvas.finished(), look, drive.seed, 15, drive.number, frame)
     return Drawing(image=image, objects=tuple(label_objects(seen, camera)))
 
