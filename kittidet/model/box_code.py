@@ -45,9 +45,10 @@ def decode_boxes(codes: Any, anchors_xyxy: Any) -> Any:
         anchors_xyxy: ``[..., 4]`` float32 pixels, broadcast against the codes.
     """
     ty, tx, th, tw = (codes[..., i] for i in range(4))
-    anchor_x, anchor_y, anchor_w, anchor_h = _center_size(anchors_xyxy)
+    left, top, right, bottom = (anchors_xyxy[..., i] for i in range(4))
+    anchor_w, anchor_h = right - left, bottom - top
     half_w, half_h = ops.exp(tw) * anchor_w / 2, ops.exp(th) * anchor_h / 2
-    center_x, center_y = tx * anchor_w + anchor_x, ty * anchor_h + anchor_y
+    center_x, center_y = tx * anchor_w + (left + right) / 2, ty * anchor_h + (top + bottom) / 2
     return ops.stack([center_x - half_w, center_y - half_h, center_x + half_w, center_y + half_h], axis=-1)
 
 
