@@ -41,6 +41,9 @@ def car_parts(hwl: tuple[float, float, float], style: str, colour: Colour) -> tu
     outline = [(a * length, u * height) for a, u in body]
     bonnet, trim = scaled(colour, 1.04), mix(colour, DARK, 0.25)
     strips = [trim, colour, bonnet, colour, *([colour] * (len(outline) - 6)), colour, DARK]
+    radius = 0.2 * height + 0.01
+    for a in (0.31, -0.3):
+        lower.treads(a * length, radius, side)
     lower.extrude(outline, lambda u: side * (1 - 0.08 * max(0.0, u / height - 0.45)), strips, colour)
     lower.both_sides(
         [(a * length, u * height, side) for a, u in ((0.48, 0.17), (0.48, 0.24), (-0.48, 0.24), (-0.48, 0.17))],
@@ -53,7 +56,6 @@ def car_parts(hwl: tuple[float, float, float], style: str, colour: Colour) -> tu
         )
     _add_front(lower, length / 2, side, height)
     _add_rear(lower, -length / 2, side, height)
-    radius = 0.2 * height + 0.01
     for a in (0.31, -0.3):
         lower.wheel(a * length, radius, side + 0.005)
     return lower.build(), _cabin([(a * length, u * height) for a, u in cabin], side, belt, height, colour)
@@ -140,6 +142,8 @@ def van_parts(hwl: tuple[float, float, float], style: str, colour: Colour) -> tu
         return side * (1 - 0.1 * max(0.0, u / height - 0.5))
 
     body = PartBuilder((0, height / 2, 0))
+    for a in (0.33, -0.3):
+        body.treads(a * length, 0.34, side)
     body.extrude(outline, half, [colour, colour, WINDSHIELD, colour, colour, colour, colour, DARK], colour)
     windows = [(0.39, 0.13)]
     if style == "glazed":

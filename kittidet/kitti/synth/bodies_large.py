@@ -22,6 +22,7 @@ def truck_parts(hwl: tuple[float, float, float], style: str, colour: Colour, loa
     cab_length = min(2.2, length * 0.32)
     cab_height = height * (0.82 if style == "box" else 0.95)
     cab = PartBuilder((front - cab_length / 2, cab_height / 2, 0))
+    cab.treads(front - cab_length * 0.55, 0.5, side)
     cab.box((front - cab_length, 0.45, -side * 0.95), (front, cab_height, side * 0.95), colour)
     ahead = front + 0.002
     cab.face(_rect(ahead, (-side * 0.86, side * 0.86), (cab_height * 0.55, cab_height * 0.87)), WINDSHIELD)
@@ -43,6 +44,7 @@ def truck_parts(hwl: tuple[float, float, float], style: str, colour: Colour, loa
     cab.wheel(front - cab_length * 0.55, 0.5, side + 0.005)
     back = PartBuilder((rear / 2, height / 2, 0))
     start = front - cab_length - 0.15
+    back.treads(rear + 1.1, 0.5, side)
     back.box((rear, 0.55, -side * 0.7), (start, 1.0, side * 0.7), CHASSIS)
     behind = rear - 0.002
     if style == "tank":
@@ -149,6 +151,7 @@ def misc_parts(hwl: tuple[float, float, float], style: str, colour: Colour) -> t
     height, width, length = hwl
     side, front, rear = width / 2, length / 2, -length / 2
     part = PartBuilder((0, height / 2, 0))
+    part.treads(-0.04 * length if style == "caravan" else rear * 0.15, 0.3, side)
     if style == "caravan":
         outline = [
             (front, 0.35),

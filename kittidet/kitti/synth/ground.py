@@ -59,11 +59,13 @@ def _paint_sky(picture: Float32, horizon: int, look: Look, number: int) -> None:
 def _paint_skyline(picture: Float32, horizon: int, look: Look, number: int) -> None:
     width = picture.shape[1]
     broad = grain()[1]
-    outline = 10 + 8 * broad[(number * 31) % _TILE, (np.arange(width) // 3) % _TILE]
-    outline += 4 * broad[(number * 57) % _TILE, np.arange(width) % _TILE]
+    # Woods, hills or a town, by drive: how high and how rough the far edge is.
+    high, rough = 10 + number * 7 % 24, 8 + number * 5 % 13
+    outline = high + rough * broad[(number * 31) % _TILE, (np.arange(width) // 3) % _TILE]
+    outline += rough / 2 * broad[(number * 57) % _TILE, np.arange(width) % _TILE]
     near = np.array((70, 86, 62), np.float32)
     colour = near + (np.array(look.sky_low, np.float32) - near) * 0.5
-    span = picture[max(0, horizon - 30) : horizon]
+    span = picture[max(0, horizon - 70) : horizon]
     rows = np.arange(len(span), 0, -1, dtype=np.float32)[:, None]
     span[rows < outline[None, :]] = colour
 

@@ -112,14 +112,17 @@ class PartBuilder:
         self.face([(a1, u2, r1), (a2, u2, r1), (a2, u2, r2), (a1, u2, r2)], colour if top is None else top)
 
     def wheel(self, a: float, radius: float, r: float, *, corners: int = 12) -> None:
-        """Add a wheel on both sides at ``a``, and its tread as seen from ahead and behind."""
+        """Add a wheel on both sides at ``a``."""
         ring = [(cos(2 * pi * k / corners), sin(2 * pi * k / corners)) for k in range(corners)]
         for size, colour in ((1.0, (18, 18, 20)), (0.62, (120, 122, 126)), (0.25, (60, 60, 64))):
             points = [(a + radius * size * c, radius + radius * size * s, r) for c, s in ring]
             self.both_sides(points, colour)
-        tread = min(0.22, r * 0.3)
+
+    def treads(self, a: float, radius: float, r: float) -> None:
+        """Add the tyres at ``a`` as seen from ahead and behind; add them before the body that hides their tops."""
+        wide = min(0.22, r * 0.3)
         for end in (a - radius * 0.7, a + radius * 0.7):
-            for inner, outer in ((r - tread, r), (-r, tread - r)):
+            for inner, outer in ((r - wide, r), (-r, wide - r)):
                 self.face([(end, 0, inner), (end, radius, inner), (end, radius, outer), (end, 0, outer)], (20, 20, 22))
 
     def build(self) -> Part:
