@@ -169,29 +169,36 @@ def _extract_one(archive: zipfile.ZipFile, info: zipfile.ZipInfo, dest_dir: Path
     path = dest_dir / info.filename
     _check_parents(path, dest_dir, info, zip_path)
     partial = path.with_name(path.name + _TEMPORARY)
-    crc = size = 0
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
-        with partial.open("xb") as out:
-            try:
-                with archive.open(info) as member:
-                    while chunk := member.read(_CHUNK):
-                        size += len(chunk)
-                        crc = zlib.crc32(chunk, crc)
-                        out.write(chunk)
-            except _BROKEN as error:
-                partial.unlink(missing_ok=True)
-                raise ArchiveError(
-                    f"{zip_path}: member {info.filename}: damaged: {error}. Download the archive again."
-                ) from error
-        if (size, crc) != (info.file_size, info.CRC):
+        try:
+            with partial.open("xb") as out:
+                for chunk in _read_member(archive, info, zip_path):
+                    out.write(chunk)
+            partial.replace(path)
+        finally:
             partial.unlink(missing_ok=True)
-            raise ArchiveError(
-                f"{zip_path}: member {info.filename}: expected {info.file_size:,} bytes with CRC {info.CRC:08x}, "
-                f"got {size:,} with {crc:08x}. Download the archive again."
-            )
-        partial.replace(path)
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, zip_path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a member, and raise unless they are what the directory claims."""
+    crc = size = 0
+    try:
+        with archive.open(info) as member:
+            while chunk := member.read(_CHUNK):
+                size += len(chunk)
+                crc = zlib.crc32(chunk, crc)
+                yield chunk
+    except (*_BROKEN, OSError) as error:
+        raise ArchiveError(
+            f"{zip_path}: member {info.filename}: damaged: {error}. Download the archive again."
+        ) from error
+    if (size, crc) != (info.file_size, info.CRC):
+        raise ArchiveError(
+            f"{zip_path}: member {info.filename}: expected {info.file_size:,} bytes with CRC {info.CRC:08x}, "
+            f"got {size:,} with {crc:08x}. Download the archive again."
+        )
 
 
 def _check_parents(path: Path, dest_dir: Path, info: zipfile.ZipInfo, zip_path: Path) -> None:
