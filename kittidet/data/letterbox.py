@@ -86,7 +86,8 @@ def fit_whole_pixels(
 ) -> tuple[Any, Any]:
     """Return height and width of the fitted frame, for Python integers and for integer tensors alike.
 
-    Integer arithmetic: 1241 pixels scaled to 640 are 640, which ``int(1241 * (640 / 1241))`` makes 639.
+    Integer arithmetic: 1241 pixels scaled to 640 are 640, which ``int(1241 * (640 / 1241))`` makes 639. The reference
+    computes in float32, which is right for 1241 and, on canvases no model uses, a pixel short for other sizes.
 
     Args:
         width: of the frame, pixels.

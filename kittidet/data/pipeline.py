@@ -71,7 +71,8 @@ def training_batches(
         ``letterbox`` ``[b, 4]`` float32 (scale_x, scale_y, offset_x, offset_y: canvas = original * scale + offset).
 
     Raises:
-        RecordError: if the records are incomplete or damaged.
+        RecordError: if the records are incomplete or their framing is damaged. A damaged payload is met later, while
+            iterating, and reaches the caller as TensorFlow's ``tf.errors.OpError`` with the same message.
     """
     if batch_size < 1 or not 0 <= first_epoch < epochs:
         raise ValueError(
@@ -138,7 +139,8 @@ def evaluation_batches(
         (``Letterbox.from_row(row).to_original``).
 
     Raises:
-        RecordError: if the records are incomplete or damaged.
+        RecordError: if the records are incomplete or their framing is damaged. A damaged payload is met later, while
+            iterating, and reaches the caller as TensorFlow's ``tf.errors.OpError`` with the same message.
     """
     if batch_size < 1:
         raise ValueError(f"evaluation_batches: expected batch_size >= 1, got {batch_size}")

@@ -1,0 +1,193 @@
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from kittidet.classes import KITTI8
+from kittidet.config import AugmentConfig
+from kittidet.data.letterbox import Letterbox
+from kittidet.data.pipeline import evaluation_batches, steps_per_epoch, training_batches
+from kittidet.errors import RecordError
+from kittidet.kitti.tree import open_tree
+from kittidet.records.write import write_records
+
+CANVAS_HW = (24, 64)
+PIXELS = {"pixel_mean": (123.675, 116.28, 103.53), "pixel_std": (58.395, 57.12, 57.375)}
+ALL_IDS = [f"{i:06d}" for i in range(5)]
+SHAPES = {
+    "image": ((24, 64, 3), "float32"),
+    "boxes_xyxy": ((2, 4), "float32"),
+    "class_ids": ((2,), "int32"),
+    "frame_id": ((), "object"),
+    "original_wh": ((2,), "int32"),
+    "letterbox": ((4,), "float32"),
+}
+
+
+def train(records, **changes):
+    options = {"canvas_hw": CANVAS_HW, "batch_size": 2, "augment": AugmentConfig(), "seed": 3, "epochs": 2, **PIXELS}
+    return training_batches(records, **{**options, **changes})
+
+
+def evaluate(records, **changes):
+    return evaluation_batches(records, **{"canvas_hw": CANVAS_HW, "batch_size": 2, **PIXELS, **changes})
+
+
+def numpy_of(dataset):
+    return list(dataset.as_numpy_iterator())
+
+
+def ids_of(batches):
+    return [[i.decode() for i in batch["frame_id"]] for batch in batches]
+
+
+def assert_equal(batches, others):
+    assert len(batches) == len(others)
+    for batch, other in zip(batches, others, strict=True):
+        for name in batch:
+            np.testing.assert_array_equal(batch[name], other[name])
+
+
+@pytest.mark.parametrize(("frames", "batch", "steps"), [(1, 4, 1), (4, 4, 1), (7, 4, 1), (8, 4, 2), (7481, 16, 467)])
+def test_an_epoch_has_whole_batches_and_at_least_one(frames, batch, steps):
+    assert steps_per_epoch(frames, batch) == steps
+
+
+def test_training_batches_are_full_and_of_one_shape(records):
+    batches = numpy_of(train(records))
+    assert len(batches) == 2 * steps_per_epoch(5, 2)
+    for batch in batches:
+        for name, (shape, dtype) in {**SHAPES, "dont_care_xyxy": ((3, 4), "float32")}.items():
+            assert batch[name].shape == (2, *shape), name
+            assert batch[name].dtype == dtype, name
+
+
+def test_shapes_are_known_without_reading(records):
+    """Static, so that a model compiles once; only the last evaluation batch may be smaller."""
+    assert train(records).element_spec["image"].shape == (2, *CANVAS_HW, 3)
+    assert train(records).element_spec["dont_care_xyxy"].shape == (2, 3, 4)
+    assert train(records).cardinality() == 4
+    assert evaluate(records).element_spec["boxes_xyxy"].shape.as_list() == [None, 2, 4]
+
+
+def test_an_epoch_shows_no_frame_twice_and_epochs_differ(records):
+    batches = ids_of(numpy_of(train(records, batch_size=5, epochs=6)))
+    assert all(sorted(batch) == ALL_IDS for batch in batches)
+    assert len({tuple(batch) for batch in batches}) > 3
+
+
+def test_order_and_pixels_follow_from_the_seed(records):
+    first = numpy_of(train(records))
+    assert_equal(first, numpy_of(train(records)))
+    other = numpy_of(train(records, seed=4))
+    assert any((a["image"] != b["image"]).any() for a, b in zip(first, other, strict=True))
+
+
+def test_a_run_that_goes_on_at_an_epoch_sees_what_the_undisturbed_run_saw(records):
+    whole = numpy_of(train(records, epochs=4))
+    rest = numpy_of(train(records, epochs=4, first_epoch=2))
+    assert_equal(whole[4:], rest)
+
+
+def test_a_frame_is_changed_differently_in_each_epoch(records):
+    batches = numpy_of(train(records, batch_size=5, epochs=4))
+    rows = [batch["letterbox"][ids_of([batch])[0].index("000002")].tolist() for batch in batches]
+    assert len({tuple(row) for row in rows}) > 1
+
+
+def test_a_set_smaller_than_a_batch_fills_it_with_differently_changed_repeats(records):
+    (batch,) = numpy_of(train(records, batch_size=12, epochs=1))
+    ids = ids_of([batch])[0]
+    assert {ids.count(frame_id) for frame_id in ALL_IDS} <= {2, 3}
+    rows = [tuple(row) for row, frame_id in zip(batch["letterbox"], ids, strict=True) if frame_id == "000000"]
+    assert len(set(rows)) == len(rows)
+
+
+def test_padding_after_the_last_object_is_0(records):
+    for batch in numpy_of(train(records)) + numpy_of(evaluate(records)):
+        padding = batch["class_ids"] == 0
+        assert not batch["boxes_xyxy"][padding].any()
+        objects = batch["boxes_xyxy"][~padding]
+        assert (objects[:, 2:] > objects[:, :2]).all()
+
+
+def test_evaluation_shows_every_frame_once_the_last_batch_smaller(records):
+    batches = ids_of(numpy_of(evaluate(records)))
+    assert [len(ids) for ids in batches] == [2, 2, 1]
+    assert sorted(frame_id for ids in batches for frame_id in ids) == ALL_IDS
+
+
+def test_evaluation_leads_back_to_the_original_boxes(records):
+    (batch,) = numpy_of(evaluate(records, batch_size=5))
+    row = ids_of([batch])[0].index("000000")
+    box = Letterbox.from_row(batch["letterbox"][row])
+    np.testing.assert_allclose(
+        box.to_original(batch["boxes_xyxy"][row]), [[10, 10, 40, 30], [60, 5, 110, 36]], atol=1e-3
+    )
+    assert batch["original_wh"][row].tolist() == [124, 38]
+    np.testing.assert_allclose(box.to_original(batch["dont_care_xyxy"][row]), [[100, 2, 118, 12]], atol=1e-3)
+
+
+def test_training_without_changes_shows_the_pixels_of_evaluation(records):
+    off = AugmentConfig(flip=False, scale_min=1, scale_max=1, colour=0)
+    trained = {b["frame_id"][0]: b["image"][0] for b in numpy_of(train(records, augment=off, batch_size=1, epochs=1))}
+    for batch in numpy_of(evaluate(records, batch_size=1)):
+        np.testing.assert_allclose(trained[batch["frame_id"][0]], batch["image"][0], atol=1e-5)
+
+
+def test_antialias_reaches_the_pixels(records):
+    plain, smooth = (numpy_of(evaluate(records, antialias=value))[0]["image"] for value in (False, True))
+    assert np.abs(plain - smooth).max() > 0.05
+
+
+def test_a_set_without_objects_and_regions_still_has_a_row_of_padding(tmp_path):
+    root = tmp_path / "training"
+    for folder in ("image_2", "label_2"):
+        (root / folder).mkdir(parents=True)
+    Image.new("RGB", (30, 10), (200, 10, 10)).save(root / "image_2" / "000000.png")
+    (root / "label_2" / "000000.txt").write_text("")
+    out = tmp_path / "records"
+    write_records(
+        open_tree(tmp_path), ["000000"], split_name="train", table=KITTI8, num_shards=1, out_dir=out, workers=1
+    )
+    (batch,) = numpy_of(train(out, batch_size=1, epochs=1))
+    assert batch["class_ids"].tolist() == [[0]]
+    assert batch["boxes_xyxy"].shape == (1, 1, 4)
+    (batch,) = numpy_of(evaluate(out))
+    assert batch["dont_care_xyxy"].tolist() == [[[0, 0, 0, 0]]]
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 0}, {"epochs": 0}, {"first_epoch": 2}, {"first_epoch": -1}])
+def test_wrong_use_is_refused(records, options):
+    with pytest.raises(ValueError, match="expected batch_size >= 1"):
+        train(records, **options)
+
+
+def test_a_folder_without_manifest_is_refused_before_training(tmp_path):
+    with pytest.raises(RecordError, match="not finished"):
+        train(tmp_path)
+    with pytest.raises(RecordError, match="not finished"):
+        evaluate(tmp_path)
+
+
+def test_damage_in_a_shard_stops_the_run_with_its_name(records, tmp_path):
+    copy = tmp_path / "records"
+    shutil.copytree(records, copy)
+    shard = copy / "train-00000-of-00002.tfrecord"
+    data = bytearray(shard.read_bytes())
+    data[200] ^= 1
+    shard.write_bytes(data)
+    with pytest.raises(tf.errors.OpError, match=r"train-00000-of-00002\.tfrecord: byte \d+: the checksum"):
+        numpy_of(evaluate(copy))
+
+
+def test_keras_fits_on_it_and_counts_its_steps(records):
+    import keras
+
+    model = keras.Sequential([keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
+    model.compile(optimizer="sgd", loss="mse")
+    batches = train(records).map(lambda b: (b["image"], tf.cast(b["class_ids"][:, :1] > 0, tf.float32)))
+    history = model.fit(batches, epochs=2, steps_per_epoch=2, shuffle=False, verbose=0)
+    assert len(history.history["loss"]) == 2
