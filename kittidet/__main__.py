@@ -7,7 +7,9 @@ import sys
 import typer
 from rich.console import Console
 
-from kittidet.cli import data, doctor, operations, steps
+from kittidet.cli import data, doctor, operations, settings, steps
+from kittidet.cli.convert import convert
+from kittidet.cli.evaluate_kitti import evaluate_kitti
 from kittidet.errors import KittidetError
 
 app = typer.Typer(
@@ -18,8 +20,9 @@ app = typer.Typer(
 )
 
 PIPELINE = (steps.fetch, steps.validate, steps.split, steps.records, steps.train, steps.evaluate, steps.run)
-for _verb in (data.synth, *PIPELINE, data.inspect, doctor.doctor):
-    app.command()(_verb)
+AFTERWARDS = (evaluate_kitti, convert)
+for _verb in (data.synth, *PIPELINE, data.inspect, *AFTERWARDS, settings.config, doctor.doctor):
+    app.command(_verb.__name__.replace("_", "-"))(_verb)
 
 
 def _add_operation(name: str) -> None:

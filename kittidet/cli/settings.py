@@ -1,0 +1,15 @@
+"""``kittidet config``: the configuration that a preset, a file and overrides make, to read, keep or change."""
+
+import sys
+
+from kittidet.cli.options import ConfigFile, DataDir, Overrides, Preset, resolve_config
+
+
+def config(
+    overrides: Overrides = None, file: ConfigFile = None, preset: Preset = "kitti_d0", data: DataDir = None
+) -> None:
+    """Print the resolved configuration as YAML; it can be given back with --config."""
+    import yaml  # noqa: PLC0415  `--help` stays fast
+
+    resolved = resolve_config(preset, file, data, overrides)
+    yaml.safe_dump(resolved.model_dump(mode="json"), sys.stdout, sort_keys=False)

@@ -1,0 +1,13 @@
+"""kittidet.cli.settings: what is printed can be given back."""
+
+from kittidet.cli.options import resolve_config
+from kittidet.cli.settings import config
+
+
+def test_the_printed_configuration_loads_as_itself(capsys, tmp_path):
+    config(["train.epochs=3", "source.kind=drawn"], None, "demo", None)
+    file = tmp_path / "printed.yaml"
+    file.write_text(capsys.readouterr().out)
+    assert resolve_config("kitti_d0", file, None, None) == resolve_config(
+        "demo", None, None, ["train.epochs=3", "source.kind=drawn"]
+    )
