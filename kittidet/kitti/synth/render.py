@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import exp
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from kittidet.classes import KITTI_TYPES
@@ -40,12 +41,23 @@ def draw_frame(drive: Drive, frame: int, size_wh: tuple[int, int] | None = None)
     """Return one frame of a drive; it depends on nothing but the arguments."""
     camera, street, look = camera_at(drive, frame, size_wh), street_of(drive), look_of(drive)
     placing = Placing(drive, frame, camera, street)
-    background = paint_background(camera, look, street, placing.s, drive.number)
-    canvas = Canvas(camera, background)
+    canvas = Canvas(camera, paint_background(camera, look, street, placing.s, drive.number))
+    labels = _paint_and_label(canvas, placing, look)
+    image = develop(canvas.finished(), look, drive.seed, 15, drive.number, frame)
+    return Drawing(image=image, objects=labels)
+
+
+def label_frame(drive: Drive, frame: int, size_wh: tuple[int, int] | None = None) -> tuple[KittiObject, ...]:
+    """Return the labels of a frame without its picture, in about half the time: for statistics."""
+    camera = camera_at(drive, frame, size_wh)
+    canvas = Canvas(camera, blank_background(camera))
+    return _paint_and_label(canvas, Placing(drive, frame, camera, street_of(drive)), look_of(drive))
+
+
+def _paint_and_label(canvas: Canvas, placing: Placing, look: Look) -> tuple[KittiObject, ...]:
     objects = objects_of(placing)
     seen = paint_things(canvas, [*objects, *scenery_of(placing, objects)], look)
-    image = develop(canvas.finished(), look, drive.seed, 15, drive.number, frame)
-    return Drawing(image=image, objects=tuple(label_objects(seen, camera)))
+    return tuple(label_objects(seen, canvas.camera))
 
 
 def paint_things(canvas: Canvas, things: Sequence[Thing], look: Look) -> list[Seen]:
@@ -75,7 +87,7 @@ def paint_things(canvas: Canvas, things: Sequence[Thing], look: Look) -> list[Se
     return [Seen(thing, silhouette, visible[number]) for number, thing, silhouette in reversed(covered)]
 
 
-def blank_background(camera: Camera) -> np.ndarray:
+def blank_background(camera: Camera) -> npt.NDArray[np.uint8]:
     """Return a grey background uint8 ``[height, width, 3]``, for scenes made by hand."""
     width, height = camera.size_wh
     return np.full((height, width, 3), 128, np.uint8)

@@ -9,7 +9,7 @@ from kittidet.kitti.synth.draws import draws_for, pick
 from kittidet.kitti.synth.plan import Encounter
 from kittidet.kitti.synth.world import FARTHEST_M, Placing, Thing, keep_apart, size_of
 
-_SLOT_M = 6.4  # a parking space along the kerb
+_SLOT_M = 5.9  # a parking space along the kerb
 AWAY, TOWARDS = -pi / 2, pi / 2  # rotation_y of what drives as the camera does, and of what comes
 
 
@@ -30,7 +30,7 @@ def _parked(placing: Placing) -> list[Thing]:
         for side, taken in enumerate(street.parking):
             draws = draws_for(drive.seed, 5, drive.number, slot + 1000, side)
             # Taken spaces come in stretches: driveways and crossings interrupt them.
-            stretch = draws_for(drive.seed, 6, drive.number, (slot + 1000) // 4, side).random() < 0.65
+            stretch = draws_for(drive.seed, 6, drive.number, (slot + 1000) // 4, side).random() < 0.7
             if not stretch or draws.random() > taken * 1.2:
                 continue
             kind = ("Car", "Van", "Misc")[pick(draws, (0.95, 0.04, 0.01))]
@@ -41,7 +41,7 @@ def _parked(placing: Placing) -> list[Thing]:
             away = draws.random() < (0.25 if side == 0 else 0.8)
             turned = (AWAY if away else TOWARDS) + slant + float(draws.uniform(-0.05, 0.05))
             for k in range(2 if slant > 1 else 1):  # across the road, two fit where one fits along it
-                z = slot * _SLOT_M + k * 3.0 - placing.s + float(draws.uniform(-0.3, 0.3))
+                z = slot * _SLOT_M + k * 2.9 - placing.s + float(draws.uniform(-0.3, 0.3))
                 if z > 2.5:
                     things.append(Thing(kind, placing.pose(x, z, turned), hwl, variant + k))
     return things
@@ -107,9 +107,9 @@ def _walkers(placing: Placing, met: Encounter, draws: np.random.Generator) -> li
     crossing = draws.random() < 0.25
     edge = street.right + 0.4 if draws.random() < 0.55 else street.left - 0.4 - street.walk
     x0, across = edge + float(draws.uniform(0, street.walk)), float(draws.uniform(-4, 4))
-    for k in range(1 + pick(draws, (0.7, 0.22, 0.08))):
+    for k in range(1 + pick(draws, (0.55, 0.27, 0.12, 0.06))):
         hwl, variant = size_of("Pedestrian", draws), int(draws.integers(1 << 30))
-        x, turned = x0 + 0.75 * k + float(draws.uniform(-0.1, 0.1)), way + float(draws.uniform(-0.3, 0.3))
+        x, turned = x0 + 0.6 * k + float(draws.uniform(-0.1, 0.1)), way + float(draws.uniform(-0.3, 0.3))
         z = met.z + 0.4 * k - (placing.step_m - (0.7 if way == AWAY else -0.7)) * 0.6 * ago
         if crossing:
             x, turned = across + 0.9 * ago + 0.8 * k, turned - way

@@ -79,9 +79,9 @@ def street_of(drive: Drive) -> Street:
     draws = draws_for(drive.seed, 2, drive.number)
     wide = drive.kind in ("city", "road")
     lanes = 2 if wide and draws.random() < 0.5 else 1
-    parked = float(draws.uniform(0.0, 0.8))
+    parked = float(draws.uniform(0.0, 1.0))
     parking = {
-        "residential": (parked, float(draws.uniform(0.0, 0.8))),
+        "residential": (parked, float(draws.uniform(0.0, 1.0))),
         "city": (0.4 * parked, 0.3 * parked),
         "road": (0.0, 0.0),
         "campus": (0.3 * parked, 0.0),
