@@ -1,0 +1,59 @@
+"""kittidet.steps.train: keyed by records, model, recipe and the bytes it starts from."""
+
+from pathlib import Path
+
+import pytest
+
+from kittidet.config import ModelConfig, TrainConfig
+from kittidet.errors import ConfigError
+from kittidet.steps.train import checkpoint_path, train_key
+from kittidet.store import StepOutput, Store, step_key
+
+
+def some_records(digest: str = "r") -> StepOutput:
+    return StepOutput(step_key("records-train", 1), Path("/nowhere"), {"records_digest": digest}, cached=True)
+
+
+def key(*, records: str = "r", model: dict | None = None, recipe: dict | None = None) -> str:
+    return train_key(some_records(records), ModelConfig(**(model or {})), TrainConfig(**(recipe or {}))).digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"records": "other"},
+        {"model": {"variant": "d1"}},
+        {"model": {"anchor_scale": 3}},
+        {"recipe": {"epochs": 1}},
+        {"recipe": {"augment": {"flip": False}}},
+        {"recipe": {"seed": 1}},
+    ],
+)
+def test_every_input_is_part_of_the_key(change):
+    assert key(**change) != key()
+
+
+def test_weights_to_start_from_count_by_their_bytes_not_their_place(tmp_path):
+    for name, content in (("a", "one"), ("b", "one"), ("c", "two")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.weights.h5").write_text(content)
+    a, b, c = (key(recipe={"initial_weights": tmp_path / name}) for name in "abc")
+    assert a == b
+    assert len({a, c, key()}) == 3
+
+
+def test_a_single_file_of_weights_counts_too(tmp_path):
+    (tmp_path / "w.h5").write_text("one")
+    first = key(recipe={"initial_weights": tmp_path / "w.h5"})
+    (tmp_path / "w.h5").write_text("two")
+    assert key(recipe={"initial_weights": tmp_path / "w.h5"}) != first
+
+
+def test_absent_weights_are_named_before_anything_runs(tmp_path):
+    with pytest.raises(ConfigError, match=r"none.*train\.initial_weights"):
+        key(recipe={"initial_weights": tmp_path / "none"})
+
+
+def test_a_checkpoint_lies_in_its_trainings_output(tmp_path):
+    output = Store(tmp_path).get_or_make(step_key("train", 1), lambda _: {})
+    assert checkpoint_path(output, "step-00000005") == output.path / "checkpoints" / "step-00000005"
