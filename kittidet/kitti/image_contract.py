@@ -1,17 +1,15 @@
 """The contract for images of a KITTI tree: whole PNGs of a plausible size that, if asked, decode to the last pixel."""
 
-import io
 import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from PIL import Image
-
 from kittidet.config import ValidateConfig
 from kittidet.errors import DatasetContractError
 from kittidet.kitti.findings import Finding
 from kittidet.kitti.images import PngHeader, check_png_bytes, read_image_bytes
+from kittidet.kitti.pixels import check_pixels
 from kittidet.kitti.tree import IMAGE_DIR, IMAGE_SUFFIX, KittiTree
 
 log = logging.getLogger(__name__)
@@ -66,22 +64,7 @@ def _judge(data: bytes, header: PngHeader, frame_id: str, file: str, config: Val
             f"colour type {header.colour_type}. It is converted to 8-bit RGB when it is read.",
         )
     if config.check_pixels:
-        yield from _decode(data, header.size_wh, frame_id, file)
-
-
-def _decode(data: bytes, size_wh: _Size, frame_id: str, file: str) -> Iterator[Finding]:
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            image.load()
-            got = image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        yield Finding(
-            *(frame_id, file, 0, "image_pixels", "error"),
-            f"{file}: expected {size_wh[0]}x{size_wh[1]} pixels, the image does not decode: {error}. Unpack it again.",
-        )
-        return
-    if got != size_wh:
-        yield Finding(
-            *(frame_id, file, 0, "image_pixels", "error"),
-            f"{file}: expected {size_wh[0]}x{size_wh[1]} pixels, got {got[0]}x{got[1]}. Unpack the image again.",
-        )
+        try:
+            check_pixels(data, header, where=file)
+        except DatasetContractError as error:
+            yield Finding(frame_id, file, 0, "image_pixels", "error", str(error))

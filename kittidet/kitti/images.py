@@ -40,11 +40,13 @@ class PngHeader:
         size_wh: width and height, pixels.
         bit_depth: bits per sample; 8 in KITTI.
         colour_type: 2 for RGB, as in KITTI; 0 grey, 3 palette, 4 grey and alpha, 6 RGB and alpha.
+        is_interlaced: whether rows are stored in passes; not in KITTI.
     """
 
     size_wh: tuple[int, int]
     bit_depth: int
     colour_type: int
+    is_interlaced: bool
 
 
 def read_png_size(path: Path) -> tuple[int, int]:
@@ -148,7 +150,9 @@ def parse_png_header(data: bytes, *, where: str) -> PngHeader:
         )
     if len(data) < _HEADER_BYTES:
         raise _cut_short(where, len(data), "a PNG header of 33 bytes")
-    length, kind, width, height, depth, colour = struct.unpack_from(">I4sIIBB", data, len(_SIGNATURE))
+    length, kind, width, height, depth, colour, _, _, interlace = struct.unpack_from(
+        ">I4sIIBBBBB", data, len(_SIGNATURE)
+    )
     (expected,) = struct.unpack_from(">I", data, _HEADER_BYTES - 4)
     if (length, kind) != (13, b"IHDR") or zlib.crc32(data[12 : _HEADER_BYTES - 4]) != expected:
         raise DatasetContractError(
@@ -156,7 +160,7 @@ def parse_png_header(data: bytes, *, where: str) -> PngHeader:
         )
     if not (0 < width <= _MAX_CHUNK and 0 < height <= _MAX_CHUNK):
         raise DatasetContractError(f"{where}: expected a PNG with pixels, got {width}x{height}. Unpack it again.")
-    return PngHeader((width, height), depth, colour)
+    return PngHeader((width, height), depth, colour, is_interlaced=interlace != 0)
 
 
 def load_frame(tree: KittiTree, frame_id: str) -> Frame:

@@ -130,9 +130,7 @@ def _rules(classes: Collection[str], edge_tolerance_px: float) -> tuple[_Rule, .
         ),
         _Rule("alpha", "alpha_range", _is_angle, angle, "warning", dont_care=False),
         _Rule("rotation_y", "rotation_y_range", _is_angle, angle, "warning", dont_care=False),
-        _Rule(
-            "dimensions", "dimensions_positive", lambda s: (s > 0) | (s == -1), "metres > 0", "warning", dont_care=False
-        ),
+        _Rule("dimensions", "dimensions_range", lambda s: (s > 0) | (s == -1), "> 0 m", "warning", dont_care=False),
         _Rule("location", "location_range", lambda s: s <= 1000, "metres within 1000", "warning", dont_care=False),
     )
 
