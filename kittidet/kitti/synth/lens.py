@@ -12,7 +12,7 @@ def develop(picture: npt.NDArray[np.uint8], look: Look, *key: int) -> Image.Imag
     """Return the finished picture; the key seeds the noise."""
     height, width = picture.shape[:2]
     image = Image.fromarray(picture)
-    if look.blur > 0.05:
+    if look.blur > 0.2:  # less than that nobody sees
         image = Image.blend(image, image.filter(ImageFilter.SMOOTH), look.blur)
     gain = look.exposure * np.array((look.warmth, 1.0, 1 / look.warmth), np.float32)
     # A mild S-curve, as cameras apply, folded into one table a channel.
