@@ -8,7 +8,6 @@ Source:
     ``image/*`` and ``image/object/*`` keys and their types. ``kitti`` and ``dont_care`` keys are this project's.
 """
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -27,6 +26,7 @@ OBJECT_BOX = "image/object/bbox/"
 DONT_CARE_BOX = "image/dont_care/bbox/"
 LABEL = "image/object/class/label"
 FRAME_ID = "image/kitti/frame_id"
+ENCODED = "image/encoded"  # the PNG file as it is
 
 _PER_OBJECT = {
     **{OBJECT_BOX + side: "float" for side in SIDES},  # 0..1
@@ -46,7 +46,7 @@ _PER_OBJECT = {
 }
 _PER_DONT_CARE = {DONT_CARE_BOX + side: "float" for side in SIDES}
 _PER_IMAGE = {
-    "image/encoded": "bytes",  # the PNG file as it is
+    ENCODED: "bytes",
     "image/format": "bytes",
     "image/width": "int64",
     "image/height": "int64",
@@ -76,16 +76,16 @@ def source_id_of(frame_id: str) -> str:
 
 
 def frame_features(
-    frame: Frame, png: bytes, table: ClassTable, *, edge_tolerance_px: float
+    frame: Frame, table: ClassTable, *, png_sha256: str, edge_tolerance_px: float
 ) -> dict[str, tuple[str, FeatureValue]]:
-    """Return the features of a frame, name -> (kind, values), for ``message.encode_example``.
+    """Return the features of a frame, name -> (kind, values), all but ``ENCODED``: the writer adds the image.
 
     Objects of types the table leaves out are not written; DontCare regions go under their own keys.
 
     Args:
         frame: the labelled frame, boxes in pixels of the original image.
-        png: the bytes of its image file.
         table: decides labels and names.
+        png_sha256: of the image file, hex.
         edge_tolerance_px: how far a box may leave the image; it is clipped to the edge.
 
     Raises:
@@ -99,13 +99,12 @@ def frame_features(
     dont_care = _normalised([o for o in frame.objects if o.is_dont_care], frame.size_wh, edge_tolerance_px, where)
     width, height = frame.size_wh
     values: dict[str, FeatureValue] = {
-        "image/encoded": [png],
         "image/format": [b"png"],
         "image/width": [width],
         "image/height": [height],
         "image/filename": [frame.image_path.name.encode()],
         "image/source_id": [source_id_of(frame.frame_id).encode()],
-        "image/key/sha256": [hashlib.sha256(png).hexdigest().encode()],
+        "image/key/sha256": [png_sha256.encode()],
         FRAME_ID: [frame.frame_id.encode()],
         LABEL: class_ids,
         "image/object/class/text": [table.name_of(class_id).encode() for class_id in class_ids],
@@ -126,7 +125,7 @@ def frame_features(
         values[f"image/object/kitti/dimensions/{name}"] = [o.dimensions_hwl[axis] for o in objects]
     for axis, name in enumerate("xyz"):
         values[f"image/object/kitti/location/{name}"] = [o.location_xyz[axis] for o in objects]
-    features = {name: (kind, values[name]) for name, kind in SCHEMA.items()}
+    features = {name: (kind, values[name]) for name, kind in SCHEMA.items() if name != ENCODED}
     problems = feature_problems(features, num_classes=len(table))
     if problems:
         raise RecordError(f"{where}: {'; '.join(problems)}. Correct the label file or set the frame aside.")

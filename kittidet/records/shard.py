@@ -59,12 +59,12 @@ class ShardWriter:
         self._stream = self._partial.open("wb")
         return self
 
-    def write(self, payload: bytes) -> None:
-        """Append one record."""
+    def write(self, *parts: bytes) -> None:
+        """Append one record, its payload given whole or in parts that follow each other."""
         if self._stream is None:
             raise ValueError("ShardWriter.write: use the writer in a with-statement")
-        length = struct.pack("<Q", len(payload))
-        for part in (length + _masked(length), payload, _masked(payload)):
+        length = struct.pack("<Q", sum(map(len, parts)))
+        for part in (length + _masked(length), *parts, _masked(*parts)):
             self._stream.write(part)
             self._hash.update(part)
             self.size += len(part)
@@ -74,24 +74,16 @@ class ShardWriter:
     ) -> None:
         if self._stream is None:
             return
+        finished = False
         try:
-            if kind is None:
-                self._stream.flush()
-                os.fsync(self._stream.fileno())
-        except OSError:
-            self._discard()
-            raise
-        if kind is None:
+            # Writes what is buffered, so a full disk may show here. No fsync: it would wait for the disk at every
+            # shard, and what a power cut tears does not match the digest in the manifest.
             self._stream.close()
-            self._partial.replace(self._path)
-        else:
-            self._discard()
-
-    def _discard(self) -> None:
-        if self._stream is not None:
-            try:
-                self._stream.close()
-            finally:
+            if kind is None:
+                self._partial.replace(self._path)
+                finished = True
+        finally:
+            if not finished:
                 self._partial.unlink(missing_ok=True)
 
 
@@ -134,8 +126,10 @@ def read_record(path: Path, span: RecordSpan) -> bytes:
     return _checked_payload(data[: span.length], data[span.length :], path, span)
 
 
-def _masked(data: bytes) -> bytes:
-    crc = google_crc32c.value(data)
+def _masked(*parts: bytes) -> bytes:
+    crc = 0
+    for part in parts:
+        crc = google_crc32c.extend(crc, part)
     return _FOOTER.pack((((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF)
 
 

@@ -5,6 +5,7 @@ whole, at a fraction of the cost of decoding it. The bytes of a shard depend on 
 processes.
 """
 
+import hashlib
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -26,9 +27,9 @@ from kittidet.errors import DiskSpaceError, RecordError
 from kittidet.frame import Frame
 from kittidet.kitti.images import check_png_bytes
 from kittidet.kitti.labels import parse_label_file
-from kittidet.records.example import frame_features, source_id_of
+from kittidet.records.example import ENCODED, frame_features, source_id_of
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, Shard, records_digest, write_manifest
-from kittidet.records.message import encode_example
+from kittidet.records.message import encode_with_blob
 from kittidet.records.shard import ShardWriter, partial_path
 
 log = logging.getLogger(__name__)
@@ -215,8 +216,13 @@ def _write_shard(job: _ShardJob) -> _ShardFacts:
                 png = image_path.read_bytes()
                 header = check_png_bytes(png, where=str(image_path))
                 frame = Frame(frame_id, image_path, header.size_wh, tuple(parse_label_file(label_path)))
-                features = frame_features(frame, png, job.table, edge_tolerance_px=job.edge_tolerance_px)
-                writer.write(encode_example(features))
+                features = frame_features(
+                    frame,
+                    job.table,
+                    png_sha256=hashlib.sha256(png).hexdigest(),
+                    edge_tolerance_px=job.edge_tolerance_px,
+                )
+                writer.write(*encode_with_blob(features, ENCODED, png))
                 _, class_ids = frame.labelled(job.table)
                 counts.update(job.table.name_of(int(class_id)) for class_id in class_ids)
                 object_counts.append(len(class_ids))

@@ -1,4 +1,3 @@
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +6,8 @@ import pytest
 from kittidet.classes import KITTI3, KITTI8
 from kittidet.errors import RecordError
 from kittidet.frame import Frame, KittiObject
-from kittidet.records.example import SCHEMA, feature_problems, frame_features, source_id_of
-from kittidet.records.message import encode_example
+from kittidet.records.example import ENCODED, SCHEMA, feature_problems, frame_features, source_id_of
+from kittidet.records.message import encode_with_blob
 
 SIZE_WH = (200, 100)
 
@@ -28,9 +27,13 @@ def region(xyxy=(150.0, 5.0, 160.0, 15.0)):
     return KittiObject("DontCare", -1.0, -1, -10.0, xyxy, (-1.0,) * 3, (-1000.0,) * 3, -10.0)
 
 
-def features_of(*objects, frame_id="000123", table=KITTI8, tolerance=1.0, png=b"png"):
+def features_of(*objects, frame_id="000123", table=KITTI8):
     frame = Frame(frame_id, Path(f"{frame_id}.png"), SIZE_WH, objects)
-    return frame_features(frame, png, table, edge_tolerance_px=tolerance)
+    return frame_features(frame, table, png_sha256="abc", edge_tolerance_px=1.0)
+
+
+def payload_of(*objects):
+    return b"".join(encode_with_blob(features_of(*objects), ENCODED, b"png"))
 
 
 def values_of(features):
@@ -39,14 +42,13 @@ def values_of(features):
 
 def test_a_frame_without_objects_has_every_key_and_empty_lists():
     values = values_of(features_of())
-    assert values.keys() == SCHEMA.keys()
+    assert values.keys() == SCHEMA.keys() - {ENCODED}
     assert all(not v for name, v in values.items() if "/object/" in name or "/dont_care/" in name)
 
 
 def test_the_image_keys_say_what_the_file_is():
-    values = values_of(features_of(png=b"the bytes"))
-    assert values["image/encoded"] == [b"the bytes"]
-    assert values["image/key/sha256"] == [hashlib.sha256(b"the bytes").hexdigest().encode()]
+    values = values_of(features_of())
+    assert values["image/key/sha256"] == [b"abc"]
     assert (values["image/width"], values["image/height"]) == ([200], [100])
     assert values["image/filename"] == [b"000123.png"]
     assert values["image/source_id"] == [b"123"]
@@ -171,10 +173,11 @@ def test_the_loader_of_google_automl_finds_its_features():
         "image/object/area": tf.io.VarLenFeature(tf.float32),
         "image/object/is_crowd": tf.io.VarLenFeature(tf.int64),
     }
-    payload = encode_example(features_of(labelled("Cyclist"), region(), labelled("Car")))
+    payload = payload_of(labelled("Cyclist"), region(), labelled("Car"))
     parsed = tf.io.parse_single_example(payload, spec)
     assert tf.strings.to_number(parsed["image/source_id"]) == 123
     assert (parsed["image/height"], parsed["image/width"]) == (100, 200)
+    assert parsed["image/encoded"] == b"png"
     dense = {name: tf.sparse.to_dense(v).numpy() for name, v in parsed.items() if isinstance(v, tf.SparseTensor)}
     np.testing.assert_allclose(dense["image/object/bbox/ymax"], [0.6, 0.6])
     np.testing.assert_array_equal(dense["image/object/class/label"], [6, 1])
@@ -197,7 +200,7 @@ def test_the_decoder_of_the_object_detection_api_finds_its_features():
         **{f"image/object/{name}": tf.io.VarLenFeature(tf.int64) for name in integers},
         "image/object/class/text": tf.io.VarLenFeature(tf.string),
     }
-    parsed = tf.io.parse_single_example(encode_example(features_of(labelled("Cyclist"))), spec)
+    parsed = tf.io.parse_single_example(payload_of(labelled("Cyclist")), spec)
     assert parsed["image/format"] == b"png"
     assert tf.sparse.to_dense(parsed["image/object/class/text"]).numpy().tolist() == [b"Cyclist"]
     assert tf.sparse.to_dense(parsed["image/object/difficult"]).numpy().tolist() == [0]

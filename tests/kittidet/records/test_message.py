@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from kittidet.errors import RecordError
-from kittidet.records.message import decode_example, encode_example
+from kittidet.records.message import decode_example, encode_example, encode_with_blob
 
 FEATURES = {
     "none": ("float", []),
@@ -26,6 +26,32 @@ def test_equal_features_give_equal_bytes_whatever_their_order():
     assert encode_example(FEATURES) == encode_example(dict(reversed(FEATURES.items())))
 
 
+@pytest.mark.parametrize("features", [{}, FEATURES])
+@pytest.mark.parametrize("size", [0, 1, 100, 127, 128, 300, 16383, 16384, 10**6])
+def test_a_blob_is_one_more_feature_at_every_size(features, size):
+    """Sizes around those where a length takes one more byte; the head of the message crosses them too."""
+    blob = bytes(range(256)) * (size // 256 + 1)
+    for extra in range(4):
+        head, last = encode_with_blob(features, "the blob" + "x" * extra, blob[: size + extra])
+        found = decode_example(head + last, where="here")
+        assert found == {**features, "the blob" + "x" * extra: ("bytes", [blob[: size + extra]])}
+        assert last == blob[: size + extra]
+
+
+@pytest.mark.parametrize("count", range(20, 34))
+def test_a_blob_follows_features_of_every_size(count):
+    features = {"f": ("float", [0.5] * count)}
+    assert decode_example(b"".join(encode_with_blob(features, "b", b"x")), where="") == {
+        **features,
+        "b": ("bytes", [b"x"]),
+    }
+
+
+def test_the_blob_is_not_copied():
+    blob = bytes(1000)
+    assert encode_with_blob(FEATURES, "blob", blob)[1] is blob
+
+
 def test_a_feature_of_the_wrong_type_is_not_encoded():
     with pytest.raises(TypeError):
         encode_example({"int64": ("int64", ["1"])})
@@ -40,7 +66,8 @@ def test_other_bytes_are_refused_by_name_of_the_place(payload):
 def test_tensorflow_reads_the_same_features():
     import tensorflow as tf
 
-    example = tf.train.Example.FromString(encode_example(FEATURES))
+    example = tf.train.Example.FromString(b"".join(encode_with_blob(FEATURES, "blob", b"\x00" * 200)))
+    assert example.features.feature.pop("blob").bytes_list.value[0] == b"\x00" * 200
     got = {name: getattr(f, f.WhichOneof("kind")).value for name, f in example.features.feature.items()}
     assert {name: list(values) for name, values in got.items()} == {n: v for n, (_, v) in FEATURES.items()}
 

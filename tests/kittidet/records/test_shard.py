@@ -38,6 +38,13 @@ def test_each_payload_can_be_read_by_its_place(shard):
     assert [read_record(shard, span) for span in reversed(spans)] == PAYLOADS[::-1]
 
 
+def test_a_payload_in_parts_is_one_record(tmp_path):
+    for name, parts in (("whole", [b"some bytes"]), ("parts", [b"some", b"", b" bytes"])):
+        with ShardWriter(tmp_path / name) as writer:
+            writer.write(*parts)
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "parts").read_bytes()
+
+
 def test_the_bytes_are_those_of_the_format(tmp_path):
     """One record written out by hand; the crc of '123456789' is the published check value of CRC-32C."""
     assert google_crc32c.value(b"123456789") == 0xE3069283

@@ -187,7 +187,7 @@ def test_too_little_space_is_found_before_writing(three_frames, tmp_path, monkey
 
 
 def test_a_disk_that_fills_up_meanwhile_leaves_no_half_shard(three_frames, tmp_path, monkeypatch):
-    def full(self, payload):
+    def full(self, *parts):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(ShardWriter, "write", full)

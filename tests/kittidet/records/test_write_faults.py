@@ -122,5 +122,4 @@ def test_peak_memory_does_not_grow_with_the_number_of_frames(wide_tree, tmp_path
         assert facts["frames"] == count
         peaks[count] = facts["peak_kb"]
         shutil.rmtree(tmp_path / f"out-{count}")
-    print(peaks)
     assert peaks[7481] <= 1.2 * peaks[500], peaks

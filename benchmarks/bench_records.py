@@ -1,0 +1,154 @@
+"""Frames per second of writing records, against a converter that decodes each PNG, in one run.
+
+The peer does what the TensorFlow Object Detection API's create_kitti_tf_record.py does for every frame: read the file,
+decode it with Pillow into an array to learn its size, hash it, build a tf.train.Example, write it with TensorFlow's
+TFRecordWriter. Its TensorFlow import is not counted. It has one process, as it does there; this project's writer is
+timed with one process too, and with as many as there are cores, their start included.
+
+    .venv/bin/python benchmarks/bench_records.py [--frames N] [--images FOLDER]
+"""
+
+import argparse
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from kittidet.classes import KITTI8
+from kittidet.kitti.labels import parse_label_file
+from kittidet.kitti.synth import draw_dataset
+from kittidet.kitti.tree import open_tree
+from kittidet.records.write import write_records
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "RESULTS.md"
+HEADER = "# Benchmark results\n\nOne row a run, newest last; ratios compare within one run.\n"
+COLUMNS = "| date | commit | cores | benchmark | result |\n|---|---|---|---|---|\n"
+
+
+@dataclass(frozen=True)
+class RepeatedFrames:
+    """More frames than there are files: each id stands for one of a few images."""
+
+    images: tuple[Path, ...]
+    labels: tuple[Path, ...]
+
+    def image_path(self, frame_id: str) -> Path:
+        """Return the image that stands for a frame."""
+        return self.images[int(frame_id) % len(self.images)]
+
+    def label_path(self, frame_id: str) -> Path:
+        """Return the labels of that image."""
+        return self.labels[int(frame_id) % len(self.labels)]
+
+
+def convert_like_the_peer(frames: RepeatedFrames, frame_ids: list[str], out: Path) -> None:
+    """Write one TFRecord file, decoding every PNG."""
+    import tensorflow as tf  # noqa: PLC0415  the processes that write must not load it
+
+    def feature(kind: str, values: list) -> tf.train.Feature:
+        lists = {"bytes": tf.train.BytesList, "float": tf.train.FloatList, "int64": tf.train.Int64List}
+        return tf.train.Feature(**{f"{kind}_list": lists[kind](value=values)})
+
+    with tf.io.TFRecordWriter(str(out)) as writer:
+        for frame_id in frame_ids:
+            encoded = frames.image_path(frame_id).read_bytes()
+            pixels = np.asarray(Image.open(io.BytesIO(encoded)))
+            height, width = pixels.shape[:2]
+            objects = [o for o in parse_label_file(frames.label_path(frame_id)) if not o.is_dont_care]
+            boxes = np.array([o.xyxy for o in objects]).reshape(-1, 4) / [width, height, width, height]
+            found = {
+                "image/height": feature("int64", [height]),
+                "image/width": feature("int64", [width]),
+                "image/filename": feature("bytes", [frame_id.encode()]),
+                "image/source_id": feature("bytes", [frame_id.encode()]),
+                "image/key/sha256": feature("bytes", [hashlib.sha256(encoded).hexdigest().encode()]),
+                "image/encoded": feature("bytes", [encoded]),
+                "image/format": feature("bytes", [b"png"]),
+                "image/object/class/text": feature("bytes", [o.type.encode() for o in objects]),
+                "image/object/class/label": feature("int64", [KITTI8.id_of(o.type) for o in objects]),
+                "image/object/truncated": feature("float", [o.truncated for o in objects]),
+                "image/object/alpha": feature("float", [o.alpha for o in objects]),
+            }
+            for side, name in enumerate(("xmin", "ymin", "xmax", "ymax")):
+                found[f"image/object/bbox/{name}"] = feature("float", boxes[:, side].tolist())
+            writer.write(tf.train.Example(features=tf.train.Features(feature=found)).SerializeToString())
+
+
+def best_of(run: Callable[[Path], object], repeats: int, folder: Path) -> float:
+    """Return the shortest time in seconds; every run writes into a new folder that is removed."""
+    times = []
+    for _ in range(repeats):
+        out = Path(tempfile.mkdtemp(dir=folder))
+        start = time.perf_counter()
+        run(out)
+        times.append(time.perf_counter() - start)
+        shutil.rmtree(out)
+    return min(times)
+
+
+def append_result(benchmark: str, result: str) -> None:
+    """Add a dated row to RESULTS.md."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else HEADER
+    if COLUMNS not in text:
+        text += "\n" + COLUMNS
+    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    text += f"| {date} | {commit} | {len(os.sched_getaffinity(0))} | {benchmark} | {result} |\n"
+    RESULTS.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Measure, print, and append a row."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--images", type=Path, help="a KITTI tree; default: ../shared/kitti/mini, else drawn frames")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        root = arguments.images or ROOT.parent / "shared" / "kitti" / "mini"
+        kind = "real" if root.is_dir() else "drawn"
+        if kind == "drawn":
+            root = draw_dataset(folder / "drawn", frames=8, seed=1, zips=False)
+        tree = open_tree(root)
+        frames = RepeatedFrames(
+            tuple(tree.image_path(i) for i in tree.frame_ids), tuple(tree.label_path(i) for i in tree.frame_ids)
+        )
+        ids = [f"{i:06d}" for i in range(arguments.frames)]
+        cores = len(os.sched_getaffinity(0))
+
+        def ours(workers: int) -> Callable[[Path], object]:
+            return lambda out: write_records(
+                frames, ids, split_name="train", table=KITTI8, num_shards=32, out_dir=out, workers=workers
+            )
+
+        runs = {
+            "peer": lambda out: convert_like_the_peer(frames, ids, out / "all.tfrecord"),
+            "1 process": ours(1),
+            f"{cores} processes": ours(cores),
+        }
+        for run in runs.values():  # imports and page cache, not counted
+            frames_once, ids = ids, ids[:8]
+            run(Path(tempfile.mkdtemp(dir=folder)))
+            ids = frames_once
+        rates = {label: arguments.frames / best_of(run, arguments.repeats, folder) for label, run in runs.items()}
+    text = ", ".join(f"{label} {rate:.0f} frames/s ({rate / rates['peer']:.1f}x)" for label, rate in rates.items())
+    print(f"records, {arguments.frames} {kind} frames: {text}")
+    append_result(f"records: {arguments.frames} {kind} frames, best of {arguments.repeats}", text)
+
+
+if __name__ == "__main__":
+    main()
