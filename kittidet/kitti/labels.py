@@ -34,6 +34,8 @@ LABEL_FIELDS = (
 )
 RESULT_FIELDS = (*LABEL_FIELDS, "score")
 
+# KITTI's longest is under 4 KiB; the limit keeps a file that is something else out of the memory.
+_MAX_FILE_BYTES = 16 << 20
 # Python's float() also takes 'nan', 'inf', '1_0' and other scripts' digits; a label file has none of them.
 _FLOAT = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _INT = r"[-+]?[0-9]{1,9}"
@@ -133,9 +135,14 @@ def read_lines(path: Path) -> list[str]:
     r"""Return the lines of a label file, split at ``\n`` alone (a ``\r`` before it stays); none for an empty file.
 
     Raises:
-        LabelParseError: if the file cannot be read or is not text.
+        LabelParseError: if the file cannot be read, is not text, or is far too long.
     """
     try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise LabelParseError(
+                f"{path}: expected a label file of at most {_MAX_FILE_BYTES >> 20} MiB, "
+                f"got {path.stat().st_size:,} bytes. Unpack it again."
+            )
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
         raise LabelParseError(f"{path}: cannot read the label file: {error.strerror}.") from error

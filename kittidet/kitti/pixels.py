@@ -1,7 +1,7 @@
 """Whether the pixels of a PNG decode, to the last one.
 
-KITTI's kind of PNG (8-bit RGB, not interlaced) decodes if and only if its compressed data unpacks to one filter byte and
-the samples of every row, and every filter is one of five. That is checked here, because a decoder may be lenient
+KITTI's kind of PNG (8-bit RGB, not interlaced) decodes if and only if its compressed data unpacks to one filter byte
+and the samples of every row, and every filter is one of five. That is checked here, because a decoder may be lenient
 (Pillow 12 takes an image that lacks its last row). Other kinds are given to Pillow.
 
 Source:

@@ -12,7 +12,8 @@ from filelock import FileLock
 
 from kittidet.errors import ArchiveError
 from kittidet.kitti.archive.disk import writing
-from kittidet.kitti.archive.unzip import Progress, extract_zip, list_members
+from kittidet.kitti.archive.transfer import Progress
+from kittidet.kitti.archive.unzip import extract_zip, list_members
 from kittidet.kitti.tree import KittiTree, is_tree, open_tree
 from kittidet.store import digest_of
 

@@ -10,7 +10,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -18,10 +18,9 @@ from pathlib import Path, PurePosixPath
 
 from kittidet.errors import ArchiveError
 from kittidet.kitti.archive.disk import check_space, writing
+from kittidet.kitti.archive.transfer import Progress
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int | None], None]
 
 _CHUNK = 1 << 20
 _DRIVE = re.compile(r"[A-Za-z]:")

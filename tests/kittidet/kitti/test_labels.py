@@ -217,3 +217,11 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(LabelParseError, match="cannot read the label file: No such file"):
         parse_label_file(tmp_path / "000000.txt")
+
+
+def test_a_file_far_too_long_for_labels_is_not_read(tmp_path):
+    path = tmp_path / "000000.txt"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 40)
+    with pytest.raises(LabelParseError, match=r"expected a label file of at most 16 MiB, got 1,099,511,627,776 bytes"):
+        parse_label_file(path)
