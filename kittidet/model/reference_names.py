@@ -18,6 +18,9 @@ from kittidet.model.resample import ChannelProjection
 
 Named = Iterator[tuple[str, keras.Variable]]
 
+# The variables whose shape depends on the number of classes.
+CLASS_ROWS = ("class_net/class-predict/pointwise_kernel", "class_net/class-predict/bias")
+
 
 def reference_variables(model: EfficientDet) -> dict[str, keras.Variable]:
     """Return reference name -> this model's variable, for all of its weights."""
