@@ -1,0 +1,86 @@
+"""kittidet.steps.pipeline: from data to a published run, and a second time nothing is done again."""
+
+import csv
+import json
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kittidet.config import RunConfig, load_run_config
+from kittidet.eval.coco import score_coco
+from kittidet.eval.coco_format import rows_from_results
+from kittidet.kitti.synth import draw_plain_image, encode_png
+from kittidet.steps.pipeline import prepare, run_pipeline
+from kittidet.steps.records import write
+from kittidet.store import Store
+
+SHARED = Path(__file__).parents[4] / "shared" / "kitti"
+TINY = [
+    "model.canvas_hw=[64,192]",
+    "train.epochs=2",
+    "train.batch_size=2",
+    "train.checkpoint_every_epochs=1",
+    "train.learning_rate=0.02",
+    "records.train_shards=2",
+    "records.val_shards=1",
+    "validation.check_pixels=false",
+]
+
+
+def a_config(folder: Path, root: Path, *overrides: str) -> RunConfig:
+    base = RunConfig(name="real", store_dir=folder / "store", runs_dir=folder / "runs")
+    source = ["source.kind=folder", f"source.path={json.dumps(str(root))}"]
+    return load_run_config(base, None, [*source, *TINY, *overrides])
+
+
+@pytest.mark.slow
+def test_eleven_real_frames_go_all_the_way(tmp_path, kitti_mini):
+    config = a_config(tmp_path, kitti_mini)
+    run = run_pipeline(config)
+    assert (run.summary["n_train"], run.summary["n_val"]) == (9, 2)
+    assert run.summary["n_set_aside"] == 0
+    assert [c["epoch"] for c in run.summary["checkpoints"]] == [1, 2]
+    rows = list(csv.DictReader((run.path / "history.csv").read_text().splitlines()))
+    assert [int(row["epoch"]) for row in rows] == [1, 2]
+    assert all(float(row["box_loss"]) > 0 for row in rows)
+    again = run_pipeline(config)
+    assert again.cached
+    assert again.path == run.path
+
+
+@pytest.mark.slow
+def test_the_scores_of_a_run_are_those_of_its_published_predictions(tmp_path, drawn_root):
+    run = run_pipeline(a_config(tmp_path, drawn_root))
+    truth = json.loads((run.path / "ground_truth.json").read_text())
+    results = rows_from_results(json.loads((run.path / "predictions.json").read_text()), where="predictions.json")
+    scores = score_coco(truth, results, engine="hotcoco")
+    assert scores.ap == pytest.approx(run.summary["ap"], abs=1e-9)
+
+
+@pytest.mark.slow
+def test_the_real_labels_at_full_size_pass_the_contract_and_give_the_known_counts(tmp_path):
+    if not (SHARED / "labels_train3712.zip").is_file():
+        pytest.skip(f"the real label files are not here: {SHARED}")
+    training = tmp_path / "kitti" / "training"
+    (training / "image_2").mkdir(parents=True)
+    with zipfile.ZipFile(SHARED / "labels_train3712.zip") as archive:
+        archive.extractall(tmp_path / "kitti")
+    with (SHARED / "image_sizes.csv").open() as stream:
+        sizes = {row["frame"]: (int(row["width"]), int(row["height"])) for row in csv.DictReader(stream)}
+    expected = Counter()
+    for number, label in enumerate(sorted((training / "label_2").iterdir())):
+        picture = draw_plain_image(sizes[label.stem], seed=0, frame=number)
+        (training / "image_2" / f"{label.stem}.png").write_bytes(encode_png(picture))
+        expected.update(line.split()[0] for line in label.read_text().splitlines())
+    assert expected["Car"] == 14357
+    config = a_config(tmp_path, tmp_path / "kitti", "records.train_shards=16", "records.val_shards=4")
+    store = Store(config.store_dir)
+    dataset, validation, parts = prepare(store, config)
+    assert (validation.summary["findings_by_check"], validation.summary["set_aside"]) == ({}, 0)
+    assert (parts.summary["n_train"], parts.summary["n_val"]) == (2970, 742)
+    written = Counter()
+    for side in ("train", "val"):
+        written.update(write(store, dataset, parts, side, config.records).summary["counts"])
+    assert written == {name: n for name, n in expected.items() if name != "DontCare"}
