@@ -177,6 +177,21 @@ class EvalConfig(Section):
     nms: Literal["gaussian", "hard"] = "gaussian"
 
 
+class PredictConfig(Section):
+    """Pictures of a prediction."""
+
+    min_score: float = Field(0.3, ge=0, le=1, description="detections are drawn from here on; files keep them all")
+    jpeg_quality: int = Field(90, ge=30, le=95, description="of the drawn pictures")
+
+
+class CompareConfig(Section):
+    """When two runs count as different."""
+
+    resamples: int = Field(1000, ge=100, description="bootstrap draws of the validation frames")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="share of draws inside an interval")
+    seed: int = Field(0, description="of the draws")
+
+
 class ReportConfig(Section):
     """The report page of a run; no part of what the run is."""
 

@@ -1,0 +1,48 @@
+"""What a run was made with: versions and hardware, read without loading TensorFlow."""
+
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+
+_PACKAGES = ("kittidet", "tensorflow", "keras", "numpy", "pillow", "pycocotools", "hotcoco", "prefect")
+
+
+def describe_environment() -> dict[str, str]:
+    """Return fact -> value for this process: versions of what matters, processor, memory, accelerators."""
+    facts = {"python": platform.python_version(), "system": platform.platform(terse=True)}
+    facts |= {name: _version(name) for name in _PACKAGES}
+    facts["processor"] = f"{_processor()}, {os.cpu_count()} cores"
+    if hasattr(os, "sysconf") and sys.platform != "darwin":
+        facts["memory"] = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
+    facts["accelerators"] = ", ".join(_accelerators()) or "none"
+    return facts
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _accelerators() -> list[str]:
+    # The driver's own listing: asking TensorFlow would take seconds and, on a shared card, memory.
+    found = []
+    for info in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "Model":
+                found.append(value.strip())
+    return found

@@ -1,0 +1,50 @@
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from kittidet.cli.run_data import find_tree
+from kittidet.config import RunConfig
+from kittidet.errors import DatasetContractError, StoreError
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    for name in ("image_2", "label_2"):
+        (tmp_path / "store" / "fetch-1" / "kitti" / "training" / name).mkdir(parents=True)
+    training = tmp_path / "store" / "fetch-1" / "kitti" / "training"
+    Image.new("RGB", (8, 8)).save(training / "image_2" / "000000.png")
+    (training / "label_2" / "000000.txt").write_text("")
+    (tmp_path / "store" / "fetch-1" / "dataset.json").write_text(json.dumps({"root": "kitti", "content": "abc"}))
+    folder = tmp_path / "runs" / "mine"
+    folder.mkdir(parents=True)
+    config = RunConfig(store_dir=tmp_path / "store").model_dump(mode="json")
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "summary.json").write_text(json.dumps({"digests": {"data": "abc"}}))
+    return folder
+
+
+def test_the_data_is_found_in_the_store_by_its_content(run, tmp_path):
+    assert find_tree(run, None).root == tmp_path / "store" / "fetch-1" / "kitti"
+
+
+def test_data_of_another_content_is_not_taken_for_it(run):
+    (run / "summary.json").write_text(json.dumps({"digests": {"data": "other"}}))
+    assert find_tree(run, None) is None
+
+
+def test_a_named_tree_is_used_and_must_be_one(run, tmp_path):
+    named = tmp_path / "store" / "fetch-1" / "kitti"
+    assert find_tree(run, named).frame_ids == ("000000",)
+    with pytest.raises(DatasetContractError):
+        find_tree(run, tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"digests": {}}'])
+def test_a_folder_that_is_no_run_is_refused(run, content):
+    (run / "summary.json").unlink()
+    if content is not None:
+        (run / "summary.json").write_text(content)
+    with pytest.raises(StoreError, match="not a finished run"):
+        find_tree(run, None)

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from kittidet.report import page
+from kittidet.report.page import PagePlot, render_page
+
+MINIMAL = {
+    "name": "<script>alert(1)</script>",
+    "lede": "a & b",
+    "tiles": [{"value": "0.5", "label": "AP"}],
+    "coco": {
+        "ap": 0.5, "ap50": None, "ap75": 0.1, "n_images": 1, "n_ground_truth": 1, "sizes": [],
+        "classes": [{"name": "Car", "ap": None, "ap50": None, "count": "0", "colour": "#123456", "bright": "#123456"}],
+    },
+    "kitti": None, "checkpoints": [], "no_data": "no data here", "training": [], "training_note": "t",
+    "curves": [PagePlot("<svg></svg>", "a.png", "c")], "curves_note": "n", "tables": [], "min_score": 0.3,
+    "gallery": [], "leakage": {"fine": True, "title": "None.", "text": "x"}, "data_facts": [("a", "<b>")],
+    "label_plots": [], "commands": "kittidet", "digests": [], "environment": [], "environment_title": "e",
+    "config": '{"a": "</pre><script>"}',
+}  # fmt: skip
+
+
+def test_what_comes_from_a_run_is_escaped_and_the_plots_are_not():
+    html = render_page(MINIMAL)
+    assert "alert(1)</script>" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert "<svg></svg>" in html
+    assert "</pre><script>" not in html
+
+
+def test_what_is_missing_is_said_in_its_place():
+    html = render_page(MINIMAL)
+    assert html.count("no data here") == 2
+    assert "no ground truth" in html
+    assert "history.csv has no rows" in html
+
+
+def test_a_name_that_the_page_needs_and_does_not_get_is_an_error():
+    with pytest.raises(ValueError, match="lede"):
+        render_page({key: value for key, value in MINIMAL.items() if key != "lede"})
+
+
+def test_template_style_and_script_are_where_the_package_looks():
+    for name in ("page.html", "page.css", "page.js"):
+        assert (Path(page.__file__).parent / name).is_file()

@@ -1,0 +1,120 @@
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from kittidet.config import ReportConfig
+from kittidet.errors import DatasetContractError, StoreError
+from kittidet.report.page import SECTIONS
+from kittidet.report.write import write_report
+
+FEW = ReportConfig(gallery_frames=2)
+ADDRESS = re.compile(r"(?:https?:)?//(?!www\.w3\.org/)[\w.-]+", re.IGNORECASE)
+
+
+class Page(HTMLParser):
+    """Everything that a page refers to, and the ids it has."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.images: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        facts = dict(attrs)
+        if tag == "img":
+            self.images.append(facts["src"])
+        if facts.get("href"):
+            self.links.append(facts["href"])
+        if facts.get("id"):
+            self.ids.append(facts["id"])
+        if tag not in {"meta", "link", "img"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+
+def test_the_page_is_whole_and_has_every_section(written):
+    report, _ = written
+    page = Page(report.page.read_text(encoding="utf-8"))
+    assert page.open == []
+    assert {anchor for anchor, _ in SECTIONS} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    for link in page.links:
+        if link.startswith("#"):
+            assert link[1:] in page.ids
+
+
+def test_the_page_asks_nothing_of_the_network(written):
+    text = re.sub(r'"data:[^"]*"', "", written[0].page.read_text(encoding="utf-8"))
+    assert ADDRESS.findall(text) == []
+    assert "@import" not in text
+    assert "url(" not in re.sub(r"url\(#[\w-]+\)", "", text)
+
+
+def test_every_picture_is_in_the_page_and_every_link_leads_to_a_file(written):
+    report, _ = written
+    page = Page(report.page.read_text(encoding="utf-8"))
+    assert len(page.images) == 6
+    assert all(source.startswith("data:image/jpeg;base64,") for source in page.images)
+    files = [link for link in page.links if not link.startswith(("#", "data:"))]
+    assert len(files) > 10
+    for name in files:
+        with Image.open(report.page.parent / name) as picture:
+            picture.verify()
+    assert (report.page.parent / "results.png").is_file()
+
+
+def test_the_numbers_on_the_page_are_the_runs(written):
+    report, run = written
+    summary = json.loads((run / "summary.json").read_text())
+    text = report.page.read_text(encoding="utf-8")
+    assert f"<b>{summary['ap']:.3f}</b>" in text
+    assert summary["digests"]["checkpoint"] in text
+    assert "50% leakage" in text
+    assert "Official KITTI AP" in text
+
+
+def test_the_same_report_is_found_again_and_one_without_the_data_says_so_in_its_own_folder(
+    written, drawn_tree, tmp_path
+):
+    run = Path(shutil.copytree(written[1], tmp_path / "street"))
+    report = write_report(run, tree=drawn_tree, config=FEW)
+    assert report == type(report)(run / "report" / "index.html", cached=True)
+    before = report.page.read_bytes()
+    other = write_report(run, tree=None, config=FEW)
+    assert other.page.parent.name == "report-2"
+    text = other.page.read_text(encoding="utf-8")
+    assert text.count("The data set was not at hand") == 2
+    assert Page(text).images == []
+    assert report.page.read_bytes() == before
+    assert not [p.name for p in run.iterdir() if "partial" in p.name]
+
+
+def test_a_report_that_fails_leaves_nothing(finished_run, drawn_tree, tmp_path):
+    run = Path(shutil.copytree(finished_run, tmp_path / "street"))
+    data = Path(shutil.copytree(drawn_tree.root, tmp_path / "data"))
+    names = sorted(p.name for p in run.iterdir())
+    image = next((data / "training" / "image_2").glob("*.png"))
+    image.write_bytes(image.read_bytes()[:2000])
+    with pytest.raises(DatasetContractError, match=image.name):
+        write_report(run, tree=type(drawn_tree)(data), config=ReportConfig(gallery_frames=9))
+    assert sorted(p.name for p in run.iterdir()) == names
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(StoreError, match=r"config\.json"):
+        write_report(tmp_path, tree=None, config=FEW)
