@@ -1,0 +1,93 @@
+"""``kittidet predict`` as a person runs it, with a network that is not one."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from kittidet.classes import KITTI8
+from kittidet.cli.predict import predict
+from kittidet.config import ModelConfig
+from kittidet.errors import CheckpointMismatchError, EvaluationError
+from kittidet.eval.kitti_protocol import read_scoring_input
+from kittidet.model.anchors import build_anchors
+from kittidet.train import checkpoints
+
+LABEL = "Car 0.00 0 -1.57 10.00 10.00 110.00 90.00 1.50 1.60 3.90 1.00 1.50 20.00 -1.50"
+
+
+class OneBox:
+    """Stands for a network: one anchor in the middle of every picture, as a Pedestrian."""
+
+    def __call__(self, images, training):
+        count = len(build_anchors("d0", image_size=(128, 128)))
+        logits = np.full((1, count, len(KITTI8)), -10, np.float32)
+        logits[0, count // 3, KITTI8.id_of("Pedestrian") - 1] = 3
+        batch = tf.shape(images)[0]
+        return {"class_logits": tf.tile(logits, [batch, 1, 1]), "box_codes": tf.zeros([batch, count, 4])}
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """A run folder whose checkpoint loads as that network."""
+    best = tmp_path / "run/weights/best"
+    best.mkdir(parents=True)
+    (best / checkpoints.FACTS_NAME).write_text("{}")
+    detector = checkpoints.LoadedDetector(OneBox(), KITTI8, ModelConfig(variant="d0", canvas_hw=(128, 128)), 1)
+    monkeypatch.setattr(checkpoints, "load_detector", {best: detector}.__getitem__)
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        Image.fromarray(rng.integers(0, 255, (60, 200, 3), dtype=np.uint8)).save(folder / f"{number:06d}.png")
+    return folder
+
+
+def run(*args):
+    app = typer.Typer()
+    app.command()(predict)
+    return CliRunner().invoke(app, [str(a) for a in args], env={"COLUMNS": "200"})
+
+
+def test_writes_files_that_evaluate_kitti_reads_and_goes_on_past_a_corrupt_picture(model, pictures, tmp_path):
+    (pictures / "000001.png").write_bytes(b"damaged")
+    saves = ("--save-images", "--save-kitti", "--save-json")
+    result = run(pictures, "--model", model, "--out", tmp_path / "out", "--batch", 2, *saves)
+    assert result.exit_code == 0, result.output
+    assert "2 pictures, detections from score 0.3 on: Pedestrian 2" in result.output
+    assert f"could not read {pictures / '000001.png'}" in result.output
+    assert sorted(p.name for p in (tmp_path / "out/images").iterdir()) == ["000000.jpg", "000002.jpg"]
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for number in range(3):
+        (labels / f"{number:06d}.txt").write_text(LABEL + "\n")
+    given = read_scoring_input(labels, tmp_path / "out/kitti")
+    content = json.loads((tmp_path / "out/predictions.json").read_text())
+    assert sum(map(len, given.detections.values())) == len(content["annotations"]) == 2
+
+    again = run(pictures, "--model", model, "--out", tmp_path / "strict", "--save-json", "--fail-on-corrupt")
+    assert again.exit_code == 1
+    assert (tmp_path / "strict/predictions.json").is_file()
+
+
+def test_without_a_save_option_it_says_so(model, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(pictures / "000000.png", "--model", model / "weights" / "best")
+    assert result.exit_code == 0, result.output
+    assert "nothing saved" in result.output
+    assert not (tmp_path / "predictions").exists()
+
+
+def test_what_cannot_work_is_refused_before_the_model_is_loaded(pictures, tmp_path):
+    assert isinstance(run(tmp_path / "absent", "--model", tmp_path).exception, EvaluationError)
+    assert isinstance(run(pictures, "--model", tmp_path, "--out", pictures).exception, EvaluationError)
+    assert isinstance(run(pictures, "--model", tmp_path).exception, CheckpointMismatchError)
