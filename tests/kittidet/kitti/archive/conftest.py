@@ -27,6 +27,8 @@ class Site:
         cuts: after how many body bytes to break off, one a request; None serves the rest.
         ranges: whether Range is understood.
         heeds_if_range: whether If-Range is, too.
+        tags_parts: whether a part of a file carries the file's entity tag.
+        shift: how far from where it was asked for a part starts.
         on_request: called with the number of the request before it is answered.
         requests: (path, Range header or None) of every request so far.
     """
@@ -37,6 +39,8 @@ class Site:
     cuts: list[int | None] = field(default_factory=list)
     ranges: bool = True
     heeds_if_range: bool = True
+    tags_parts: bool = True
+    shift: int = 0
     dates: dict[str, float] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
@@ -76,7 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
         condition = self.headers.get("If-Range")
         holds = condition is None or condition in validators or not site.heeds_if_range
         if wanted is not None and site.ranges and holds:
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+            start = int(wanted.removeprefix("bytes=").removesuffix("-")) + site.shift
+            if not site.tags_parts:
+                headers.pop("ETag", None)
             if start >= len(body):
                 self._answer(416, b"", {"Content-Range": f"bytes */{len(body)}"})
                 return

@@ -84,6 +84,25 @@ def test_a_file_changed_midway_is_started_again_not_spliced(site, tmp_path, impa
     assert (tmp_path / "a.zip").read_bytes() == new
 
 
+def test_a_change_that_only_the_server_can_tell_is_not_spliced(site, tmp_path, impatient):
+    """Same size, and parts without a tag: the condition sent along is all there is."""
+    new = bytes(reversed(BODY))
+
+    def change(request: int) -> None:
+        if request == 2:
+            site.files["a.zip"], site.etags["a.zip"] = new, '"two"'
+
+    site.on_request, site.cuts, site.tags_parts = change, [100_000], False
+    download(site.url + "a.zip", tmp_path / "a.zip", sha256=None, backoff=impatient)
+    assert (tmp_path / "a.zip").read_bytes() == new
+
+
+def test_a_part_from_another_place_than_asked_for_is_not_joined(site, tmp_path, impatient):
+    site.cuts, site.shift = [100_000, len(BODY) - 100_000], -1000
+    download(site.url + "a.zip", tmp_path / "a.zip", sha256=None, backoff=impatient)
+    assert (tmp_path / "a.zip").read_bytes() == BODY
+
+
 def test_a_file_that_shrank_midway_is_started_again(site, tmp_path, impatient):
     def change(request: int) -> None:
         if request == 2:
