@@ -1,0 +1,90 @@
+"""A few drawn records, and a network that has EfficientDet's outputs but traces in a second."""
+
+from pathlib import Path
+
+import keras
+import pytest
+from keras import layers
+
+from kittidet.classes import KITTI8
+from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
+from kittidet.kitti.tree import open_tree
+from kittidet.model.normalization import BatchNorm
+from kittidet.records.write import write_records
+
+CANVAS_HW = (64, 128)
+
+
+class TinyNormalized(layers.Layer):
+    """A 1x1 convolution and the project's batch norm."""
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(**kwargs)
+        self.convolution = layers.Conv2D(filters, 1)
+        self.norm = BatchNorm()
+
+    def build(self, shape):
+        self.convolution.build(shape)
+        self.norm.build(self.convolution.compute_output_shape(shape))
+
+    def call(self, x, training=None):
+        x = self.convolution(x)
+        if self.norm.uses_batch_statistics(training=training):
+            return keras.ops.relu(self.norm.normalize_batch(x))
+        scale, shift = self.norm.moving_affine()
+        return keras.ops.relu(x * scale + shift)
+
+
+def tiny_efficientdet(variant, num_classes, image_size, *, seed=None, dtype="float32"):
+    """A stand-in for `build_efficientdet`: same inputs, outputs and anchors, one small layer a level."""
+    images = keras.Input((*image_size, 3))
+    features, logits, codes = images, [], []
+    for level in range(1, 8):
+        features = layers.AveragePooling2D(2, padding="same")(features)
+        if level >= 3:
+            hidden = TinyNormalized(8, name=f"hidden_{level}")(features)
+            logits.append(layers.Reshape((-1, num_classes))(layers.Conv2D(9 * num_classes, 1)(hidden)))
+            codes.append(layers.Reshape((-1, 4))(layers.Conv2D(36, 1)(hidden)))
+    outputs = {"class_logits": layers.Concatenate(axis=1)(logits), "box_codes": layers.Concatenate(axis=1)(codes)}
+    return keras.Model(images, outputs, name="tiny")
+
+
+@pytest.fixture
+def tiny_network():
+    """The stand-in for 8 classes on the small canvas, from a fixed seed."""
+    keras.utils.set_random_seed(1)
+    return tiny_efficientdet("d0", 8, CANVAS_HW)
+
+
+@pytest.fixture
+def tiny_models(monkeypatch):
+    """Make training and loading build the stand-in."""
+    monkeypatch.setattr("kittidet.train.fit.build_efficientdet", tiny_efficientdet)
+    monkeypatch.setattr("kittidet.train.checkpoints.build_efficientdet", tiny_efficientdet)
+
+
+@pytest.fixture(scope="session")
+def train_records(drawn_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Records of the ten drawn frames; read only."""
+    folder = tmp_path_factory.mktemp("records") / "train"
+    tree = open_tree(drawn_root)
+    write_records(tree, tree.frame_ids, split_name="train", table=KITTI8, num_shards=2, out_dir=folder, workers=1)
+    return folder
+
+
+@pytest.fixture
+def small_model():
+    return ModelConfig(canvas_hw=CANVAS_HW)
+
+
+@pytest.fixture
+def short_recipe():
+    """Four epochs of two steps, everything on that keeps state."""
+    return TrainConfig(
+        epochs=4,
+        batch_size=5,
+        learning_rate=0.2,
+        checkpoint_every_epochs=1,
+        keep_checkpoints=2,
+        augment=AugmentConfig(),
+    )
