@@ -52,7 +52,6 @@ _PER_IMAGE = {
     "image/height": "int64",
     "image/filename": "bytes",
     "image/source_id": "bytes",  # a number in text: google/automl parses it
-    "image/key/sha256": "bytes",  # of the PNG file
     FRAME_ID: "bytes",
 }
 SCHEMA: Mapping[str, str] = MappingProxyType({**_PER_IMAGE, **_PER_OBJECT, **_PER_DONT_CARE})
@@ -75,9 +74,7 @@ def source_id_of(frame_id: str) -> str:
     return str(int(frame_id))
 
 
-def frame_features(
-    frame: Frame, table: ClassTable, *, png_sha256: str, edge_tolerance_px: float
-) -> dict[str, tuple[str, FeatureValue]]:
+def frame_features(frame: Frame, table: ClassTable, *, edge_tolerance_px: float) -> dict[str, tuple[str, FeatureValue]]:
     """Return the features of a frame, name -> (kind, values), all but ``ENCODED``: the writer adds the image.
 
     Objects of types the table leaves out are not written; DontCare regions go under their own keys.
@@ -85,7 +82,6 @@ def frame_features(
     Args:
         frame: the labelled frame, boxes in pixels of the original image.
         table: decides labels and names.
-        png_sha256: of the image file, hex.
         edge_tolerance_px: how far a box may leave the image; it is clipped to the edge.
 
     Raises:
@@ -104,7 +100,6 @@ def frame_features(
         "image/height": [height],
         "image/filename": [frame.image_path.name.encode()],
         "image/source_id": [source_id_of(frame.frame_id).encode()],
-        "image/key/sha256": [png_sha256.encode()],
         FRAME_ID: [frame.frame_id.encode()],
         LABEL: class_ids,
         "image/object/class/text": [table.name_of(class_id).encode() for class_id in class_ids],

@@ -5,7 +5,6 @@ whole, at a fraction of the cost of decoding it. The bytes of a shard depend on 
 processes.
 """
 
-import hashlib
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -216,12 +215,7 @@ def _write_shard(job: _ShardJob) -> _ShardFacts:
                 png = image_path.read_bytes()
                 header = check_png_bytes(png, where=str(image_path))
                 frame = Frame(frame_id, image_path, header.size_wh, tuple(parse_label_file(label_path)))
-                features = frame_features(
-                    frame,
-                    job.table,
-                    png_sha256=hashlib.sha256(png).hexdigest(),
-                    edge_tolerance_px=job.edge_tolerance_px,
-                )
+                features = frame_features(frame, job.table, edge_tolerance_px=job.edge_tolerance_px)
                 writer.write(*encode_with_blob(features, ENCODED, png))
                 _, class_ids = frame.labelled(job.table)
                 counts.update(job.table.name_of(int(class_id)) for class_id in class_ids)

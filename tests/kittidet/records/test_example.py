@@ -29,7 +29,7 @@ def region(xyxy=(150.0, 5.0, 160.0, 15.0)):
 
 def features_of(*objects, frame_id="000123", table=KITTI8):
     frame = Frame(frame_id, Path(f"{frame_id}.png"), SIZE_WH, objects)
-    return frame_features(frame, table, png_sha256="abc", edge_tolerance_px=1.0)
+    return frame_features(frame, table, edge_tolerance_px=1.0)
 
 
 def payload_of(*objects):
@@ -48,7 +48,6 @@ def test_a_frame_without_objects_has_every_key_and_empty_lists():
 
 def test_the_image_keys_say_what_the_file_is():
     values = values_of(features_of())
-    assert values["image/key/sha256"] == [b"abc"]
     assert (values["image/width"], values["image/height"]) == ([200], [100])
     assert values["image/filename"] == [b"000123.png"]
     assert values["image/source_id"] == [b"123"]
