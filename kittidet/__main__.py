@@ -10,6 +10,8 @@ from rich.console import Console
 from kittidet.cli import data, doctor, operations, settings, steps
 from kittidet.cli.convert import convert
 from kittidet.cli.evaluate_kitti import evaluate_kitti
+from kittidet.cli.predict import predict
+from kittidet.cli.report import report
 from kittidet.errors import KittidetError
 
 app = typer.Typer(
@@ -20,7 +22,7 @@ app = typer.Typer(
 )
 
 PIPELINE = (steps.fetch, steps.validate, steps.split, steps.records, steps.train, steps.evaluate, steps.run)
-AFTERWARDS = (evaluate_kitti, convert)
+AFTERWARDS = (evaluate_kitti, predict, report, convert)
 for _verb in (data.synth, *PIPELINE, data.inspect, *AFTERWARDS, settings.config, doctor.doctor):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 
