@@ -18,7 +18,7 @@ from kittidet.kitti.synth.picture import encode_png
 from kittidet.kitti.synth.plan import SIZES_WH, plan_set
 from kittidet.kitti.synth.render import draw_frame
 
-SYNTH_VERSION = 2  # goes up whenever the same frames and seed give other pictures or labels
+SYNTH_VERSION = 3  # goes up whenever the same frames and seed give other pictures or labels
 RECIPE = "synth.json"
 # What each official archive holds, relative to the root of the set and to the archive.
 ARCHIVES = {

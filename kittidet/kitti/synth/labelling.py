@@ -14,7 +14,7 @@ Box = tuple[float, float, float, float]
 # Least share of the part inside the image that is visible, for occlusion states 0, 1 and 2. The devkit names the
 # states (fully visible, partly, largely occluded, unknown) without numbers; these are ours. Below the last, an
 # annotator would have to guess: 3.
-OCCLUSION_SHARES = (0.85, 0.5, 0.15)
+OCCLUSION_SHARES = (0.95, 0.45, 0.12)
 HIDDEN_SHARE = 0.04  # with less in sight, or fewer than MIN_VISIBLE_PX, there is no label
 MIN_VISIBLE_PX = 12.0
 MIN_INSIDE_PX = 3.0  # least width and height of a box inside the image

@@ -33,7 +33,7 @@ def _parked(placing: Placing) -> list[Thing]:
             stretch = draws_for(drive.seed, 6, drive.number, (slot + 1000) // 4, side).random() < 0.7
             if not stretch or draws.random() > taken * 1.2:
                 continue
-            kind = ("Car", "Van", "Misc")[pick(draws, (0.95, 0.04, 0.01))]
+            kind = ("Car", "Van", "Misc")[pick(draws, (0.965, 0.025, 0.01))]
             hwl, variant = size_of(kind, draws), int(draws.integers(1 << 30))
             slant = street.slanted if side == 0 else 0.0
             x = street.left + 1.15 - slant * 0.9 if side == 0 else street.right - 1.15
@@ -61,7 +61,7 @@ def _vehicle(placing: Placing, met: Encounter, draws: np.random.Generator) -> li
     else:  # crossing or turning, or waiting at a junction
         side = 1 if second else -1
         x = side * float(draws.uniform(1.0, 11.0)) + side * 1.5 * ago
-        z, turned = max(12.0, met.z) - 0.6 * step * ago, float(draws.uniform(0.15, 0.9)) * pi * side
+        z, turned = max(8.0, met.z) - 0.6 * step * ago, float(draws.uniform(0.15, 0.9)) * pi * side
     if not 3.0 + hwl[2] / 2 < z < FARTHEST_M:
         return []
     return [Thing(met.type, placing.pose(x, z, turned), hwl, variant)]
@@ -124,7 +124,7 @@ def _seated(placing: Placing, met: Encounter, draws: np.random.Generator) -> lis
     things = []
     beside = 0.8 + street.walk * 0.4
     x0 = street.right + beside if draws.random() < 0.6 else street.left - beside
-    turned = float(draws.uniform(-pi, pi))
+    turned = (0.0 if draws.random() < 0.5 else pi) + float(draws.uniform(-0.8, 0.8))
     for k in range(1 + pick(draws, (0.4, 0.45, 0.15))):
         hwl, variant = size_of("Person_sitting", draws), int(draws.integers(1 << 30))
         z = met.z - min(2.0, placing.step_m) * ago + 1.2 * k

@@ -22,7 +22,7 @@ def seen(xyxy, *, painted=4000, visible=4000, kind="Car", labelled=True) -> Seen
 
 
 @pytest.mark.parametrize(
-    ("share", "state"), [(1.0, 0), (0.85, 0), (0.84, 1), (0.5, 1), (0.49, 2), (0.15, 2), (0.14, 3), (0.0, 3)]
+    ("share", "state"), [(1.0, 0), (0.95, 0), (0.94, 1), (0.45, 1), (0.44, 2), (0.12, 2), (0.11, 3), (0.0, 3)]
 )
 def test_the_occlusion_state_follows_the_visible_share(share, state):
     assert occlusion_state(share) == state
@@ -92,6 +92,6 @@ def test_far_and_unlabelled_things_become_regions_at_the_end():
 
 
 def test_alpha_is_rotation_less_the_bearing():
-    (label,) = label_objects([seen((100, 100, 200, 180), visible=2400)], CAMERA)
+    (label,) = label_objects([seen((100, 100, 200, 180), visible=2800)], CAMERA)
     assert label.alpha == pytest.approx(1.0 - 0.05, abs=0.006)
     assert label.occluded == 1
