@@ -45,6 +45,7 @@ class Project:
             "DO_NOT_TRACK": "1",
             # The library's own lines; their level is set in tasks/logs.py.
             "PREFECT_LOGGING_EXTRA_LOGGERS": "kittidet,tasks",
+            "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
             # Server and workers need no short names, and say a line about the plugin in each process.
             "PREFECT_PLUGINS_ENABLED": "false",
             # `python` in a worker's command is this one.

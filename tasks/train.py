@@ -15,7 +15,7 @@ from tasks.retrying import BACKOFF, may_pass
 from tasks.step_result import StepResult
 
 if TYPE_CHECKING:
-    from kittidet.train.callbacks import EpochReport
+    from kittidet.train.history import EpochReport
 
 
 @task(

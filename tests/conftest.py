@@ -1,5 +1,13 @@
-"""What many tests share: one drawn KITTI set, made once a session."""
+"""What many tests share: one drawn KITTI set and one Prefect server, made once a session; a training without a GPU."""
 
+import json
+import os
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -22,3 +30,97 @@ def kitti_mini() -> Path:
     if not root.is_dir():
         pytest.skip(f"the real frames are not here: {root}")
     return root
+
+
+@pytest.fixture(scope="session")
+def prefect_project(tmp_path_factory: pytest.TempPathFactory):
+    """The project folder of the session's Prefect server."""
+    from deployments.project import Project
+
+    return Project(tmp_path_factory.mktemp("prefect"))
+
+
+@pytest.fixture(scope="session")
+def prefect_server(prefect_project, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The API address of a real Prefect server for the whole session; this process speaks to it.
+
+    A migrated database is kept in pytest's cache: making one takes most of a server's start.
+    """
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
+
+    from deployments.server import ensure_server, free_port, server_process
+
+    project = prefect_project
+    template = request.config.cache.mkdir("prefect") / f"{version('prefect')}.db"
+    project.prefect_home.mkdir()
+    if template.is_file():
+        shutil.copyfile(template, project.prefect_home / "prefect.db")
+    try:
+        server = ensure_server(project, port=free_port("127.0.0.1"), host="127.0.0.1")
+        if not template.is_file():
+            keep_database(project.prefect_home / "prefect.db", template)
+        settings = {
+            PREFECT_API_URL: server.api_url,
+            PREFECT_HOME: project.prefect_home,
+            # Its thread adds a second to each flow.
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        }
+        with temporary_settings(settings):
+            yield server.api_url
+    finally:
+        server_process(project).stop()
+
+
+def keep_database(source: Path, target: Path) -> None:
+    """Copy a database that its server has open."""
+    partial = target.with_suffix(f".partial-{os.getpid()}")
+    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(partial)) as copy:
+        live.backup(copy)
+    partial.replace(target)
+
+
+@pytest.fixture
+def fake_training(monkeypatch: pytest.MonkeyPatch) -> Counter:
+    """Replace the two steps that need TensorFlow by ones that write small files under the true keys; count the calls.
+
+    Step 2 of the three checkpoints has the best AP.
+    """
+    from kittidet.steps.evaluate import checkpoint_facts, evaluate_key
+    from kittidet.steps.train import train_key
+
+    calls: Counter = Counter()
+
+    def train(store, records, model, recipe, *, on_epoch=None):
+        def make(folder: Path) -> dict:
+            calls["train"] += 1
+            for step in (1, 2, 3):
+                checkpoint = folder / "checkpoints" / f"step-{step:08d}"
+                checkpoint.mkdir(parents=True, exist_ok=True)
+                (checkpoint / "model.weights.h5").write_bytes(bytes([step]))
+            (folder / "history.csv").write_text("epoch,loss\n1,0.5\n")
+            return {
+                "checkpoints": [
+                    {"name": f"step-{step:08d}", "step": step, "epoch": step, "digest": f"{step}" * 64}
+                    for step in (1, 2, 3)
+                ],
+                "resumed_from_step": None,
+                "anchor_coverage": 1.0,
+            }
+
+        return store.get_or_make(train_key(records, model, recipe), make)
+
+    def evaluate(store, trained, name, val_records, dataset, split, config, *, progress=None):
+        def make(folder: Path) -> dict:
+            calls["evaluate"] += 1
+            facts = checkpoint_facts(trained, name)
+            ap = {1: 0.1, 2: 0.5, 3: 0.3}[facts["step"]]
+            scores = {"ap": ap, "ap50": ap, "ap75": ap, "per_class_ap": {"Car": ap}, "per_class_ap50": {"Car": ap}}
+            (folder / "metrics.json").write_text(json.dumps(scores))
+            (folder / "predictions.json").write_text("[]")
+            return {**facts, "metrics": scores}
+
+        return store.get_or_make(evaluate_key(trained, name, val_records, config), make)
+
+    monkeypatch.setattr("tasks.train.train_step", train)
+    monkeypatch.setattr("tasks.evaluate.evaluate_step", evaluate)
+    return calls

@@ -1,0 +1,178 @@
+"""flows.kitti_finetune: every task in its order, Cached exactly when its output is whole."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from kittidet.config import RunConfig, SourceConfig, SplitConfig
+from kittidet.errors import ConfigError, DatasetContractError
+from kittidet.presets import PRESETS
+
+
+@pytest.fixture
+def config(tmp_path: Path, drawn_root: Path) -> RunConfig:
+    return RunConfig(
+        name="drawn",
+        store_dir=tmp_path / "store",
+        runs_dir=tmp_path / "runs",
+        source=SourceConfig(kind="folder", path=drawn_root),
+        split=SplitConfig(val_share=0.3),
+    )
+
+
+@pytest.fixture
+def run(prefect_server, fake_training):
+    """Run the flow and return its result with the final state of each task by task run name."""
+    from flows.kitti_finetune import kitti_finetune
+
+    def run(**parameters):
+        state = kitti_finetune(trainer="here", return_state=True, **parameters)
+        return state.result(), task_states(state.state_details.flow_run_id)
+
+    return run
+
+
+def task_states(flow_run_id) -> dict[str, str]:
+    """Return state names by task run name, once the server knows every task run's end."""
+    import time
+
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    with get_client(sync_client=True) as client:
+        for _ in range(100):
+            runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])))
+            if any(r.name.startswith("publish") for r in runs) and all(r.state.is_final() for r in runs):
+                break
+            time.sleep(0.1)
+    return {r.name: r.state.name for r in runs}
+
+
+STEPS = {
+    "fetch folder data",
+    "validate the data contract",
+    "split by random80",
+    "write train records",
+    "write val records",
+    "fine-tune d0 for 60 epochs",
+    "evaluate step-00000001",
+    "evaluate step-00000002",
+    "evaluate step-00000003",
+}
+
+
+def test_a_run_ends_in_the_checkpoint_with_the_best_ap_and_a_second_one_is_cached(run, config, fake_training):
+    result, states = run(config=config)
+    assert states == {**dict.fromkeys(STEPS, "Completed"), "publish run drawn": "Completed"}
+    assert (result.summary["ap"], result.summary["best_step"]) == (0.5, 2)
+    assert (result.path / "weights" / "best" / "model.weights.h5").read_bytes() == b"\2"
+    assert json.loads((result.path / "summary.json").read_text()) == result.summary
+
+    again, states = run(config=config)
+    assert states == {**dict.fromkeys(STEPS, "Cached"), "publish run drawn": "Completed"}
+    assert again.cached
+    assert again.path == result.path
+    assert fake_training == {"train": 1, "evaluate": 3}
+
+    # A deleted output is made again, and nothing else.
+    shutil.rmtree(next(config.store_dir.glob("split-*")))
+    _, states = run(config=config)
+    assert {name for name, state in states.items() if state == "Completed"} == {
+        "split by random80",
+        "publish run drawn",
+    }
+
+    # So is a damaged one.
+    damaged = next(config.store_dir.glob("records-val-*")) / "manifest.json"
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-2] + b" \n")
+    _, states = run(config=config)
+    assert {name for name, state in states.items() if state == "Completed"} == {
+        "write val records",
+        "publish run drawn",
+    }
+    assert damaged.read_bytes() == whole
+
+    # The same data at another path: only where it lies is new.
+    moved = config.store_dir.parent / "moved"
+    shutil.copytree(config.source.path, moved)
+    _, states = run(config=config, overrides=(f"source.path={moved}",))
+    assert {name for name, state in states.items() if state == "Completed"} == {
+        "fetch folder data",
+        "publish run drawn",
+    }
+
+    # A changed option: everything that depends on it, nothing else.
+    _, states = run(config=config, overrides=("evaluation.nms=hard",))
+    changed = {name for name, state in states.items() if state == "Completed"}
+    assert changed == {*(f"evaluate step-0000000{step}" for step in (1, 2, 3)), "publish run drawn"}
+
+
+def test_artifacts_tell_the_run(run, config):
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+    run(config=config)
+    with get_client(sync_client=True) as client:
+        found = {
+            a.key: a
+            for a in client.read_artifacts(
+                artifact_filter=ArtifactFilter(key=ArtifactFilterKey(like_="kitti-%")), limit=200
+            )
+        }
+    kinds = {key: artifact.type for key, artifact in found.items()}
+    assert kinds["kitti-data"] == kinds["kitti-split"] == kinds["kitti-records-train"] == "table"
+    assert kinds["kitti-ap-by-checkpoint"] == kinds["kitti-validation"] == "table"
+    assert kinds["kitti-training-progress"] == "progress"
+    assert kinds["kitti-run-folder"] == "markdown"
+    assert "data:image/jpeg;base64," in found["kitti-labels-train"].data
+    assert "data:image/jpeg;base64," in found["kitti-predictions"].data
+    assert [row["ap"] for row in json.loads(found["kitti-ap-by-checkpoint"].data)] == [0.1, 0.5, 0.3]
+
+
+def test_a_data_set_that_breaks_the_contract_stops_the_run_each_time(run, config, tmp_path):
+    bad = tmp_path / "bad"
+    shutil.copytree(config.source.path, bad)
+    (bad / "training" / "label_2" / "000001.txt").write_text("Car 0.00 0\n")
+    change = (f"source.path={bad}",)
+    lenient = (*change, "validation.max_bad_share=1.0")
+    with pytest.raises(DatasetContractError, match="1 of 10 frames"):
+        run(config=config, overrides=change)
+    result, _ = run(config=config, overrides=lenient)
+    assert result.summary["n_set_aside"] == 1
+    # The lenient run left a whole output and a record of it; a strict one must not be satisfied with them.
+    with pytest.raises(DatasetContractError, match="1 of 10 frames"):
+        run(config=config, overrides=change)
+
+
+def test_wrong_settings_are_named_before_anything_runs(run, config):
+    with pytest.raises(ConfigError, match=r"train\.epochz"):
+        run(config=config, overrides=("train.epochz=3",))
+    assert not config.store_dir.exists()
+
+
+def test_the_form_offers_every_preset():
+    from flows.kitti_finetune import PresetName
+
+    assert set(get_args(PresetName)) == set(PRESETS)
+
+
+def test_the_parameters_make_a_form_that_a_scheduled_run_need_not_fill():
+    from flows.kitti_finetune import kitti_finetune
+
+    schema = kitti_finetune.parameters.model_dump()
+    assert schema["required"] == []
+    assert schema["properties"]["preset"]["default"] == "kitti_d0"
+    assert "TrainConfig" in schema["definitions"]
+
+
+def test_the_flow_loads_no_tensorflow_before_it_trains():
+    import subprocess
+
+    code = "import flows.kitti_finetune, sys; print({'tensorflow', 'keras'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
