@@ -1,0 +1,64 @@
+"""``kittidet compare``: is run B better than run A?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunA = Annotated[Path, typer.Argument(metavar="RUN_A", help="Run folder to compare with, such as the one in use.")]
+RunB = Annotated[Path, typer.Argument(metavar="RUN_B", help="Run folder of the candidate.")]
+Resamples = Annotated[int | None, typer.Option("--resamples", min=100, help="Bootstrap draws; default 1000.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Of the draws; default 0.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything here.")]
+Gate = Annotated[bool, typer.Option("--gate", help="Exit 1 unless RUN_B is better: the promotion gate.")]
+
+
+def compare(
+    run_a: RunA,
+    run_b: RunB,
+    resamples: Resamples = None,
+    seed: Seed = None,
+    json_file: JsonFile = None,
+    gate: Gate = False,  # noqa: FBT002  a command-line flag
+) -> None:
+    """Compare two runs on the same frames: differences with 95 % intervals, and a verdict."""
+    import json  # noqa: PLC0415  `--help` stays fast
+
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from kittidet.config import CompareConfig  # noqa: PLC0415
+    from kittidet.eval.compare import compare_runs  # noqa: PLC0415
+    from kittidet.store import write_text_atomic  # noqa: PLC0415
+
+    given = {name: value for name, value in (("resamples", resamples), ("seed", seed)) if value is not None}
+    settings = CompareConfig.model_validate(given)
+    result = compare_runs(
+        run_a, run_b, resamples=settings.resamples, confidence=settings.confidence, seed=settings.seed
+    )
+    table = Table(
+        title=f"{result.run_b} against {result.run_a}, {result.n_frames} frames, "
+        f"{result.confidence:.0%} intervals of {result.resamples} draws",
+        title_justify="left",
+    )
+    for column in ("class", "metric", "A", "B", "B - A", "interval", "B is"):
+        table.add_column(column, justify="left" if column in {"class", "metric", "B is"} else "right")
+    for item in result.differences:
+        if item.difference is None:
+            if item.metric == "ap":
+                table.add_row(item.class_name, "", "no ground truth")
+            continue
+        values = [f"{item.a:.3f}", f"{item.b:.3f}", f"{item.difference:+.3f}"]
+        table.add_row(
+            item.class_name, item.metric.upper(), *values, f"{item.low:+.3f} .. {item.high:+.3f}", item.verdict
+        )
+    console = Console()
+    console.print(table)
+    if result.verdict == "not distinguishable":
+        console.print(f"{result.run_a} and {result.run_b} are not distinguishable by AP", soft_wrap=True)
+    else:
+        console.print(f"{result.run_b} is {result.verdict} than {result.run_a} by AP", soft_wrap=True)
+    if json_file is not None:
+        write_text_atomic(json_file, json.dumps(result.to_json(), indent=1) + "\n")
+    if gate and result.verdict != "better":
+        raise typer.Exit(1)

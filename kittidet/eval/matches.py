@@ -1,0 +1,105 @@
+"""Which detection is right, for each class and overlap: hotcoco's matching as arrays.
+
+Resampling and confidence curves need every detection's fate, not the averages made of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kittidet.eval.coco_format import ResultArray
+
+IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+_MAX_DETECTIONS = 100
+_EVERY_AREA = [0.0, 1e10]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMatches:
+    """Every detection of one class, best first, and every frame's number of labels.
+
+    Attributes:
+        name: the class.
+        image: ``[n]`` position of each detection's frame among ``image_ids``.
+        score: ``[n]`` 0..1, not increasing.
+        is_right: ``[10, n]`` whether it has a label of its own at IoU .50, .55, ... .95.
+        counts: ``[10, n]`` False where a detection lies on a region that is ignored and counts neither way.
+        labels: ``[frames]`` labels of the class in each frame, ignored ones left out.
+    """
+
+    name: str
+    image: npt.NDArray[np.int64]
+    score: npt.NDArray[np.float64]
+    is_right: npt.NDArray[np.bool_]
+    counts: npt.NDArray[np.bool_]
+    labels: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """All classes' matches.
+
+    Attributes:
+        image_ids: ``[frames]`` COCO ids, ascending.
+        classes: in the order of the class ids.
+    """
+
+    image_ids: npt.NDArray[np.int64]
+    classes: tuple[ClassMatches, ...]
+
+
+def match_detections(ground_truth: Mapping[str, Any], results: ResultArray) -> Matches:
+    """Return what hotcoco matched, at most 100 detections a frame.
+
+    Args:
+        ground_truth: as ``coco_format.coco_ground_truth`` makes it.
+        results: as ``coco_format.result_rows`` makes it.
+    """
+    import hotcoco  # noqa: PLC0415  starts a compiled library
+
+    truth = hotcoco.COCO(dict(ground_truth))
+    evaluator = hotcoco.COCOeval(truth, truth.load_res(results), "bbox")
+    settings = evaluator.params
+    settings.area_rng, settings.area_rng_lbl, settings.max_dets = [_EVERY_AREA], ["all"], [_MAX_DETECTIONS]
+    evaluator.evaluate()
+    image_ids = np.array(sorted(image["id"] for image in ground_truth["images"]), dtype=np.int64)
+    place = {image_id: position for position, image_id in enumerate(image_ids.tolist())}
+    by_class: dict[int, list[dict[str, Any]]] = {category["id"]: [] for category in ground_truth["categories"]}
+    for item in evaluator.eval_imgs:
+        if item is not None:
+            by_class[item["category_id"]].append(item)
+    names = {category["id"]: category["name"] for category in ground_truth["categories"]}
+    return Matches(
+        image_ids,
+        tuple(_gather(names[i], sorted(by_class[i], key=lambda item: item["image_id"]), place) for i in sorted(names)),
+    )
+
+
+def _gather(name: str, items: list[dict[str, Any]], place: Mapping[int, int]) -> ClassMatches:
+    thresholds = len(IOU_THRESHOLDS)
+    labels = np.zeros(len(place), dtype=np.int64)
+    images, scores = [np.empty(0, np.int64)], [np.empty(0)]
+    right, ignored = [np.empty((thresholds, 0), bool)], [np.empty((thresholds, 0), bool)]
+    for item in items:
+        position = place[item["image_id"]]
+        labels[position] = sum(not ignore for ignore in item["gtIgnore"])
+        n = len(item["dtScores"])
+        images.append(np.full(n, position, dtype=np.int64))
+        scores.append(np.array(item["dtScores"], dtype=np.float64))
+        right.append(np.array(item["dtMatched"], dtype=bool).reshape(thresholds, n))
+        ignored.append(np.array(item["dtIgnore"], dtype=bool).reshape(thresholds, n))
+    score = np.concatenate(scores)
+    # Stable, frames in id order: as both engines sort.
+    order = np.argsort(-score, kind="stable")
+    is_ignored = np.concatenate(ignored, axis=1)[:, order]
+    return ClassMatches(
+        name=name,
+        image=np.concatenate(images)[order],
+        score=score[order],
+        is_right=np.concatenate(right, axis=1)[:, order] & ~is_ignored,
+        counts=~is_ignored,
+        labels=labels,
+    )
