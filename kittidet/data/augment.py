@@ -91,11 +91,13 @@ def jitter_colour(
         saturation: 0..1, factor on the distance from grey.
     """
     bright, contrasted, saturated = (1 + strength * (2 * u - 1) for u in (brightness, contrast, saturation))
-    # Rec. 601 luma; blending with it changes saturation without the detour through HSV, which costs ten times more.
-    grey = tf.tensordot(image, tf.constant([0.299, 0.587, 0.114]), axes=1)[..., None]
-    coloured = grey + (image - grey) * saturated
-    mean = tf.reduce_mean(coloured)
-    return tf.clip_by_value(bright * (mean + (coloured - mean) * contrasted), 0.0, 255.0)
+    # All three are linear in the pixels, so they are one 3x3 matrix and a constant: one pass over the image.
+    # Grey is Rec. 601 luma, the same for each of the three channels.
+    to_grey = tf.tile(tf.constant([[0.299], [0.587], [0.114]]), [1, 3])
+    matrix = saturated * tf.eye(3) + (1 - saturated) * to_grey
+    mean = tf.reduce_mean(tf.linalg.matvec(matrix, tf.reduce_mean(image, axis=[0, 1]), transpose_a=True))
+    changed = tf.tensordot(image, bright * contrasted * matrix, axes=1) + bright * (1 - contrasted) * mean
+    return tf.clip_by_value(changed, 0.0, 255.0)
 
 
 def keep_visible(canvas_xyxy: Tensor, inside_hw: Tensor) -> tuple[Tensor, Tensor]:

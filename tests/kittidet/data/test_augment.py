@@ -209,3 +209,16 @@ def test_draws_follow_from_seed_epoch_and_index_alone(everywhere):
     assert all(0 <= value < 1 for value in first)
     others = [all_draws(*key) for key in ((0, 2, 3), (1, 3, 3), (1, 2, 4), (1, 3, 2), (2, 1, 3))]
     assert all(not set(first) & set(other) for other in others)
+
+
+def test_colour_is_saturation_then_contrast_then_brightness(everywhere):
+    """The same steps one after the other, in NumPy."""
+    image = np.random.default_rng(5).uniform(60, 190, (6, 7, 3)).astype(np.float32)
+    brightness, contrast, saturation = np.float32([0.4, 0.7, 0.9])
+    out = everywhere(
+        lambda i: jitter_colour(i, strength=0.3, brightness=brightness, contrast=contrast, saturation=saturation), image
+    )
+    grey = (image @ np.array([0.299, 0.587, 0.114]))[..., None]
+    coloured = grey + (image - grey) * 1.24
+    want = 0.94 * (coloured.mean() + (coloured - coloured.mean()) * 1.12)
+    np.testing.assert_allclose(out, np.clip(want, 0, 255), atol=1e-2)
