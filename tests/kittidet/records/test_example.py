@@ -1,3 +1,6 @@
+import csv
+import zipfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +9,7 @@ import pytest
 from kittidet.classes import KITTI3, KITTI8
 from kittidet.errors import RecordError
 from kittidet.frame import Frame, KittiObject
+from kittidet.kitti.labels import parse_label_line
 from kittidet.records.example import ENCODED, SCHEMA, feature_problems, frame_features, source_id_of
 from kittidet.records.message import encode_with_blob
 
@@ -203,3 +207,26 @@ def test_the_decoder_of_the_object_detection_api_finds_its_features():
     assert parsed["image/format"] == b"png"
     assert tf.sparse.to_dense(parsed["image/object/class/text"]).numpy().tolist() == [b"Cyclist"]
     assert tf.sparse.to_dense(parsed["image/object/difficult"]).numpy().tolist() == [0]
+
+
+def test_every_real_label_becomes_features():
+    """The 3,712 label files of Chen's training list with their images' sizes: no box needs more than the leeway."""
+    kitti = Path(__file__).parents[4] / "shared" / "kitti"
+    if not kitti.is_dir():
+        pytest.skip("the real label files are not beside the project: ../shared/kitti")
+    with (kitti / "image_sizes.csv").open(newline="") as stream:
+        sizes = {row["frame"]: (int(row["width"]), int(row["height"])) for row in csv.DictReader(stream)}
+    counts = Counter()
+    with zipfile.ZipFile(kitti / "labels_train3712.zip") as archive:
+        for name in sorted(n for n in archive.namelist() if n.endswith(".txt")):
+            frame_id = Path(name).stem
+            lines = archive.read(name).decode().splitlines()
+            objects = tuple(parse_label_line(line, where=name) for line in lines)
+            frame = Frame(frame_id, Path(f"{frame_id}.png"), sizes[frame_id], objects)
+            values = values_of(frame_features(frame, KITTI8, edge_tolerance_px=1.0))
+            counts["frames"] += 1
+            counts["objects"] += len(values["image/object/class/label"])
+            counts["rows"] += len(objects)
+            counts["regions"] += len(values["image/dont_care/bbox/xmin"])
+    assert counts["frames"] == 3712
+    assert counts["objects"] + counts["regions"] == counts["rows"] > 20000
