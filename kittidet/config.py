@@ -192,6 +192,23 @@ class CompareConfig(Section):
     seed: int = Field(0, description="of the draws")
 
 
+class ExportConfig(Section):
+    """Exported models and how closely they must follow their source."""
+
+    formats: tuple[Literal["saved_model", "tflite_float16", "tflite_dynamic", "onnx"], ...] = ("saved_model",)
+    check_frames: int = Field(3, ge=1, description="pictures on which export and source are compared")
+    check_seed: int = Field(3, description="of those pictures, where they are drawn")
+    check_min_score: float = Field(0.1, gt=0, lt=1, description="detections from here on must be in both")
+
+
+class DiagnosisConfig(Section):
+    """Which frames and labels a diagnosis lists."""
+
+    worst_frames: int = Field(12, ge=0, description="frames with the most errors at the best threshold")
+    label_errors: int = Field(50, ge=0, description="labels that a sure detection contradicts, surest first")
+    label_error_score: float = Field(0.7, ge=0, le=1, description="how sure a detection is to contradict a label")
+
+
 class ReportConfig(Section):
     """The report page of a run; no part of what the run is."""
 
