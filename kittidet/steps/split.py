@@ -11,7 +11,7 @@ from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.validate import accepted_ids
 from kittidet.store import StepKey, StepOutput, Store, digest_of, step_key
 
-VERSION = 1
+VERSION = 2
 Side = Literal["train", "val"]
 
 
@@ -45,6 +45,8 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
             "digest": result.digest,
             "train_digest": digest_of(list(result.train_ids)),
             "val_digest": digest_of(list(result.val_ids)),
+            "absent": list(result.absent_ids),
+            "unlisted": list(result.unlisted_ids),
             "leakage": asdict(result.leakage) if result.leakage is not None else None,
         }
         (folder / "split.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
