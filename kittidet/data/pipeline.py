@@ -175,7 +175,7 @@ def evaluation_batches(
 
 
 def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _epoch_order(num_frames: int, count: int, seed: int, epoch: Tensor) -> Tensor:

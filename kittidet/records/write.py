@@ -121,7 +121,7 @@ def write_records(
     ]
     _prepare_folder(out_dir, jobs)
     if workers is None:
-        workers = 1 if len(frame_ids) < _FRAMES_WORTH_A_POOL else len(os.sched_getaffinity(0))
+        workers = 1 if len(frame_ids) < _FRAMES_WORTH_A_POOL else os.cpu_count() or 1
     facts: dict[str, _ShardFacts] = {}
     frames_done = 0
     for written in _run(jobs, min(workers, num_shards)):
