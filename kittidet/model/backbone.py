@@ -102,12 +102,18 @@ class InvertedResidual(keras.layers.Layer):
         spec = self.spec
         x = inputs
         if self.expand_norm is not None:
-            x = normalized_convolution(x, self.expand_kernel, self.expand_norm, kind="full", training=training)
-            x = activate(x, self.activation)
+            x = normalized_convolution(
+                x, self.expand_kernel, self.expand_norm, kind="full", activation=self.activation, training=training
+            )
         x = normalized_convolution(
-            x, self.depthwise_kernel, self.depthwise_norm, kind="depthwise", strides=spec.stride, training=training
+            x,
+            self.depthwise_kernel,
+            self.depthwise_norm,
+            kind="depthwise",
+            strides=spec.stride,
+            activation=self.activation,
+            training=training,
         )
-        x = activate(x, self.activation)
         if self.squeeze_excite is not None:
             x = self.squeeze_excite.call(x)
         x = normalized_convolution(x, self.project_kernel, self.project_norm, kind="full", training=training)
@@ -160,8 +166,15 @@ class Backbone(keras.layers.Layer):
 
     def call(self, images: Any, *, training: bool | None = None) -> list[Any]:
         """Return the maps of levels 3, 4, 5, finest first, of normalised images ``[b, h, w, 3]``."""
-        x = normalized_convolution(images, self.stem_kernel, self.stem_norm, kind="full", strides=2, training=training)
-        x = activate(x, self.spec.activation)
+        x = normalized_convolution(
+            images,
+            self.stem_kernel,
+            self.stem_norm,
+            kind="full",
+            strides=2,
+            activation=self.spec.activation,
+            training=training,
+        )
         outputs = []
         for block in self.blocks:
             x = block.call(x, training=training)

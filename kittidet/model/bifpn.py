@@ -93,13 +93,14 @@ class FusionNode(keras.layers.Layer):
 
     def call(self, inputs: list[Any], target_hw: tuple[int, int], *, training: bool | None = None) -> Any:
         """Return the node's map ``[b, target_h, target_w, channels]``."""
-        x = activate(self._fuse(inputs, target_hw, training=training), self.activation)
+        x = activate(self.fuse(inputs, target_hw, training=training), self.activation)
         x = convolve(x, self.depthwise_kernel, kind="depthwise")
         return normalized_convolution(
             x, self.pointwise_kernel, self.norm, kind="full", bias=self.bias, training=training
         )
 
-    def _fuse(self, inputs: list[Any], target_hw: tuple[int, int], *, training: bool | None) -> Any:
+    def fuse(self, inputs: list[Any], target_hw: tuple[int, int], *, training: bool | None) -> Any:
+        """Return the weighted sum of the inputs, each projected and resized, ``[b, target_h, target_w, channels]``."""
         shares: list[Any] = [None] * len(inputs)
         if self.fusion_weights:
             dtype = inputs[0].dtype

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kittidet.model.normalization import BatchNorm, activate, convolve, normalized_convolution
-from kittidet.model.scaling import ANCHORS_PER_CELL, VariantSpec, variant_spec
+from kittidet.model.normalization import BatchNorm, convolve, normalized_convolution
+from kittidet.model.scaling import ANCHORS_PER_CELL, Activation, VariantSpec, variant_spec
 
 # The focal loss' prior: at the start every anchor says "object" with this probability.
 PRIOR = 0.01
@@ -20,11 +20,21 @@ CLASS_BIAS = -math.log((1.0 - PRIOR) / PRIOR)
 class SharedConvolution(keras.layers.Layer):
     """Separable 3x3 convolution with bias, and one batch norm per level (none on the predicting one)."""
 
-    def __init__(self, channels_in: int, channels_out: int, *, norms: int, bias: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        *,
+        norms: int,
+        bias: float = 0.0,
+        activation: Activation | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.channels_in = channels_in
         self.channels_out = channels_out
         self.bias_value = bias
+        self.activation = activation
         self.norms = [BatchNorm(name=f"norm_{i}") for i in range(norms)]
 
     def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  shapes are known from the variant
@@ -52,7 +62,13 @@ class SharedConvolution(keras.layers.Layer):
         if not self.norms:
             return convolve(x, self.pointwise_kernel, kind="full") + ops.cast(self.bias, x.dtype)
         return normalized_convolution(
-            x, self.pointwise_kernel, self.norms[level], kind="full", bias=self.bias, training=training
+            x,
+            self.pointwise_kernel,
+            self.norms[level],
+            kind="full",
+            bias=self.bias,
+            activation=self.activation,
+            training=training,
         )
 
 
@@ -75,7 +91,9 @@ class PredictionHead(keras.layers.Layer):
         self.spec: VariantSpec = variant_spec(variant)
         channels = self.spec.fpn_channels
         self.convolutions = [
-            SharedConvolution(channels, channels, norms=len(self.spec.levels), name=f"repeat_{i}")
+            SharedConvolution(
+                channels, channels, norms=len(self.spec.levels), activation=self.spec.activation, name=f"repeat_{i}"
+            )
             for i in range(self.spec.head_repeats)
         ]
         self.predict = SharedConvolution(channels, ANCHORS_PER_CELL * values, norms=0, bias=bias, name="predict")
@@ -93,7 +111,7 @@ class PredictionHead(keras.layers.Layer):
         for level, x in enumerate(inputs):
             anchors = int(x.shape[1]) * int(x.shape[2]) * ANCHORS_PER_CELL
             for convolution in self.convolutions:
-                x = activate(convolution.call(x, level, training=training), self.spec.activation)  # noqa: PLW2901
+                x = convolution.call(x, level, training=training)  # noqa: PLW2901
             # Channel c of anchor a is a * values + c, so a plain reshape orders anchors as ``build_anchors`` does.
             outputs.append(ops.reshape(self.predict.call(x), (-1, anchors, self.values)))
         return ops.cast(ops.concatenate(outputs, axis=1), "float32")
