@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from kittidet.eval.coco import CocoMetrics, coco_metrics, hotcoco_evaluator
 from kittidet.eval.coco_format import coco_ground_truth, result_rows
+from kittidet.eval.interval import ApIntervals, ap_intervals
 from kittidet.eval.kitti_protocol import ClassAp, kitti_ap
+from kittidet.eval.matches import ClassMatches, match_detections
 from kittidet.frame import Detections, KittiObject
 from kittidet.report.run_folder import RunFolder
 
@@ -27,6 +29,7 @@ class Measures:
 
     Attributes:
         coco: the twelve numbers and AP by class.
+        intervals: of AP, by bootstrap over frames.
         kitti: class -> official scores; None without full labels.
         recall: ``[101]`` 0..1, the horizontal axis of ``precision``.
         precision: class -> ``[101]`` at IoU 0.5.
@@ -39,6 +42,7 @@ class Measures:
     """
 
     coco: CocoMetrics
+    intervals: ApIntervals
     kitti: Mapping[str, ClassAp] | None
     recall: FloatArray
     precision: Mapping[str, FloatArray]
@@ -60,8 +64,14 @@ class Measures:
         return best_threshold(self.thresholds, self.mean_f1)
 
 
-def measure_run(run: RunFolder) -> Measures:
+def measure_run(run: RunFolder, *, resamples: int, confidence: float, seed: int) -> Measures:
     """Return everything the page shows of a run's detections.
+
+    Args:
+        run: what was found on which frames.
+        resamples: bootstrap draws for the intervals.
+        confidence: of the intervals, 0..1.
+        seed: of the draws.
 
     Raises:
         EvaluationError: if the frames hold no object, or the detections cannot be scored.
@@ -69,19 +79,21 @@ def measure_run(run: RunFolder) -> Measures:
     coco = coco_metrics(run.frames, run.detections, run.table, engine="hotcoco")
     truth = coco_ground_truth(run.frames, run.table)
     ids = {image["frame_id"]: image["id"] for image in truth["images"]}
-    evaluator = hotcoco_evaluator(truth, result_rows(run.detections, ids, run.table))
+    rows = result_rows(run.detections, ids, run.table)
+    evaluator = hotcoco_evaluator(truth, rows)
+    matches = match_detections(truth, rows)
     precision, f1 = {}, {}
     for k, name in enumerate(run.table.names):
         if coco.per_class_ap[name] is None:
             continue
         precision[name] = evaluator.eval["precision"][_IOU_50, :, k, _ALL_AREAS, _HUNDRED].astype(np.float64)
-        scores = evaluator.eval["scores"][_IOU_50, :, k, _ALL_AREAS, _HUNDRED].astype(np.float64)
-        f1[name] = _f1_by_threshold(precision[name], scores)
+        f1[name] = _f1_by_threshold(matches.classes[k])
     at = best_threshold(_THRESHOLDS, np.mean(list(f1.values()), axis=0))
     tide = evaluator.tide_errors()
     calibration = evaluator.calibration(n_bins=10)
     return Measures(
         coco=coco,
+        intervals=ap_intervals(matches, resamples=resamples, confidence=confidence, seed=seed),
         kitti=_kitti(run) if run.has_images else None,
         recall=np.linspace(0, 1, 101),
         precision=precision,
@@ -100,20 +112,17 @@ def best_threshold(thresholds: FloatArray, mean_f1: FloatArray) -> float:
     return float(thresholds[top[len(top) // 2]])
 
 
-def _f1_by_threshold(precision: FloatArray, scores: FloatArray) -> FloatArray:
-    """Return F1 at each threshold from precision and score at 101 recalls.
+def _f1_by_threshold(matches: ClassMatches) -> FloatArray:
+    """Return F1 at IoU 0.5 if detections below each threshold are dropped."""
+    counted = matches.counts[_IOU_50]
+    drawn = _at_or_above(matches.score[counted])
+    right = _at_or_above(matches.score[counted & matches.is_right[_IOU_50]])
+    return 2 * right / (drawn + matches.labels.sum())
 
-    A recall that is reached has a score above 0; at a threshold, recall is the highest that is reached by a score at
-    or above it, and precision is what it is there. Recall is known to a hundredth.
-    """
-    recall = np.linspace(0, 1, 101)
-    curve = np.zeros(len(_THRESHOLDS))
-    for i, threshold in enumerate(_THRESHOLDS):
-        reached = np.flatnonzero((scores >= threshold) & (scores > 0))
-        if reached.size:
-            p, r = precision[reached[-1]], recall[reached[-1]]
-            curve[i] = 2 * p * r / (p + r) if p + r else 0.0
-    return curve
+
+def _at_or_above(scores: FloatArray) -> FloatArray:
+    """Return how many scores reach each threshold."""
+    return len(scores) - np.searchsorted(np.sort(scores), _THRESHOLDS, side="left").astype(np.float64)
 
 
 def _kitti(run: RunFolder) -> Mapping[str, ClassAp]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kittidet.config import ReportConfig
+from kittidet.config import CompareConfig, ReportConfig
 from kittidet.drawing import class_colours, draw_gallery
 from kittidet.errors import StoreError
 from kittidet.kitti.tree import KittiTree
@@ -82,7 +82,8 @@ def write_report(run_dir: Path, *, tree: KittiTree | None, config: ReportConfig)
 
 
 def _write_files(folder: Path, run: RunFolder, config: ReportConfig) -> None:
-    measures = measure_run(run)
+    draws = CompareConfig()
+    measures = measure_run(run, resamples=draws.resamples, confidence=draws.confidence, seed=draws.seed)
     min_score = measures.best_threshold if config.min_score is None else config.min_score
     checkpoints = run.summary["checkpoints"]
     gallery = _gallery(folder, run, config, min_score) if run.has_images else []
@@ -170,9 +171,14 @@ def _label_plots(folder: Path, run: RunFolder) -> list[PagePlot]:
 
 
 def _tiles(run: RunFolder, measures: Measures) -> list[dict[str, str]]:
+    intervals = measures.intervals
     tiles = [
-        {"value": _text(run.summary[key], 3), "label": label}
-        for key, label in (("ap", "COCO AP"), ("ap50", "AP50"), ("ap75", "AP75"))
+        {"value": _text(run.summary[key], 3), "label": f"{label}, {_between(interval)}"}
+        for key, label, interval in (
+            ("ap", "COCO AP", intervals.ap),
+            ("ap50", "AP50", intervals.ap50),
+            ("ap75", "AP75", intervals.ap75),
+        )
     ]
     car = measures.kitti.get("Car") if measures.kitti is not None else None
     if car is not None and car.r40[1] is not None:
@@ -187,6 +193,8 @@ def _coco(run: RunFolder, measures: Measures) -> dict[str, Any]:
     return {
         # The number of record is the one the checkpoint was picked by.
         **{key: run.summary[key] for key in ("ap", "ap50", "ap75")},
+        "interval": _between(measures.intervals.ap),
+        "confidence": f"{measures.intervals.confidence:.0%}",
         "n_images": f"{coco.n_images:,}",
         "n_ground_truth": f"{coco.n_ground_truth:,}",
         "classes": [
@@ -194,6 +202,7 @@ def _coco(run: RunFolder, measures: Measures) -> dict[str, Any]:
                 "name": name,
                 "ap": run.summary["per_class_ap"][name],
                 "ap50": run.summary["per_class_ap50"][name],
+                "interval": _between(measures.intervals.per_class_ap[name]),
                 "count": f"{coco.per_class_count[name]:,}",
                 "colour": colours[name],
                 "bright": bright[name],
@@ -273,6 +282,10 @@ def _said(score: FrameScore) -> str:
 
 def _text(value: float | None, digits: int) -> str:
     return "none" if value is None else f"{value:.{digits}f}"
+
+
+def _between(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def _candidates(run_dir: Path) -> Iterator[Path]:

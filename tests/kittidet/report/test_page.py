@@ -10,8 +10,10 @@ MINIMAL = {
     "lede": "a & b",
     "tiles": [{"value": "0.5", "label": "AP"}],
     "coco": {
-        "ap": 0.5, "ap50": None, "ap75": 0.1, "n_images": 1, "n_ground_truth": 1, "sizes": [],
-        "classes": [{"name": "Car", "ap": None, "ap50": None, "count": "0", "colour": "#123456", "bright": "#123456"}],
+        "ap": 0.5, "ap50": None, "ap75": 0.1, "n_images": 1,
+        "interval": "", "confidence": "95%", "n_ground_truth": 1, "sizes": [],
+        "classes": [{"name": "Car", "ap": None, "ap50": None, "count": "0",
+                     "colour": "#123456", "bright": "#123456", "interval": ""}],
     },
     "kitti": None, "checkpoints": [], "no_data": "no data here", "training": [], "training_note": "t",
     "curves": [PagePlot("<svg></svg>", "a.png", "c")], "curves_note": "n", "tables": [], "min_score": 0.3,
