@@ -1,0 +1,72 @@
+"""deployments.project: which folder it is, and that its settings hold for as long as asked."""
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from deployments.project import DEFAULT_PORT, Project, connected, find_project, read_api_url, write_api_url
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def no_home(monkeypatch):
+    monkeypatch.delenv("KITTIDET_HOME", raising=False)
+
+
+def test_the_project_is_the_nearest_folder_upward_with_a_prefect_toml(tmp_path):
+    (tmp_path / "prefect.toml").touch()
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    assert find_project(tmp_path / "a" / "b").root == tmp_path
+
+
+def test_without_one_it_is_where_one_stands(tmp_path):
+    assert find_project(tmp_path).root == tmp_path
+
+
+def test_a_named_home_goes_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("KITTIDET_HOME", str(tmp_path / "home"))
+    assert find_project(ROOT).root == tmp_path / "home"
+
+
+def test_the_server_s_address_is_remembered(tmp_path):
+    project = Project(tmp_path)
+    assert read_api_url(project) is None
+    write_api_url(project, "http://127.0.0.1:4207/api")
+    assert read_api_url(project) == "http://127.0.0.1:4207/api"
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"api_url": 3}', "{}"])
+def test_a_broken_address_file_is_no_address(tmp_path, content):
+    project = Project(tmp_path)
+    project.state_dir.mkdir(parents=True)
+    (project.state_dir / "server-address.json").write_text(content)
+    assert read_api_url(project) is None
+
+
+def test_nothing_is_sent_home(tmp_path):
+    environment = Project(tmp_path).environment("http://127.0.0.1:1/api")
+    assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert environment["DO_NOT_TRACK"] == "1"
+    assert environment["PREFECT_HOME"] == str(tmp_path / ".prefect")
+
+
+def test_the_settings_hold_inside_and_are_as_before_outside(tmp_path):
+    from prefect.settings.context import get_current_settings
+
+    before = dict(os.environ)
+    url = "http://127.0.0.1:1/api"
+    with connected(Project(tmp_path), url):
+        assert os.environ["PREFECT_API_URL"] == url
+    assert dict(os.environ) == before
+    assert get_current_settings().api.url != url
+
+
+def test_prefect_toml_agrees_with_the_code():
+    settings = tomllib.loads((ROOT / "prefect.toml").read_text())
+    assert settings["plugins"]["enabled"] is True
+    assert settings["api"]["url"] == f"http://127.0.0.1:{DEFAULT_PORT}/api"
+    assert Path(settings["home"]) == Project(Path()).prefect_home
+    assert settings["server"]["analytics_enabled"] is False

@@ -1,0 +1,48 @@
+"""flows.attempts: a run that dies each time is not started for ever, and has a name."""
+
+import re
+
+import pytest
+
+from flows import attempts
+from flows.attempts import MAX_STARTS, check_starts, run_name
+from kittidet.config import RunConfig
+from kittidet.errors import TrainingError
+
+
+@pytest.fixture
+def flow_run(monkeypatch):
+    """Set what Prefect's runtime says of the current run."""
+
+    def become(*, run_count: int = 1, parameters: dict | None = None) -> None:
+        monkeypatch.setattr(attempts.prefect.runtime.flow_run, "get_run_count", lambda: run_count)
+        monkeypatch.setattr(attempts.prefect.runtime.flow_run, "get_parameters", lambda: parameters or {})
+
+    return become
+
+
+@pytest.mark.parametrize("run_count", [0, 1, MAX_STARTS])
+def test_a_run_may_start_again_a_few_times(flow_run, run_count):
+    flow_run(run_count=run_count)
+    check_starts()
+
+
+def test_then_it_fails_for_good_and_says_what_to_look_for(flow_run):
+    flow_run(run_count=MAX_STARTS + 1)
+    with pytest.raises(TrainingError, match=rf"started {MAX_STARTS + 1} times.*out of memory.*new run"):
+        check_starts()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ({}, "run"),
+        ({"preset": "demo", "config": None}, "demo"),
+        ({"preset": "demo", "config": RunConfig(name="mine")}, "mine"),
+        ({"preset": "demo", "config": {"name": "mine"}}, "mine"),
+        ({"preset": "demo", "config": {}}, "demo"),
+    ],
+)
+def test_a_run_is_called_after_what_it_trains_and_when(flow_run, parameters, name):
+    flow_run(parameters=parameters)
+    assert re.fullmatch(rf"{name} \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d", run_name())

@@ -1,0 +1,51 @@
+"""flows.kitti_train: what a GPU worker runs leaves in the store just what the parent looks for."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from kittidet.config import RunConfig, SourceConfig, SplitConfig
+from kittidet.store import Store
+
+
+@pytest.fixture
+def prepared(tmp_path, drawn_root):
+    from tasks.fetch import fetch
+    from tasks.records import write_records
+    from tasks.split import split
+    from tasks.validate import validate
+
+    config = RunConfig(
+        store_dir=tmp_path / "store",
+        source=SourceConfig(kind="folder", path=drawn_root),
+        split=SplitConfig(val_share=0.3),
+    )
+    dataset = fetch.fn(config.store_dir, config.source)
+    validation = validate.fn(config.store_dir, dataset, config.validation)
+    parts = split.fn(config.store_dir, dataset, validation, config.split)
+    sides = [write_records.fn(config.store_dir, dataset, parts, side, config.records) for side in ("train", "val")]
+    return SimpleNamespace(config=config, dataset=dataset, split=parts, train=sides[0], val=sides[1])
+
+
+def test_a_child_given_json_does_the_parent_s_work_and_the_parent_finds_it_cached(
+    prefect_server, fake_training, prepared
+):
+    from flows.kitti_train import kitti_train
+    from tasks.gpu_pool import is_trained
+
+    store = Store(prepared.config.store_dir)
+    parameters = {
+        "store_dir": str(store.root),
+        "config": prepared.config.model_dump(mode="json"),
+        "dataset": prepared.dataset.model_dump(mode="json"),
+        "split": prepared.split.model_dump(mode="json"),
+        "train_records": prepared.train.model_dump(mode="json"),
+        "val_records": prepared.val.model_dump(mode="json"),
+    }
+    records = prepared.train.output(store), prepared.val.output(store)
+    assert not is_trained(store, *records, prepared.config)
+    kitti_train(**parameters)
+    assert is_trained(store, *records, prepared.config)
+    assert fake_training == {"train": 1, "evaluate": 3}
+    kitti_train(**parameters)
+    assert fake_training == {"train": 1, "evaluate": 3}
