@@ -15,7 +15,7 @@ from kittidet.steps.validate import validate
 from kittidet.store import StepOutput, Store
 
 if TYPE_CHECKING:
-    from kittidet.train.callbacks import EpochReport
+    from kittidet.train.history import EpochReport
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from kittidet.errors import ConfigError
 from kittidet.store import StepKey, StepOutput, Store, digest_file, digest_of, list_files, step_key
 
 if TYPE_CHECKING:
-    from kittidet.train.callbacks import EpochReport
+    from kittidet.train.history import EpochReport
 
 VERSION = 1
 

@@ -1,0 +1,115 @@
+"""Killed in each of the seven steps and started again, a run ends as if nothing had happened."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from kittidet.config import RunConfig, load_run_config
+from kittidet.steps.pipeline import run_pipeline
+
+# Where each step is caught: the last call before it would be whole.
+CAUGHT_IN = {
+    "fetch": ("kittidet.steps.fetch", "open_tree"),
+    "validate": ("kittidet.steps.validate", "write_findings"),
+    "split": ("kittidet.steps.split", "split_frames"),
+    "records": ("kittidet.steps.records", "write_records"),
+    "train": ("kittidet.train.callbacks", "write_history"),
+    "evaluate": ("kittidet.steps.evaluate", "coco_metrics"),
+    "publish": ("kittidet.steps.publish", "summarise"),
+}
+
+
+def a_config(folder: Path) -> RunConfig:
+    return load_run_config(
+        RunConfig(name="killed", store_dir=folder / "store", runs_dir=folder / "runs"),
+        overrides=[
+            "source.kind=drawn",
+            "source.drawn_frames=8",
+            "model.canvas_hw=[64,192]",
+            "train.epochs=3",
+            "train.batch_size=2",
+            "train.checkpoint_every_epochs=1",
+            "records.train_shards=2",
+            "records.val_shards=1",
+        ],
+    )
+
+
+def _run(folder: Path) -> None:
+    run_pipeline(a_config(folder))
+
+
+def _run_and_hang(folder: Path, step: str, reached: Path) -> None:
+    module_name, function_name = CAUGHT_IN[step]
+    module = import_module(module_name)
+    real = getattr(module, function_name)
+
+    def hang(*args: object, **kwargs: object) -> object:
+        result = real(*args, **kwargs)
+        reached.touch()
+        time.sleep(600)
+        return result
+
+    setattr(module, function_name, hang)
+    run_pipeline(a_config(folder))
+
+
+def finish(folder: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(folder,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def kill_in(folder: Path, step: str) -> None:
+    reached = folder / f"reached-{step}"
+    process = multiprocessing.get_context("spawn").Process(target=_run_and_hang, args=(folder, step, reached))
+    process.start()
+    while not reached.exists():
+        assert process.is_alive(), f"the run ended before step {step}"
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+
+def outcome(folder: Path) -> dict:
+    (run,) = [p for p in (folder / "runs").iterdir() if not p.name.startswith(".")]
+    summary = json.loads((run / "summary.json").read_text())
+    history = [line.split(",")[:3] for line in (run / "history.csv").read_text().splitlines()]
+    return {"summary": summary, "history": history, "files": sorted(p.name for p in run.rglob("*"))}
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(1800)
+def test_a_run_killed_in_every_step_in_turn_ends_equal_to_an_undisturbed_one(tmp_path):
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    undisturbed.mkdir()
+    disturbed.mkdir()
+    finish(undisturbed)
+    for step in CAUGHT_IN:
+        kill_in(disturbed, step)
+    finish(disturbed)
+    assert outcome(disturbed) == outcome(undisturbed)
+    leftovers = [p.name for p in (disturbed / "store").iterdir() if p.name.endswith(".partial")]
+    assert leftovers == []
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(1800)
+def test_two_runs_at_once_on_one_store_share_the_work_and_publish_one_run(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    pair = [context.Process(target=_run, args=(tmp_path,)) for _ in range(2)]
+    for process in pair:
+        process.start()
+    for process in pair:
+        process.join()
+        assert process.exitcode == 0
+    outcome(tmp_path)
+    steps = sorted(p.name.rsplit("-", 1)[0] for p in (tmp_path / "store").iterdir() if not p.name.startswith("."))
+    assert steps == ["evaluate"] * 3 + ["fetch", "records-train", "records-val", "split", "train", "validate"]
