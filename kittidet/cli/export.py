@@ -1,0 +1,49 @@
+"""``kittidet export``: a trained detector as SavedModel, TFLite or ONNX, compared with its source."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Source = Annotated[Path, typer.Argument(help="Run folder (its best checkpoint) or checkpoint folder.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder to make; default: RUN/export.")]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option("--to", help="saved_model (default), tflite_float16, tflite_dynamic, onnx; repeat for several."),
+]
+Pictures = Annotated[
+    list[Path] | None, typer.Option("--picture", help="Compare on this picture; default: drawn ones; repeat.")
+]
+ScoreThreshold = Annotated[float | None, typer.Option("--score", min=0, max=1, help="SavedModel: least score.")]
+
+
+def export(
+    source: Source,
+    out: Out = None,
+    to: Formats = None,
+    picture: Pictures = None,
+    score: ScoreThreshold = None,
+) -> None:
+    """Write the detector for use elsewhere; succeeds only if the export finds what the source finds."""
+    from pydantic import ValidationError  # noqa: PLC0415  `--help` stays fast
+
+    from kittidet.config import EvalConfig, ExportConfig  # noqa: PLC0415
+    from kittidet.errors import ConfigError  # noqa: PLC0415
+
+    try:
+        config = ExportConfig() if not to else ExportConfig.model_validate({"formats": list(dict.fromkeys(to))})
+        evaluation = EvalConfig() if score is None else EvalConfig(score_threshold=score)
+    except ValidationError as error:
+        raise ConfigError(f"export: {error.errors()[0]['msg']}, got {error.errors()[0]['input']!r}.") from error
+    from kittidet.export.write import export_detector  # noqa: PLC0415  TensorFlow
+
+    made = export_detector(
+        source, out or source / "export", config=config, evaluation=evaluation, pictures=picture or []
+    )
+    for file in made.files:
+        agreement = file.agreement
+        typer.echo(
+            f"{made.path / file.name}: {file.megabytes:.1f} MB, {agreement.compared} boxes as the source's "
+            f"(scores within {agreement.max_score_difference:.4f}, overlap {agreement.min_iou:.3f} or more)"
+        )
+    typer.echo(f"model card: {made.path / 'README.md'}")

@@ -1,0 +1,153 @@
+"""The card that travels with an exported model: what it is, made from what, how good, and for what not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import kittidet
+from kittidet.config import EvalConfig
+from kittidet.eval.interval import ApIntervals, Interval
+from kittidet.export.agreement import Agreement
+from kittidet.train.checkpoints import DetectorFacts
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """One exported model.
+
+    Attributes:
+        name: file or folder.
+        kind: what it is, in words.
+        megabytes: its size.
+        agreement: with the source.
+    """
+
+    name: str
+    kind: str
+    megabytes: float
+    agreement: Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class RunScores:
+    """What is known of the run that the model comes from.
+
+    Attributes:
+        summary: its ``summary.json``.
+        intervals: of its scores.
+    """
+
+    summary: Mapping[str, Any]
+    intervals: ApIntervals
+
+
+def write_card(
+    facts: DetectorFacts, files: Sequence[ExportedFile], evaluation: EvalConfig, run: RunScores | None
+) -> str:
+    """Return the model card as Markdown.
+
+    Args:
+        facts: what the checkpoint says about itself.
+        files: the exported models, compared with their source.
+        evaluation: what is fixed in the SavedModel's graph.
+        run: data and scores; None for a checkpoint without a run, and the card says that they are not known.
+    """
+    height, width = facts.model.canvas_hw
+    name = f"EfficientDet-{facts.model.variant.upper()}"
+    parts = [
+        f"# {name} on KITTI 2D",
+        (
+            f"Finds {', '.join(facts.table.names)} in images of a car's front camera. Canvas {width} x {height} px, "
+            f"step {facts.step}, epoch {facts.epoch}. Made with kittidet {kittidet.__version__}."
+        ),
+        "## Files",
+        _table(
+            ("file", "what", "MB", "largest score difference", "least overlap"),
+            [
+                (
+                    f"`{f.name}`",
+                    f.kind,
+                    f"{f.megabytes:.1f}",
+                    f"{f.agreement.max_score_difference:.4f}",
+                    f"{f.agreement.min_iou:.3f}",
+                )
+                for f in files
+            ],
+        ),
+        (
+            f"Each was run on {files[0].agreement.frames} pictures and gave what the source model gives "
+            f"({files[0].agreement.compared} boxes compared in `{files[0].name}`); the rest says how well."
+        ),
+        "## Use",
+        _use(evaluation),
+        "## Data and scores",
+        _scores(facts, run),
+        "## Licence",
+        (
+            "Trained on KITTI (Andreas Geiger, Philip Lenz, Raquel Urtasun, CVPR 2012), licensed CC BY-NC-SA 3.0: "
+            "**non-commercial use only**, share alike, name the authors. Treat these weights the same way."
+        ),
+        "## Limits",
+        (
+            "- Daylight, dry roads, one city and its surroundings, one camera 1.65 m above the road. Night, rain, "
+            "other countries and other cameras were never seen.\n"
+            "- KITTI leaves far and hidden objects unlabelled (DontCare): the model was not asked to find them.\n"
+            "- Scores are not probabilities; choose a threshold on your own data.\n"
+            "- Camera orientation tags (EXIF) in JPEG files are not read by the SavedModel.\n"
+            "- Not fit to steer a vehicle or to watch people."
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _use(evaluation: EvalConfig) -> str:
+    return (
+        "```python\n"
+        "import tensorflow as tf\n\n"
+        'model = tf.saved_model.load("saved_model")\n'
+        'found = model.signatures["serving_default"](image_bytes=tf.constant([open("street.png", "rb").read()]))\n'
+        'names = open("saved_model/assets/class_names.txt").read().split()\n'
+        'for i in range(int(found["num_valid"][0])):\n'
+        '    print(names[found["class_ids"][0, i] - 1], float(found["scores"][0, i]), found["boxes_xyxy"][0, i])\n'
+        "```\n\n"
+        "Boxes are left, top, right, bottom in pixels of the image as it came; class ids start at 1. At most "
+        f"{evaluation.max_detections} detections with scores above {evaluation.score_threshold}. The TFLite and ONNX "
+        "files hold the network alone: they take the letterboxed, normalised canvas and return class logits and box "
+        "codes of every anchor."
+    )
+
+
+def _scores(facts: DetectorFacts, run: RunScores | None) -> str:
+    if run is None:
+        return f"Not known: exported from a checkpoint without its run. Records `{facts.records_digest[:16]}`."
+    summary, intervals = run.summary, run.intervals
+    leakage = summary["leakage"]
+    leak = (
+        "not known" if leakage is None else f"{leakage['share']:.0%} of validation frames share a drive with training"
+    )
+    rows = [
+        ("all", _number(summary["ap"]), _between(intervals.ap), _number(summary["ap50"])),
+        *(
+            (name, _number(ap), _between(intervals.per_class_ap[name]), _number(summary["per_class_ap50"][name]))
+            for name, ap in summary["per_class_ap"].items()
+        ),
+    ]
+    return (
+        f"{summary['n_train']} frames to train on, {summary['n_val']} to validate, split `{summary['split']}` "
+        f"with digest `{summary['digests']['split']}`; leakage: {leak}.\n\n"
+        + _table(("class", "COCO AP", f"{intervals.confidence:.0%} interval", "AP50"), rows)
+        + f"\n\nOn {intervals.frames} validation frames; intervals are of the luck of the frames (bootstrap)."
+    )
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _number(value: float | None) -> str:
+    return "no ground truth" if value is None else f"{value:.3f}"
+
+
+def _between(interval: Interval | None) -> str:
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"

@@ -1,0 +1,49 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kittidet.classes import KITTI8
+from kittidet.config import EvalConfig, ExportConfig, ModelConfig
+
+CANVAS_HW = (64, 128)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory) -> Path:
+    """A small detector whose scores spread over 0..1, as those of a trained one do."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from kittidet.model.efficientdet import build_efficientdet
+    from kittidet.train.checkpoints import DetectorFacts, write_checkpoint
+
+    network = build_efficientdet("lite0", len(KITTI8), CANVAS_HW)
+    rng = np.random.default_rng(5)
+    for variable in network.get_layer("class_net").weights:
+        if "predict" in variable.path:
+            spread = 0.02 if "kernel" in variable.path else 0.0
+            centre = -3.0 if "bias" in variable.path else 0.0
+            variable.assign(centre + rng.normal(0, 1, variable.shape) * (spread or 0.5))
+    facts = DetectorFacts(
+        ModelConfig(variant="lite0", canvas_hw=CANVAS_HW), KITTI8, step=1234, epoch=7, records_digest="ab" * 32
+    )
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoints"), network, facts).path
+
+
+@pytest.fixture(scope="session")
+def detector(checkpoint):
+    from kittidet.train.checkpoints import load_detector
+
+    return load_detector(checkpoint)
+
+
+@pytest.fixture(scope="session")
+def evaluation() -> EvalConfig:
+    return EvalConfig(max_detections=20)
+
+
+@pytest.fixture(scope="session")
+def checks(detector, evaluation):
+    from kittidet.export.check_set import build_check_set
+
+    return build_check_set(detector, config=ExportConfig(check_frames=2), evaluation=evaluation)

@@ -1,0 +1,60 @@
+import re
+
+from kittidet.classes import KITTI8
+from kittidet.config import EvalConfig, ModelConfig
+from kittidet.eval.interval import ApIntervals
+from kittidet.export.agreement import Agreement
+from kittidet.export.model_card import ExportedFile, RunScores, write_card
+from kittidet.train.checkpoints import DetectorFacts
+
+FACTS = DetectorFacts(ModelConfig(variant="d2"), KITTI8, step=77, epoch=3, records_digest="cd" * 32)
+FILES = [ExportedFile("saved_model", "SavedModel", 31.25, Agreement(3, 12, 0.0004, 0.998))]
+RUN = RunScores(
+    {
+        "ap": 0.55,
+        "ap50": 0.81,
+        "per_class_ap": {"Car": 0.7, "Tram": None},
+        "per_class_ap50": {"Car": 0.9, "Tram": None},
+        "n_train": 5985,
+        "n_val": 1496,
+        "split": "random80",
+        "digests": {"split": "ef" * 32},
+        "leakage": {"shared_val_frames": 1400, "share": 0.94},
+    },
+    ApIntervals((0.53, 0.57), (0.8, 0.82), (0.5, 0.6), {"Car": (0.68, 0.72), "Tram": None}, 0.95, 1496),
+)
+
+
+def test_the_card_names_data_split_scores_licence_and_limits():
+    card = write_card(FACTS, FILES, EvalConfig(), RUN)
+    for words in (
+        "EfficientDet-D2",
+        "| `saved_model` | SavedModel | 31.2 | 0.0004 | 0.998 |",
+        "5985 frames",
+        "ef" * 32,
+        "94% of validation frames",
+        "| all | 0.550 | 0.530 to 0.570 | 0.810 |",
+        "| Tram | no ground truth |  | no ground truth |",
+        "CC BY-NC-SA 3.0",
+        "non-commercial",
+        "## Limits",
+        "Night",
+    ):
+        assert words in card
+
+
+def test_every_table_has_as_many_cells_as_its_head():
+    card = write_card(FACTS, FILES, EvalConfig(), RUN)
+    for table in re.findall(r"(?:^\|.*\n)+", card, re.MULTILINE):
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_a_checkpoint_without_a_run_has_no_scores_and_says_so():
+    card = write_card(FACTS, FILES, EvalConfig(), None)
+    assert "Not known" in card
+    assert "cdcdcdcd" in card
+
+
+def test_the_example_in_the_card_is_python():
+    card = write_card(FACTS, FILES, EvalConfig(), None)
+    compile(re.search(r"```python\n(.*?)```", card, re.DOTALL)[1], "card", "exec")

@@ -1,0 +1,31 @@
+from importlib.util import find_spec
+
+import keras
+import numpy as np
+import pytest
+
+from kittidet.errors import ExportError
+from kittidet.export import onnx
+
+MISSING = any(find_spec(name) is None for name in ("tf2onnx", "onnx", "onnxruntime"))
+
+
+@pytest.mark.skipif(MISSING, reason="the extra kittidet[onnx] is not installed")
+def test_the_file_gives_the_networks_outputs_for_any_number_of_images(tmp_path):
+    images = keras.Input((16, 32, 3), name="images")
+    features = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="swish")(images)
+    logits = keras.layers.Reshape((-1, 2))(keras.layers.Conv2D(4, 1)(features))
+    network = keras.Model(images, {"class_logits": logits, "box_codes": keras.layers.Reshape((-1, 4))(features)})
+    run = onnx.open_onnx(onnx.write_onnx(network, tmp_path / "m.onnx"))
+    for count in (1, 3):
+        batch = np.random.default_rng(0).normal(size=(count, 16, 32, 3)).astype(np.float32)
+        raw, source = run(batch), network(batch, training=False)
+        assert set(raw) == {"class_logits", "box_codes"}
+        for name, values in raw.items():
+            assert np.allclose(values, np.asarray(source[name]), atol=1e-4)
+
+
+def test_without_the_extra_the_message_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(onnx, "find_spec", lambda name: None)
+    with pytest.raises(ExportError, match=r"pip install 'kittidet\[onnx\]'"):
+        onnx.check_onnx_installed()

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from kittidet.cli.export import export
+from kittidet.config import ExportConfig
+from kittidet.errors import CheckpointMismatchError, ConfigError, ExportError
+from kittidet.export import write
+from kittidet.export.write import export_detector
+
+
+def test_a_saved_model_that_agrees_is_written_with_its_card(checkpoint, evaluation, tmp_path):
+    made = export_detector(checkpoint, tmp_path / "out", config=ExportConfig(check_frames=1), evaluation=evaluation)
+    assert sorted(p.name for p in made.path.iterdir()) == ["README.md", "class_names.txt", "saved_model"]
+    assert made.files[0].agreement.compared > 0
+    assert "step 1234" in (made.path / "README.md").read_text()
+    with pytest.raises(ExportError, match="already exists"):
+        export_detector(checkpoint, tmp_path / "out", config=ExportConfig(), evaluation=evaluation)
+
+
+def test_an_export_that_finds_something_else_is_not_written(checkpoint, evaluation, tmp_path, monkeypatch):
+    def wrong(folder, encoded):
+        return [
+            {"boxes_xyxy": np.array([[1, 2, 3, 4]], np.float32), "scores": np.array([0.9]), "class_ids": np.array([1])}
+            for _ in encoded
+        ]
+
+    monkeypatch.setattr(write, "run_saved_model", wrong)
+    monkeypatch.setattr(write, "write_saved_model", lambda detector, path, **_: path)
+    with pytest.raises(ExportError, match="saved_model"):
+        export_detector(checkpoint, tmp_path / "out", config=ExportConfig(check_frames=1), evaluation=evaluation)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorflow")
+def test_a_lite_detector_is_exported_as_tflite_in_both_precisions(checkpoint, evaluation, tmp_path):
+    config = ExportConfig(formats=("tflite_float16", "tflite_dynamic"), check_frames=2)
+    half, byte = export_detector(checkpoint, tmp_path / "out", config=config, evaluation=evaluation).files
+    assert half.agreement.max_score_difference < byte.agreement.max_score_difference + 0.03
+    assert byte.megabytes < half.megabytes
+
+
+def test_wrong_asks_are_refused_before_anything_is_loaded(tmp_path):
+    app = typer.Typer()
+    app.command()(export)
+    wrong_format = CliRunner().invoke(app, [str(tmp_path), "--to", "docx"]).exception
+    assert isinstance(wrong_format, ConfigError)
+    assert "docx" in str(wrong_format)
+    no_model = CliRunner().invoke(app, [str(tmp_path), "--out", str(tmp_path / "x")]).exception
+    assert isinstance(no_model, CheckpointMismatchError)
