@@ -15,6 +15,9 @@ from deployments.catalog import CATALOG
 HEARTBEAT_S = 30
 # Three heartbeats: one may be lost, and the server may be restarted in between.
 SILENCE_S = 90
+# A killed run is reported twice, by its runner at once and by its worker some 20 s later. A restart in between would
+# be reported dead by the second, and started a second time beside itself.
+SETTLED_S = 60
 
 _DEPLOYMENTS = {
     "prefect.resource.role": "deployment",
@@ -57,11 +60,19 @@ def automations() -> tuple[AutomationCore, AutomationCore]:
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
             match_related=_DEPLOYMENTS,
-            expect={"prefect.flow-run.Crashed"},
+            after={"prefect.flow-run.Crashed"},
+            expect={
+                "prefect.flow-run.AwaitingRetry",
+                "prefect.flow-run.Scheduled",
+                "prefect.flow-run.Pending",
+                "prefect.flow-run.Running",
+                "prefect.flow-run.Cancelling",
+                "prefect.flow-run.Cancelled",
+            },
             for_each={"prefect.resource.id"},
-            posture=Posture.Reactive,
+            posture=Posture.Proactive,
             threshold=1,
-            within=timedelta(seconds=0),
+            within=timedelta(seconds=SETTLED_S),
         ),
         actions=[
             ChangeFlowRunState(

@@ -1,5 +1,6 @@
 """How often one run may start again by itself, and what a run is called."""
 
+import re
 from datetime import UTC, datetime
 
 import prefect.runtime
@@ -8,6 +9,7 @@ from kittidet.errors import TrainingError
 
 # A crashed run is scheduled again by an automation (deployments/automations.py), which cannot count; this does.
 MAX_STARTS = 4
+_NAME = re.compile(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
 
 
 def check_starts() -> None:
@@ -26,7 +28,11 @@ def check_starts() -> None:
 
 
 def run_name() -> str:
-    """Return a name a person can read: the preset or the run's own name, and when it started (UTC)."""
+    """Return a name a person can read: the preset or the run's own name, and when it first started (UTC)."""
+    known = prefect.runtime.flow_run.get_name()
+    if known is not None and _NAME.search(known):
+        # It starts again after a crash; who waits for it knows it by this name.
+        return known
     parameters = prefect.runtime.flow_run.get_parameters()
     config = parameters.get("config")
     own_name = config.get("name") if isinstance(config, dict) else getattr(config, "name", None)

@@ -14,7 +14,8 @@ from kittidet.errors import TrainingError
 def flow_run(monkeypatch):
     """Set what Prefect's runtime says of the current run."""
 
-    def become(*, run_count: int = 1, parameters: dict | None = None) -> None:
+    def become(*, run_count: int = 1, parameters: dict | None = None, name: str = "lazy-otter") -> None:
+        monkeypatch.setattr(attempts.prefect.runtime.flow_run, "get_name", lambda: name)
         monkeypatch.setattr(attempts.prefect.runtime.flow_run, "get_run_count", lambda: run_count)
         monkeypatch.setattr(attempts.prefect.runtime.flow_run, "get_parameters", lambda: parameters or {})
 
@@ -46,3 +47,8 @@ def test_then_it_fails_for_good_and_says_what_to_look_for(flow_run):
 def test_a_run_is_called_after_what_it_trains_and_when(flow_run, parameters, name):
     flow_run(parameters=parameters)
     assert re.fullmatch(rf"{name} \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d", run_name())
+
+
+def test_a_run_that_starts_again_keeps_its_name(flow_run):
+    flow_run(parameters={"preset": "demo"}, name="demo 2026-11-22 18:51:07")
+    assert run_name() == "demo 2026-11-22 18:51:07"
