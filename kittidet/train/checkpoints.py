@@ -7,6 +7,7 @@ what they mean. The weights are read as plain arrays: a checkpoint from anywhere
 import json
 import re
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,8 +160,11 @@ def load_weights(network: keras.Model, file: Path) -> None:
         CheckpointMismatchError: if the file is damaged, does not fit, or holds NaN or infinite values.
     """
     try:
-        network.load_weights(file)
-    except (OSError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns of layers that it finds no weights for, and leaves them as they are.
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(file)
+    except (OSError, ValueError, KeyError, UserWarning) as error:
         reason = str(error).splitlines()[0] if str(error) else repr(error)
         raise CheckpointMismatchError(
             f"{file}: cannot load these weights into {network.name}: {reason} "
@@ -200,7 +204,8 @@ def _copy_half(name: str, item: Any, target: h5py.File) -> None:
         return
     values = item[()]
     if isinstance(values, np.ndarray) and values.dtype == np.float32:
-        values = values.astype(np.float16)
+        with np.errstate(over="ignore"):  # what overflows is refused below, by name
+            values = values.astype(np.float16)
         if not np.isfinite(values).all():
             raise CheckpointMismatchError(f"{item.file.filename}: {name} does not fit float16. Keep it in float32.")
     packed = {"compression": "gzip", "shuffle": True} if np.ndim(values) else {}

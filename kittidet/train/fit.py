@@ -136,6 +136,16 @@ def fit_detector(
     return _write_result(work_dir, identity, None if progress is None else progress.step, coverage)
 
 
+def freezes_batch_norm(train: TrainConfig) -> bool:
+    """Return whether batch norm keeps its statistics: as asked, else for small batches that start from weights.
+
+    Statistics that nobody measured are never frozen unasked: a random start trains them.
+    """
+    if train.freeze_batch_norm is not None:
+        return train.freeze_batch_norm
+    return train.initial_weights is not None and train.batch_size < _SMALL_BATCH
+
+
 def _build_network(model: ModelConfig, train: TrainConfig, manifest: RecordsManifest) -> EfficientDet:
     keras.utils.set_random_seed(train.seed)
     half = train.mixed_precision and _has_gpu()
@@ -150,10 +160,7 @@ def _build_network(model: ModelConfig, train: TrainConfig, manifest: RecordsMani
     )
     if train.initial_weights is not None:
         load_initial_weights(network, train.initial_weights, model=model, table=manifest.table)
-    frozen = train.freeze_batch_norm
-    if frozen is None:
-        # Statistics that nobody measured must not be frozen: a random start always trains them.
-        frozen = train.initial_weights is not None and train.batch_size < _SMALL_BATCH
+    frozen = freezes_batch_norm(train)
     if frozen:
         freeze_batch_norm(network)
     log.info(

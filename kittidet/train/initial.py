@@ -6,10 +6,17 @@ from pathlib import Path
 from kittidet.classes import ClassTable
 from kittidet.config import ModelConfig
 from kittidet.errors import CheckpointMismatchError
+from kittidet.model.checkpoint_files import read_checkpoint
 from kittidet.model.efficientdet import EfficientDet
+from kittidet.model.pretrained import coco_class_map, load_checkpoint
+from kittidet.model.reference_names import CLASS_ROWS
+from kittidet.model.scaling import ANCHORS_PER_CELL
 from kittidet.train.checkpoints import FACTS_NAME, WEIGHTS_NAME, load_weights, read_facts
 
 log = logging.getLogger(__name__)
+
+# COCO's ids run to 90, with gaps.
+_COCO_CLASSES = 90
 
 
 def load_initial_weights(network: EfficientDet, path: Path, *, model: ModelConfig, table: ClassTable) -> None:
@@ -18,7 +25,8 @@ def load_initial_weights(network: EfficientDet, path: Path, *, model: ModelConfi
     Args:
         network: receives them.
         path: a checkpoint folder of this project, whose class table and variant must be the same (its canvas may
-            differ); or anything that ``model.pretrained.load_checkpoint`` reads, which keeps what fits.
+            differ); or anything that ``model.pretrained.load_checkpoint`` reads. Of a COCO checkpoint KITTI's classes
+            take over the rows of their counterparts; other classes that do not fit start at random.
         model: the detector that is trained.
         table: the class table of the records.
 
@@ -40,8 +48,16 @@ def load_initial_weights(network: EfficientDet, path: Path, *, model: ModelConfi
         load_weights(network, path / WEIGHTS_NAME)
         log.info("fit.start checkpoint=%s step=%d", path, facts.step)
         return
-    # Imported here: published formats bring readers that a run on its own checkpoints does not need.
-    from kittidet.model.pretrained import load_checkpoint  # noqa: PLC0415
+    report = load_checkpoint(network, path)
+    if set(CLASS_ROWS) & set(report.left_alone) and _is_coco(path, network):
+        # Car, person, truck and train begin as what COCO knows of them: a working detector instead of random rows.
+        report = load_checkpoint(network, path, class_map=coco_class_map(table))
+    log.info(
+        "fit.start checkpoint=%s loaded=%d in_part=%d left_alone=%d",
+        *(path, len(report.loaded), len(report.partly), len(report.left_alone)),
+    )
 
-    load_checkpoint(network, path)
-    log.info("fit.start checkpoint=%s", path)
+
+def _is_coco(path: Path, network: EfficientDet) -> bool:
+    biases = read_checkpoint(path, network).get(CLASS_ROWS[1])
+    return biases is not None and biases.shape == (_COCO_CLASSES * ANCHORS_PER_CELL,)

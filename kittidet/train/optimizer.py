@@ -76,7 +76,8 @@ class FineTuneOptimizer(keras.optimizers.Optimizer):
         # The averages start as zeros: the first update replaces them.
         keep = ops.where(updates > 0, decay, 0.0)
         for variable, average in self.averages():
-            average.assign_sub((1 - keep) * (average - variable))
+            # The optimiser's own assignment is one operation; a Keras variable's reads, subtracts and assigns.
+            self.assign_sub(average, (1 - keep) * (average - variable))
 
 
 class FineTuneSGD(FineTuneOptimizer, keras.optimizers.SGD):

@@ -7,7 +7,7 @@ import pytest
 from keras import layers
 
 from kittidet.classes import KITTI8
-from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
+from kittidet.config import ModelConfig, TrainConfig
 from kittidet.kitti.tree import open_tree
 from kittidet.model.normalization import BatchNorm
 from kittidet.records.write import write_records
@@ -56,11 +56,13 @@ def tiny_network():
     return tiny_efficientdet("d0", 8, CANVAS_HW)
 
 
-@pytest.fixture
-def tiny_models(monkeypatch):
+@pytest.fixture(scope="session")
+def tiny_models():
     """Make training and loading build the stand-in."""
-    monkeypatch.setattr("kittidet.train.fit.build_efficientdet", tiny_efficientdet)
-    monkeypatch.setattr("kittidet.train.checkpoints.build_efficientdet", tiny_efficientdet)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kittidet.train.fit.build_efficientdet", tiny_efficientdet)
+        patch.setattr("kittidet.train.checkpoints.build_efficientdet", tiny_efficientdet)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -72,19 +74,12 @@ def train_records(drawn_root: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_model():
     return ModelConfig(canvas_hw=CANVAS_HW)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def short_recipe():
-    """Four epochs of two steps, everything on that keeps state."""
-    return TrainConfig(
-        epochs=4,
-        batch_size=5,
-        learning_rate=0.2,
-        checkpoint_every_epochs=1,
-        keep_checkpoints=2,
-        augment=AugmentConfig(),
-    )
+    """Three epochs of two steps, everything on that keeps state."""
+    return TrainConfig(epochs=3, batch_size=5, learning_rate=0.2, checkpoint_every_epochs=1, keep_checkpoints=2)

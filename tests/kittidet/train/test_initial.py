@@ -1,0 +1,35 @@
+"""A fine-tune starts from weights that mean the same thing, or not at all."""
+
+import keras
+import numpy as np
+import pytest
+
+from kittidet.classes import KITTI3, KITTI8
+from kittidet.config import ModelConfig
+from kittidet.errors import CheckpointMismatchError
+from kittidet.train.checkpoints import DetectorFacts, write_checkpoint
+from kittidet.train.initial import load_initial_weights
+
+
+@pytest.fixture
+def checkpoint(tmp_path, tiny_network, small_model):
+    return write_checkpoint(tmp_path, tiny_network, DetectorFacts(small_model, KITTI8, 1, 1, "abc")).path
+
+
+def test_the_weights_of_a_checkpoint_are_loaded(checkpoint, tiny_network, small_model):
+    saved = [np.array(keras.ops.convert_to_numpy(v)) for v in tiny_network.weights]
+    for variable in tiny_network.weights:
+        variable.assign(keras.ops.zeros_like(variable))
+    load_initial_weights(tiny_network, checkpoint, model=small_model, table=KITTI8)
+    for variable, expected in zip(tiny_network.weights, saved, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), expected)
+
+
+def test_another_class_table_is_refused_with_both_sides(checkpoint, tiny_network, small_model):
+    with pytest.raises(CheckpointMismatchError, match=r"'Car'.*'Vehicle'"):
+        load_initial_weights(tiny_network, checkpoint, model=small_model, table=KITTI3)
+
+
+def test_another_variant_is_refused_with_both_sides(checkpoint, tiny_network):
+    with pytest.raises(CheckpointMismatchError, match="weights of d0, expected d1"):
+        load_initial_weights(tiny_network, checkpoint, model=ModelConfig(variant="d1"), table=KITTI8)
