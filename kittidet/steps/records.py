@@ -21,6 +21,7 @@ def records_key(dataset: StepOutput, split: StepOutput, side: Side, config: Reco
         frames=split.summary[f"{side}_digest"],
         classes=config.table().names,
         merges=dict(config.table().merges),
+        edge_tolerance_px=split.summary["edge_tolerance_px"],
         shards=_num_shards(split, side, config),
     )
 
@@ -40,6 +41,7 @@ def write(store: Store, dataset: StepOutput, split: StepOutput, side: Side, conf
             table=config.table(),
             num_shards=_num_shards(split, side, config),
             out_dir=folder,
+            edge_tolerance_px=split.summary["edge_tolerance_px"],
         )
         return {
             "split": side,

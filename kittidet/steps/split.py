@@ -11,7 +11,7 @@ from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.validate import accepted_ids
 from kittidet.store import StepKey, StepOutput, Store, digest_of, step_key
 
-VERSION = 2
+VERSION = 3
 Side = Literal["train", "val"]
 
 
@@ -21,6 +21,7 @@ def split_key(dataset: StepOutput, validation: StepOutput, config: SplitConfig) 
         "split",
         VERSION,
         accepted=validation.summary["accepted_digest"],
+        edge_tolerance_px=validation.summary["edge_tolerance_px"],
         drives=digest_of(dict(dataset_tree(dataset).drive_of())),
         config=config,
     )
@@ -43,6 +44,7 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
             "n_train": len(result.train_ids),
             "n_val": len(result.val_ids),
             "digest": result.digest,
+            "edge_tolerance_px": validation.summary["edge_tolerance_px"],
             "train_digest": digest_of(list(result.train_ids)),
             "val_digest": digest_of(list(result.val_ids)),
             "absent": list(result.absent_ids),

@@ -10,7 +10,7 @@ from kittidet.kitti.schema import validate_tree, write_findings
 from kittidet.steps.fetch import dataset_tree
 from kittidet.store import StepKey, StepOutput, Store, digest_of, step_key
 
-VERSION = 1
+VERSION = 2
 
 
 def validate_key(dataset: StepOutput, config: ValidateConfig) -> StepKey:
@@ -41,6 +41,8 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepO
             "findings": len(report.findings),
             "findings_by_check": {str(k): int(v) for k, v in report.findings["check"].value_counts().items()},
             "bad_share": report.bad_share,
+            # What later steps may find outside the image, and clip.
+            "edge_tolerance_px": config.edge_tolerance_px,
             "accepted_digest": digest_of(list(report.accepted_ids)),
         }
         (folder / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,5 +1,6 @@
 """kittidet.steps.records: one output a side, keyed by data, frames, classes and shards."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,16 @@ def test_classes_and_shards_are_part_of_the_key(inputs):
     }
     assert len(keys) == 4
     assert records_key(dataset, parts, "train", RecordsConfig(val_shards=3)) in keys
+
+
+def test_a_box_that_validation_lets_leave_the_image_is_clipped_not_refused(tmp_path, drawn_root):
+    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
+    label = tmp_path / "copy" / "training" / "label_2" / "000000.txt"
+    label.write_text("Car 0.10 0 0.00 -2.50 20.00 110.00 80.00 1.50 1.60 3.90 0.00 1.60 20.00 0.00\n")
+    store = Store(tmp_path / "store")
+    dataset = fetch(store, SourceConfig(kind="folder", path=tmp_path / "copy"))
+    validation = validate(store, dataset, ValidateConfig(edge_tolerance_px=3))
+    assert validation.summary["set_aside"] == 0
+    parts = split(store, dataset, validation, SplitConfig())
+    frames = sum(write(store, dataset, parts, side, RecordsConfig()).summary["frames"] for side in ("train", "val"))
+    assert frames == 10

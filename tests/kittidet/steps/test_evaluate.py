@@ -1,0 +1,86 @@
+"""kittidet.steps.evaluate: a checkpoint's score, known by its bytes, from the label files themselves."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from kittidet.classes import KITTI8
+from kittidet.config import EvalConfig, RecordsConfig, SourceConfig, SplitConfig, ValidateConfig
+from kittidet.frame import Detections
+from kittidet.steps.evaluate import evaluate, evaluate_key, val_frames
+from kittidet.steps.fetch import fetch
+from kittidet.steps.records import write
+from kittidet.steps.split import split, split_ids
+from kittidet.steps.validate import validate
+from kittidet.store import StepOutput, Store, step_key
+
+
+@pytest.fixture
+def outputs(tmp_path: Path, drawn_root: Path) -> SimpleNamespace:
+    store = Store(tmp_path / "store")
+    dataset = fetch(store, SourceConfig(kind="folder", path=drawn_root))
+    parts = split(store, dataset, validate(store, dataset, ValidateConfig()), SplitConfig(val_share=0.5))
+    facts = [{"name": f"step-{n}", "step": n, "epoch": n, "digest": f"weights {n}"} for n in (1, 2)]
+    return SimpleNamespace(
+        store=store,
+        dataset=dataset,
+        split=parts,
+        records=write(store, dataset, parts, "val", RecordsConfig()),
+        trained=StepOutput(step_key("train", 1), tmp_path, {"checkpoints": facts}, cached=True),
+    )
+
+
+def test_checkpoint_records_and_scoring_are_part_of_the_key(outputs):
+    other = StepOutput(outputs.records.key, outputs.records.path, {"records_digest": "other"}, cached=True)
+    config = EvalConfig()
+    keys = {
+        evaluate_key(outputs.trained, "step-1", outputs.records, config),
+        evaluate_key(outputs.trained, "step-2", outputs.records, config),
+        evaluate_key(outputs.trained, "step-1", other, config),
+        evaluate_key(outputs.trained, "step-1", outputs.records, EvalConfig(nms="hard")),
+    }
+    assert len(keys) == 4
+
+
+def test_the_frames_that_are_scored_are_the_splits_val_frames(outputs):
+    frames = val_frames(outputs.dataset, outputs.split)
+    assert tuple(f.frame_id for f in frames) == split_ids(outputs.split, "val")
+    assert sum(len(f.objects) for f in frames) > 0
+
+
+def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, monkeypatch):
+    from kittidet.eval import predict
+    from kittidet.train import checkpoints
+
+    calls = []
+
+    def see_everything(detector, records_dir, *, config, progress):
+        calls.append((detector.path, records_dir))
+        found = []
+        for frame in val_frames(outputs.dataset, outputs.split):
+            xyxy, ids = frame.labelled(KITTI8)
+            found.append(Detections(frame.frame_id, xyxy, np.ones(len(ids), np.float32), ids))
+        return found
+
+    monkeypatch.setattr(checkpoints, "load_detector", lambda path: SimpleNamespace(path=path, table=KITTI8))
+    monkeypatch.setattr(predict, "predict_records", see_everything)
+    arguments = (
+        outputs.store,
+        outputs.trained,
+        "step-2",
+        outputs.records,
+        outputs.dataset,
+        outputs.split,
+        EvalConfig(),
+    )
+    first, second = evaluate(*arguments), evaluate(*arguments)
+    assert (first.cached, second.cached) == (False, True)
+    assert calls == [(outputs.trained.path / "checkpoints" / "step-2", outputs.records.path)]
+    assert second.summary["step"] == 2
+    assert second.summary["metrics"]["ap"] == pytest.approx(1.0)
+    n_objects = sum(len(f.labelled(KITTI8)[1]) for f in val_frames(outputs.dataset, outputs.split))
+    assert len(json.loads((second.path / "predictions.json").read_text())) == n_objects
+    assert json.loads((second.path / "metrics.json").read_text()) == second.summary["metrics"]
