@@ -216,6 +216,8 @@ class ReportConfig(Section):
     gallery_seed: int = Field(0, description="which frames count as random")
     min_score: float | None = Field(None, ge=0, le=1, description="drawn from here on; None: where mean F1 is best")
     jpeg_quality: int = Field(84, ge=30, le=95, description="of the pictures inside the page")
+    label_errors: int = Field(10, ge=0, description="doubtful labels listed at most")
+    label_error_score: float = Field(0.7, ge=0, le=1, description="how sure a detection must be to doubt a label")
 
 
 class RunConfig(Section):

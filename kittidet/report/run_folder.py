@@ -110,7 +110,8 @@ def _frames(truth: Mapping[str, Any], table: ClassTable) -> tuple[Frame, ...]:
 
 def _with_labels(frames: Sequence[Frame], tree: KittiTree, table: ClassTable) -> tuple[Frame, ...]:
     """Return the frames as the tree has them, held equal to what the run was scored on."""
-    missing = [f.frame_id for f in frames if f.frame_id not in set(tree.frame_ids)]
+    known = set(tree.frame_ids)
+    missing = [f.frame_id for f in frames if f.frame_id not in known]
     if missing:
         raise DatasetContractError(
             f"{tree.root}: {len(missing)} validation frames of the run are not there: {missing[:5]}. "

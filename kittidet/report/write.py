@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from kittidet.config import CompareConfig, ReportConfig
-from kittidet.drawing import class_colours, draw_gallery
+from kittidet.drawing import draw_gallery
 from kittidet.errors import StoreError
+from kittidet.eval.diagnosis import RECALLS, THRESHOLDS, Diagnosis
 from kittidet.kitti.tree import KittiTree
-from kittidet.report import facts, plot_curves, plot_labels
+from kittidet.report import facts, plot_curves, plot_labels, tables
 from kittidet.report.environment import describe_environment
 from kittidet.report.gallery import FrameScore, choose_frames, draw_pair, jpeg_bytes, score_frame
-from kittidet.report.measures import Measures, measure_run
+from kittidet.report.measures import measure_run
 from kittidet.report.page import PagePlot, render_page
 from kittidet.report.plot_training import results_figure, training_panels
 from kittidet.report.run_folder import RunFolder, read_run
-from kittidet.report.style import PANEL_INCHES, Painter, house_style, panel, plot_colours, save_png, to_svg
+from kittidet.report.style import PANEL_INCHES, Painter, house_style, panel, save_png, to_svg
 from kittidet.store import digest_file, list_files
 
 log = logging.getLogger(__name__)
@@ -82,30 +83,30 @@ def write_report(run_dir: Path, *, tree: KittiTree | None, config: ReportConfig)
 
 
 def _write_files(folder: Path, run: RunFolder, config: ReportConfig) -> None:
-    draws = CompareConfig()
-    measures = measure_run(run, resamples=draws.resamples, confidence=draws.confidence, seed=draws.seed)
-    min_score = measures.best_threshold if config.min_score is None else config.min_score
+    measures = measure_run(run, config=config, draws=CompareConfig())
+    diagnosis = measures.diagnosis
+    min_score = diagnosis.curves.best_threshold if config.min_score is None else config.min_score
     checkpoints = run.summary["checkpoints"]
     gallery = _gallery(folder, run, config, min_score) if run.has_images else []
     with house_style():
         panels = training_panels(run.history, checkpoints, run.summary["best_step"])
         save_png(results_figure(panels), folder / "results.png")
         training = [_plot(folder, title, paint, "") for title, paint in panels]
-        curves = _curve_plots(folder, run, measures)
+        curves = _curve_plots(folder, run, diagnosis)
         labels = _label_plots(folder, run)
     content = {
         "name": run.path.name,
         "lede": facts.describe_run(run),
-        "tiles": _tiles(run, measures),
-        "coco": _coco(run, measures),
-        "kitti": _kitti(run, measures),
+        "tiles": tables.tiles(run, measures),
+        "coco": tables.coco_table(run, measures),
+        "kitti": tables.kitti_table(run, measures),
         "checkpoints": [{**c, "picked": c["step"] == run.summary["best_step"]} for c in checkpoints],
         "no_data": _NO_DATA,
         "training": training,
         "training_note": "The dashed line marks the checkpoint with the best validation AP: this report is about it.",
         "curves": curves,
         "curves_note": "Of the picked checkpoint on the validation frames.",
-        "tables": [_tide(measures)],
+        "tables": _mistakes(run, diagnosis),
         "min_score": min_score,
         "gallery": gallery,
         "leakage": facts.describe_leakage(run.summary),
@@ -129,34 +130,42 @@ def _plot(
     return PagePlot(to_svg(figure, title=title), name, caption)
 
 
-def _curve_plots(folder: Path, run: RunFolder, measures: Measures) -> list[PagePlot]:
-    names, table = run.table.names, run.table
-    best = measures.best_threshold
+def _mistakes(run: RunFolder, diagnosis: Diagnosis) -> list[dict[str, Any]]:
+    found = [tables.tide_table(diagnosis.tide)]
+    if run.has_images:  # without full labels, distance and occlusion are not known
+        found.append(tables.slice_table(diagnosis.slices))
+    return [*found, tables.label_error_table(diagnosis.label_errors)] if diagnosis.label_errors else found
+
+
+def _curve_plots(folder: Path, run: RunFolder, diagnosis: Diagnosis) -> list[PagePlot]:
+    table, curves = run.table, diagnosis.class_curves
+    best = diagnosis.curves.best_threshold
     return [
         _plot(
             folder,
             "PR curve",
-            plot_curves.precision_recall(measures.recall, measures.precision, table),
+            plot_curves.precision_recall(RECALLS, {n: c.precision_by_recall for n, c in curves.items()}, table),
             "A line that stays high to the right finds nearly all objects with few false ones.",
         ),
         _plot(
             folder,
             "F1 curve",
-            plot_curves.f1_by_score(measures.thresholds, measures.f1, table, best=best),
+            plot_curves.f1_by_score(THRESHOLDS, {n: c.f1 for n, c in curves.items()}, table, best=best),
             "Where to cut the scores if one threshold serves all classes.",
         ),
         _plot(
             folder,
             "Confusion matrix",
-            plot_curves.confusion(measures.confusion, names),
+            plot_curves.confusion(diagnosis.confusion.counts, table.names),
             f"Counts of detections at {best:.2f} and above; shades are shares of a row.",
             (5.2, 4.3),
         ),
         _plot(
             folder,
             "Calibration",
-            plot_curves.calibration(measures.calibration),
-            f"Expected calibration error {measures.calibration_error:.3f}: below the diagonal scores promise too much.",
+            plot_curves.calibration([(b.mean_score, b.share_right, b.count) for b in diagnosis.calibration.bins]),
+            f"Expected calibration error {diagnosis.calibration.expected_error:.3f}: below the diagonal scores promise "
+            "too much.",
         ),
     ]
 
@@ -168,80 +177,6 @@ def _label_plots(folder: Path, run: RunFolder) -> list[PagePlot]:
         _plot(folder, "Box sizes", plot_labels.box_sizes(run.frames, table), "Boxes of the validation frames."),
         _plot(folder, "Box places", plot_labels.box_places(run.frames, table), "Darker: more boxes lie there."),
     ]
-
-
-def _tiles(run: RunFolder, measures: Measures) -> list[dict[str, str]]:
-    intervals = measures.intervals
-    tiles = [
-        {"value": _text(run.summary[key], 3), "label": f"{label}, {_between(interval)}"}
-        for key, label, interval in (
-            ("ap", "COCO AP", intervals.ap),
-            ("ap50", "AP50", intervals.ap50),
-            ("ap75", "AP75", intervals.ap75),
-        )
-    ]
-    car = measures.kitti.get("Car") if measures.kitti is not None else None
-    if car is not None and car.r40[1] is not None:
-        tiles.append({"value": _text(car.r40[1], 1), "label": "KITTI Car, moderate, R40"})
-    tiles.append({"value": f"{run.summary['best_step']:,}", "label": f"picked step, epoch {run.summary['best_epoch']}"})
-    return tiles
-
-
-def _coco(run: RunFolder, measures: Measures) -> dict[str, Any]:
-    coco = measures.coco
-    colours, bright = plot_colours(run.table), class_colours(run.table)
-    return {
-        # The number of record is the one the checkpoint was picked by.
-        **{key: run.summary[key] for key in ("ap", "ap50", "ap75")},
-        "interval": _between(measures.intervals.ap),
-        "confidence": f"{measures.intervals.confidence:.0%}",
-        "n_images": f"{coco.n_images:,}",
-        "n_ground_truth": f"{coco.n_ground_truth:,}",
-        "classes": [
-            {
-                "name": name,
-                "ap": run.summary["per_class_ap"][name],
-                "ap50": run.summary["per_class_ap50"][name],
-                "interval": _between(measures.intervals.per_class_ap[name]),
-                "count": f"{coco.per_class_count[name]:,}",
-                "colour": colours[name],
-                "bright": bright[name],
-            }
-            for name in run.table.names
-        ],
-        "sizes": [
-            {"name": "AP", "numbers": (coco.ap, coco.ap_small, coco.ap_medium, coco.ap_large)},
-            {"name": "AR, 100 boxes", "numbers": (coco.ar_100, coco.ar_small, coco.ar_medium, coco.ar_large)},
-        ],
-    }
-
-
-def _kitti(run: RunFolder, measures: Measures) -> list[dict[str, Any]] | None:
-    if measures.kitti is None:
-        return None
-    colours = plot_colours(run.table)
-    return [
-        {"name": name, "colour": colours.get(name, "#888888"), "iou": s.min_overlap, "numbers": (*s.r40, *s.r11)}
-        for name, s in measures.kitti.items()
-    ]
-
-
-def _tide(measures: Measures) -> dict[str, Any]:
-    said = {
-        "Cls": "right place, wrong class",
-        "Loc": "right class, box too loose",
-        "Both": "wrong class and loose box",
-        "Dupe": "found twice",
-        "Bkg": "nothing there",
-        "Miss": "not found",
-    }
-    rows = [(said.get(k, k), f"{count:,}", f"+{gain:.3f}") for k, (gain, count) in measures.tide.items()]
-    return {
-        "title": "What costs AP50",
-        "header": ("error", "count", "AP50 without it"),
-        "rows": sorted(rows, key=lambda row: row[2], reverse=True),
-        "note": "TIDE error types, over all scores: how much AP50 would rise if errors of one type were gone.",
-    }
 
 
 def _gallery(folder: Path, run: RunFolder, config: ReportConfig, min_score: float) -> list[dict[str, Any]]:
@@ -278,14 +213,6 @@ def _gallery(folder: Path, run: RunFolder, config: ReportConfig, min_score: floa
 
 def _said(score: FrameScore) -> str:
     return f"{score.found} found, {score.missed} missed, {score.extra} extra"
-
-
-def _text(value: float | None, digits: int) -> str:
-    return "none" if value is None else f"{value:.{digits}f}"
-
-
-def _between(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def _candidates(run_dir: Path) -> Iterator[Path]:

@@ -1,0 +1,142 @@
+"""The page's tables of scores and mistakes, as plain dictionaries of what the template shows."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from kittidet.drawing import class_colours
+from kittidet.eval.diagnosis import LabelError, SliceAp, TideError
+from kittidet.report.measures import Measures
+from kittidet.report.run_folder import RunFolder
+from kittidet.report.style import plot_colours
+
+_OCCLUSION = ("visible", "partly hidden", "largely hidden", "unknown")
+_SLICES = {
+    "distance_m": ("distance", "m"),
+    "height_px": ("height", "px"),
+    "occluded": ("occlusion", ""),
+    "truncated": ("truncation", ""),
+}
+
+
+def tiles(run: RunFolder, measures: Measures) -> list[dict[str, str]]:
+    """Return the headline numbers: AP with intervals, KITTI Car where it is known, the picked step."""
+    intervals = measures.intervals
+    found = [
+        {"value": number(run.summary[key], 3), "label": f"{label}, {between(interval)}"}
+        for key, label, interval in (
+            ("ap", "COCO AP", intervals.ap),
+            ("ap50", "AP50", intervals.ap50),
+            ("ap75", "AP75", intervals.ap75),
+        )
+    ]
+    car = measures.kitti.get("Car") if measures.kitti is not None else None
+    if car is not None and car.r40[1] is not None:
+        found.append({"value": number(car.r40[1], 1), "label": "KITTI Car, moderate, R40"})
+    return [*found, {"value": f"{run.summary['best_step']:,}", "label": f"step, epoch {run.summary['best_epoch']}"}]
+
+
+def coco_table(run: RunFolder, measures: Measures) -> dict[str, Any]:
+    """Return COCO AP in all, by class and by size."""
+    coco = measures.coco
+    colours, bright = plot_colours(run.table), class_colours(run.table)
+    return {
+        # The number of record is the one the checkpoint was picked by.
+        **{key: run.summary[key] for key in ("ap", "ap50", "ap75")},
+        "interval": between(measures.intervals.ap),
+        "confidence": f"{measures.intervals.confidence:.0%}",
+        "n_images": f"{coco.n_images:,}",
+        "n_ground_truth": f"{coco.n_ground_truth:,}",
+        "classes": [
+            {
+                "name": name,
+                "ap": run.summary["per_class_ap"][name],
+                "ap50": run.summary["per_class_ap50"][name],
+                "interval": between(measures.intervals.per_class_ap[name]),
+                "count": f"{coco.per_class_count[name]:,}",
+                "colour": colours[name],
+                "bright": bright[name],
+            }
+            for name in run.table.names
+        ],
+        "sizes": [
+            {"name": "AP", "numbers": (coco.ap, coco.ap_small, coco.ap_medium, coco.ap_large)},
+            {"name": "AR, 100 boxes", "numbers": (coco.ar_100, coco.ar_small, coco.ar_medium, coco.ar_large)},
+        ],
+    }
+
+
+def kitti_table(run: RunFolder, measures: Measures) -> list[dict[str, Any]] | None:
+    """Return official AP, R40 then R11, by class; None where the labels were not at hand."""
+    if measures.kitti is None:
+        return None
+    colours = plot_colours(run.table)
+    return [
+        {"name": name, "colour": colours.get(name, "#888888"), "iou": s.min_overlap, "numbers": (*s.r40, *s.r11)}
+        for name, s in measures.kitti.items()
+    ]
+
+
+def tide_table(errors: Sequence[TideError]) -> dict[str, Any]:
+    """Return the kinds of error, the costliest first."""
+    ordered = sorted(errors, key=lambda e: -e.lost_ap50)
+    return {
+        "title": "What costs AP50",
+        "header": ("error", "count", "AP50 without it"),
+        "rows": [(e.meaning, f"{e.count:,}", f"+{e.lost_ap50:.3f}") for e in ordered],
+        "note": "TIDE error types, over all scores: how much AP50 would rise if errors of one type were gone.",
+    }
+
+
+def slice_table(slices: Sequence[SliceAp]) -> dict[str, Any]:
+    """Return AP by distance, height, occlusion and truncation; slices without objects are left out."""
+    return {
+        "title": "AP by how far, tall, hidden and cut off",
+        "header": ("objects", "count", "AP", "AP50", "found"),
+        "rows": [
+            (_slice_name(s), f"{s.objects:,}", number(s.ap, 3), number(s.ap50, 3), number(s.recall50, 2))
+            for s in slices
+            if s.objects
+        ],
+        "note": "Found: recall at IoU 0.5 at any score. Compare runs on a row, not rows of a run: false detections "
+        "count in every row of distance, occlusion and truncation.",
+    }
+
+
+def label_error_table(errors: Sequence[LabelError]) -> dict[str, Any]:
+    """Return sure detections that the labels contradict."""
+    return {
+        "title": "Doubtful labels",
+        "header": ("frame", "detected", "score", "labelled", "box"),
+        "rows": [
+            (
+                e.frame_id,
+                e.detected,
+                f"{e.score:.2f}",
+                "nothing" if e.labelled is None else e.labelled,
+                ", ".join(f"{v:.0f}" for v in e.xyxy),
+            )
+            for e in errors
+        ],
+        "note": "Sure detections that the labels contradict, the surest first: one of the two is wrong.",
+    }
+
+
+def number(value: float | None, digits: int) -> str:
+    """Return a number as text, "none" where there is none."""
+    return "none" if value is None else f"{value:.{digits}f}"
+
+
+def between(interval: tuple[float, float] | None) -> str:
+    """Return an interval as text, empty where there is none."""
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def _slice_name(one: SliceAp) -> str:
+    name, unit = _SLICES[one.attribute]
+    if one.attribute == "occluded":
+        return f"{name}: {_OCCLUSION[int(one.low)]}"
+    digits = 2 if one.attribute == "truncated" else 0
+    if math.isinf(one.high):
+        return f"{name}: {one.low:.{digits}f} {unit} and more".replace("  ", " ")
+    return f"{name}: {one.low:.{digits}f} to {one.high:.{digits}f} {unit}".rstrip()

@@ -1,0 +1,54 @@
+import math
+
+import pytest
+
+from kittidet.config import CompareConfig, ReportConfig
+from kittidet.eval.diagnosis import LabelError, SliceAp, TideError
+from kittidet.report import tables
+from kittidet.report.measures import measure_run
+from kittidet.report.run_folder import read_run
+
+
+def test_scores_are_those_of_the_run_and_classes_without_ground_truth_stay_empty(finished_run, drawn_tree):
+    run = read_run(finished_run, tree=drawn_tree)
+    measures = measure_run(run, config=ReportConfig(), draws=CompareConfig(resamples=100))
+    shown = tables.coco_table(run, measures)
+    assert shown["ap"] == run.summary["ap"]
+    assert [row["name"] for row in shown["classes"]] == list(run.table.names)
+    for row in shown["classes"]:
+        assert (row["ap"] is None) == (row["interval"] == "") == (row["count"] == "0")
+    tiles = tables.tiles(run, measures)
+    assert tiles[0]["value"] == f"{run.summary['ap']:.3f}"
+    assert tiles[-1] == {"value": "300", "label": "step, epoch 15"}
+    assert [row["name"] for row in tables.kitti_table(run, measures) or []] == ["Car", "Pedestrian", "Cyclist"]
+
+
+def test_the_costliest_error_comes_first():
+    errors = [TideError("Loc", "loose", 0.01, 9), TideError("Miss", "not found", 0.2, 1200)]
+    assert tables.tide_table(errors)["rows"] == [("not found", "1,200", "+0.200"), ("loose", "9", "+0.010")]
+    assert tables.tide_table([])["rows"] == []
+
+
+@pytest.mark.parametrize(
+    ("attribute", "low", "high", "name"),
+    [
+        ("distance_m", 10.0, 20.0, "distance: 10 to 20 m"),
+        ("distance_m", 60.0, math.inf, "distance: 60 m and more"),
+        ("occluded", 1.0, 2.0, "occlusion: partly hidden"),
+        ("truncated", 0.15, 0.3, "truncation: 0.15 to 0.30"),
+        ("truncated", 0.5, math.inf, "truncation: 0.50 and more"),
+    ],
+)
+def test_slices_are_named_in_words_and_empty_ones_left_out(attribute, low, high, name):
+    full = SliceAp(attribute, low, high, 7, 0.5, 0.75, 1.0)
+    empty = SliceAp(attribute, low, high, 0, None, None, None)
+    assert tables.slice_table([empty, full])["rows"] == [(name, "7", "0.500", "0.750", "1.00")]
+
+
+def test_a_doubtful_label_names_frame_box_and_both_opinions():
+    missing = LabelError("000007", "missing_annotation", (1.2, 2.0, 30.0, 40.4), 0.91, "Car", None, 0.0)
+    wrong = LabelError("000008", "wrong_label", (1, 2, 3, 4), 0.8, "Car", "Van", 0.9)
+    assert tables.label_error_table([missing, wrong])["rows"] == [
+        ("000007", "Car", "0.91", "nothing", "1, 2, 30, 40"),
+        ("000008", "Car", "0.80", "Van", "1, 2, 3, 4"),
+    ]
