@@ -1,0 +1,77 @@
+"""``kittidet zero-shot``: what a COCO checkpoint scores on a run's validation frames without training."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Finished run: its frames, and its scores beside the baseline.")
+]
+Weights = Annotated[Path, typer.Option("--weights", "-w", help="COCO checkpoint of the run's variant.")]
+Data = Annotated[Path | None, typer.Option("--data", help="KITTI tree of the run; default: what its store holds.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything here.")]
+
+
+def zero_shot(run: Run, weights: Weights, data: Data = None, json_file: JsonFile = None) -> None:
+    """Score a COCO checkpoint on the run's frames through the class map, beside the fine-tuned detector."""
+    import json  # noqa: PLC0415  `--help` stays fast
+    from functools import partial  # noqa: PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import track  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from kittidet.cli.run_data import find_tree  # noqa: PLC0415
+    from kittidet.config import RunConfig  # noqa: PLC0415
+    from kittidet.errors import EvaluationError  # noqa: PLC0415
+    from kittidet.eval.coco_detector import load_coco_detector  # noqa: PLC0415
+    from kittidet.eval.pictures import PictureError, read_picture  # noqa: PLC0415
+    from kittidet.eval.predict import predict_images  # noqa: PLC0415
+    from kittidet.eval.zero_shot import zero_shot_baseline  # noqa: PLC0415
+    from kittidet.report.run_folder import read_run  # noqa: PLC0415
+    from kittidet.store import write_text_atomic  # noqa: PLC0415
+
+    tree = find_tree(run, data)
+    if tree is None:
+        raise EvaluationError(f"{run}: the images it was scored on are not in its store. Name the tree with --data.")
+    finished = read_run(run, tree=tree)
+    config = RunConfig.model_validate(finished.config)
+    detector = load_coco_detector(weights, model=config.model)
+
+    def stop(error: PictureError) -> None:
+        raise error  # a frame that is left out would change the number
+
+    sources = (partial(read_picture, frame.image_path) for frame in finished.frames)
+    found = predict_images(detector, sources, config=config.evaluation, on_failure=stop)
+    shown = track(found, "predict", total=len(finished.frames), console=Console(stderr=True))
+    baseline = zero_shot_baseline(
+        finished.frames,
+        [item.detections for item in shown],
+        finished.table,
+        fine_tuned=finished.detections,
+        engine="pycocotools",
+    )
+    table = Table(title=f"COCO AP on {baseline.zero_shot.n_images} frames, classes that COCO has", title_justify="left")
+    for column in ("class", "COCO class", "objects", "zero-shot", "fine-tuned"):
+        table.add_column(column, justify="left" if "class" in column else "right")
+    tuned = baseline.fine_tuned
+    rows = [("all", "", baseline.zero_shot.n_ground_truth, baseline.zero_shot.ap, tuned.ap if tuned else None)] + [
+        (
+            name,
+            ", ".join(words),
+            baseline.zero_shot.per_class_count[name],
+            baseline.zero_shot.per_class_ap[name],
+            tuned.per_class_ap[name] if tuned else None,
+        )
+        for name, words in baseline.coco_words.items()
+    ]
+    for name, words, objects, *values in rows:
+        cells = ["no ground truth" if value is None else f"{value:.3f}" for value in values]
+        table.add_row(name, words, str(objects), *cells)
+    console = Console()
+    console.print(table)
+    for name, why in baseline.not_covered.items():
+        console.print(f"not scored: {name}: {why}", soft_wrap=True)
+    if json_file is not None:
+        write_text_atomic(json_file, json.dumps(baseline.to_json(), indent=1) + "\n")
