@@ -1,15 +1,21 @@
 """`kittidet demo`: the whole flow on a small drawn data set, against a local Prefect server."""
 
 import json
-from typing import Annotated
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from deployments.local import LOOPBACK, Port, alone
 from deployments.project import connected, find_project
-from deployments.server import ensure_server, server_process
+from deployments.server import Server, ensure_server, server_process
 from kittidet.cli.tables import print_scores
+
+if TYPE_CHECKING:
+    from tasks.publish import RunResult
 
 Stop = Annotated[bool, typer.Option("--stop/--keep", help="Stop the server at the end if the demo started it.")]
 Overrides = Annotated[
@@ -30,7 +36,7 @@ def demo(
         server = ensure_server(project, port=port, host=LOOPBACK)
         say.print("started" if server.started else "was running")
     try:
-        with connected(project, server.api_url):
+        with _without_handlers(), connected(project, server.api_url):
             # Prefect is imported from here on, with the project's settings.
             from flows.kitti_finetune import kitti_finetune  # noqa: PLC0415
 
@@ -49,12 +55,32 @@ def demo(
         if stop and server.started:
             with alone(project):
                 server_process(project).stop()
+    _print_result(run, server, stopped=stop and server.started)
+
+
+def _print_result(run: "RunResult", server: Server, *, stopped: bool) -> None:
     print_scores(run.summary)
     out = Console(soft_wrap=True, highlight=False)
     picked = f"step {run.summary['best_step']}, epoch {run.summary['best_epoch']}"
     out.print(f"Picked checkpoint:  {run.path / run.summary['checkpoint']}  ({picked})")
     out.print(f"Run folder:         {run.path}{'  (was there: nothing to compute)' if run.cached else ''}")
-    if stop and server.started:
+    if stopped:
         out.print("The server is stopped; `kittidet up` shows this run again.")
     else:
         out.print(f"UI:                 {server.ui_url}  (the server keeps running; stop it with `kittidet down`)")
+
+
+@contextmanager
+def _without_handlers() -> Iterator[None]:
+    """Take the command line's log handler away: Prefect's own says which task a line is about."""
+    root = logging.getLogger()
+    before = list(root.handlers)
+    for handler in before:
+        root.removeHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in list(root.handlers):
+            root.removeHandler(handler)
+        for handler in before:
+            root.addHandler(handler)

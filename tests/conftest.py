@@ -56,7 +56,10 @@ def prefect_server(prefect_project, request: pytest.FixtureRequest) -> Iterator[
     if template.is_file():
         shutil.copyfile(template, project.prefect_home / "prefect.db")
     try:
-        server = ensure_server(project, port=free_port("127.0.0.1"), host="127.0.0.1")
+        with pytest.MonkeyPatch.context() as patch:
+            # The pages are Prefect's own business; unpacking them takes time.
+            patch.setenv("PREFECT_UI_ENABLED", "false")
+            server = ensure_server(project, port=free_port("127.0.0.1"), host="127.0.0.1")
         if not template.is_file():
             keep_database(project.prefect_home / "prefect.db", template)
         settings = {
