@@ -59,9 +59,9 @@ def print_kitti_scores(scores: "KittiAp", console: "Console") -> None:
     title = f"KITTI 2D AP on {scores.n_frames} frames"
     for name, classes in ((title, scores.official), (f"{title}, looser overlap", scores.loose)):
         table = Table(title=name, title_justify="left")
-        table.add_column("class")
+        table.add_column("class", no_wrap=True)
         table.add_column("IoU")
-        for column in ("R40 easy", "moderate", "hard", "R11 easy", "moderate", "hard"):
+        for column in ("R40 easy", "mod.", "hard", "R11 easy", "mod.", "hard"):
             table.add_column(column, justify="right")
         for kind, score in classes.items():
             table.add_row(kind, f"{score.min_overlap:.2f}", *_cells(score))
