@@ -12,7 +12,7 @@ from rich.console import Console
 from deployments.catalog import POOLS
 from deployments.processes import Background, ProcessError
 from deployments.project import HOME_VARIABLE, Project, connected, find_project, read_api_url
-from deployments.server import ensure_server, is_healthy, server_process
+from deployments.server import LOOPBACK, ensure_server, is_healthy, server_process
 from deployments.workers import ensure_workers, worker_process
 from kittidet.cli.doctor import Finding
 
@@ -27,7 +27,6 @@ Schedule = Annotated[
     bool | None,
     typer.Option("--schedule/--no-schedule", help="Weekly re-training on or off; without it: as it is, off at first."),
 ]
-LOOPBACK = "127.0.0.1"
 LOCKED_WITHIN_S = 300
 
 

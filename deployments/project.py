@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOME_VARIABLE = "KITTIDET_HOME"
+AUTH_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 DEFAULT_PORT = 4200
 
 
@@ -38,7 +39,10 @@ class Project:
     def environment(self, api_url: str) -> dict[str, str]:
         """Return the variables that every Prefect process of this project runs with."""
         binaries = str(Path(sys.executable).parent)
+        # Who may start a server with a password may also use it.
+        password = os.environ.get(AUTH_VARIABLE)
         return {
+            **({"PREFECT_API_AUTH_STRING": password} if password else {}),
             "PREFECT_HOME": str(self.prefect_home),
             "PREFECT_API_URL": api_url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -1,5 +1,6 @@
 """The project's own Prefect server: one per project folder, found again while it runs."""
 
+import os
 import socket
 import sys
 import time
@@ -8,8 +9,9 @@ from dataclasses import dataclass
 import httpx
 
 from deployments.processes import Background, ProcessError
-from deployments.project import DEFAULT_PORT, Project, read_api_url, write_api_url
+from deployments.project import AUTH_VARIABLE, DEFAULT_PORT, Project, read_api_url, write_api_url
 
+LOOPBACK = "127.0.0.1"
 # A new database took 14 to 21 s on two cores; a busy machine takes several times that.
 HEALTHY_WITHIN_S = 180.0
 POLL_S = 0.25
@@ -57,8 +59,13 @@ def ensure_server(project: Project, *, port: int | None, host: str) -> Server:
         host: the address it listens on; other than 127.0.0.1 only with ``PREFECT_SERVER_API_AUTH_STRING`` set.
 
     Raises:
-        ProcessError: if the wanted port is taken, or the server does not come up.
+        ProcessError: if the wanted port is taken, the server does not come up, or it would be open to everyone.
     """
+    if host != LOOPBACK and not os.environ.get(AUTH_VARIABLE):
+        raise ProcessError(
+            f"a server on {host} takes orders from everyone who reaches this machine. "
+            f"Set {AUTH_VARIABLE}=NAME:PASSWORD first, here and as PREFECT_API_AUTH_STRING where workers run."
+        )
     process = server_process(project)
     known = read_api_url(project)
     if process.pid() is not None and known is not None:
@@ -70,7 +77,7 @@ def ensure_server(project: Project, *, port: int | None, host: str) -> Server:
         _wait_until_healthy(process, known)
         return Server(known, started=False)
     chosen = _choose_port(host, port)
-    api_url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{chosen}/api"  # noqa: S104  compared, not bound
+    api_url = f"http://{LOOPBACK if host == '0.0.0.0' else host}:{chosen}/api"  # noqa: S104  compared, not bound
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(chosen)]
     project.prefect_home.mkdir(parents=True, exist_ok=True)
     process.start(command, environment=project.environment(api_url), cwd=project.root)

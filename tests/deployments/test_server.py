@@ -78,3 +78,11 @@ def test_a_server_that_never_answers_is_not_waited_for_for_ever(tmp_path, monkey
 
 def test_another_program_on_the_port_is_not_a_prefect_server(listener):
     assert not is_healthy(f"http://{HOST}:{free_port(HOST)}/api")
+
+
+def test_a_server_for_other_machines_wants_a_password(tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_SERVER_API_AUTH_STRING", raising=False)
+    with pytest.raises(ProcessError, match="PREFECT_SERVER_API_AUTH_STRING=NAME:PASSWORD"):
+        ensure_server(Project(tmp_path), port=None, host="0.0.0.0")
+    monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "name:word")
+    assert Project(tmp_path).environment("http://a/api")["PREFECT_API_AUTH_STRING"] == "name:word"
