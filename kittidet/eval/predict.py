@@ -134,7 +134,12 @@ class Predictor:
 
 
 def predict_records(
-    detector: LoadedDetector, records_dir: Path, *, config: EvalConfig, progress: Progress | None = None
+    detector: LoadedDetector,
+    records_dir: Path,
+    *,
+    config: EvalConfig,
+    progress: Progress | None = None,
+    predictor: Predictor | None = None,
 ) -> list[Detections]:
     """Return what a detector finds in every frame of a folder of records, in the records' order.
 
@@ -143,6 +148,7 @@ def predict_records(
         records_dir: a folder that ``records.write`` made, with the detector's class table.
         config: batch size, score threshold, suppression, detections an image.
         progress: called with (frames done, frames in all) after each batch.
+        predictor: this detector, compiled before with the same ``config``; None compiles it here.
 
     Raises:
         ConfigError: if records and detector have different class tables.
@@ -150,7 +156,7 @@ def predict_records(
     """
     manifest = read_manifest(records_dir)
     detector.table.check_same(manifest.table, here="the detector", there=f"the records in {records_dir}")
-    predictor = Predictor(detector, config=config)
+    predictor = Predictor(detector, config=config) if predictor is None else predictor
     batches = evaluation_batches(
         records_dir,
         canvas_hw=predictor.canvas_hw,

@@ -55,11 +55,15 @@ def evaluate(
 
     def make(folder: Path) -> dict[str, Any]:
         from kittidet.eval.predict import predict_records  # noqa: PLC0415  loads TensorFlow
-        from kittidet.train.checkpoints import load_detector  # noqa: PLC0415  loads TensorFlow
+        from kittidet.eval.warm import KEEPER  # noqa: PLC0415  loads TensorFlow
 
-        detector = load_detector(checkpoint_path(trained, name))
         frames = val_frames(dataset, split)
-        detections = predict_records(detector, val_records.path, config=config, progress=progress)
+        with KEEPER.lock:
+            warm = KEEPER.load(checkpoint_path(trained, name), config=config)
+            detector = warm.detector
+            detections = predict_records(
+                detector, val_records.path, config=config, progress=progress, predictor=warm.predictor
+            )
         metrics = coco_metrics(frames, detections, detector.table, engine="pycocotools")
         scores = metrics.to_json()
         (folder / "metrics.json").write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -52,12 +52,11 @@ def test_the_frames_that_are_scored_are_the_splits_val_frames(outputs):
 
 
 def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, monkeypatch):
-    from kittidet.eval import predict
-    from kittidet.train import checkpoints
+    from kittidet.eval import predict, warm
 
     calls = []
 
-    def see_everything(detector, records_dir, *, config, progress):
+    def see_everything(detector, records_dir, *, config, progress, predictor):
         calls.append((detector.path, records_dir))
         found = []
         for frame in val_frames(outputs.dataset, outputs.split):
@@ -65,7 +64,9 @@ def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, m
             found.append(Detections(frame.frame_id, xyxy, np.ones(len(ids), np.float32), ids))
         return found
 
-    monkeypatch.setattr(checkpoints, "load_detector", lambda path: SimpleNamespace(path=path, table=KITTI8))
+    monkeypatch.setattr(warm, "load_detector", lambda path, reuse: SimpleNamespace(path=path, table=KITTI8))
+    monkeypatch.setattr(warm, "Predictor", lambda detector, config: SimpleNamespace())
+    monkeypatch.setattr(warm, "KEEPER", warm.DetectorKeeper())
     monkeypatch.setattr(predict, "predict_records", see_everything)
     arguments = (
         outputs.store,
