@@ -23,7 +23,7 @@ def tiles(run: RunFolder, measures: Measures) -> list[dict[str, str]]:
     """Return the headline numbers: AP with intervals, KITTI Car where it is known, the picked step."""
     intervals = measures.intervals
     found = [
-        {"value": number(run.summary[key], 3), "label": f"{label}, {between(interval)}"}
+        {"value": number(run.summary[key], 3), "label": f"{label}, {between(interval, 3)}"}
         for key, label, interval in (
             ("ap", "COCO AP", intervals.ap),
             ("ap50", "AP50", intervals.ap50),
@@ -43,7 +43,7 @@ def coco_table(run: RunFolder, measures: Measures) -> dict[str, Any]:
     return {
         # The number of record is the one the checkpoint was picked by.
         **{key: run.summary[key] for key in ("ap", "ap50", "ap75")},
-        "interval": between(measures.intervals.ap),
+        "interval": between(measures.intervals.ap, 2),
         "confidence": f"{measures.intervals.confidence:.0%}",
         "n_images": f"{coco.n_images:,}",
         "n_ground_truth": f"{coco.n_ground_truth:,}",
@@ -52,7 +52,7 @@ def coco_table(run: RunFolder, measures: Measures) -> dict[str, Any]:
                 "name": name,
                 "ap": run.summary["per_class_ap"][name],
                 "ap50": run.summary["per_class_ap50"][name],
-                "interval": between(measures.intervals.per_class_ap[name]),
+                "interval": between(measures.intervals.per_class_ap[name], 2),
                 "count": f"{coco.per_class_count[name]:,}",
                 "colour": colours[name],
                 "bright": bright[name],
@@ -127,9 +127,9 @@ def number(value: float | None, digits: int) -> str:
     return "none" if value is None else f"{value:.{digits}f}"
 
 
-def between(interval: tuple[float, float] | None) -> str:
+def between(interval: tuple[float, float] | None, digits: int) -> str:
     """Return an interval as text, empty where there is none."""
-    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+    return "" if interval is None else f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"
 
 
 def _slice_name(one: SliceAp) -> str:
