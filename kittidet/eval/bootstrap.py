@@ -39,13 +39,16 @@ def class_ap(matches: ClassMatches, weights: npt.NDArray[np.integer]) -> FloatAr
         weights: ``[draws, frames]``.
     """
     labels = weights @ matches.labels  # [draws]
+    right = [np.flatnonzero(row) for row in matches.is_right]
+    # Regions that are ignored are rare: without any, one running sum serves all ten overlaps.
+    ignores = [not row.all() for row in matches.counts]
     ap = np.full((len(weights), len(IOU_THRESHOLDS)), np.nan)
-    for t in range(len(IOU_THRESHOLDS)):
-        kept = matches.counts[t]
-        image, right = matches.image[kept], np.flatnonzero(matches.is_right[t][kept])
-        for draw in np.flatnonzero(labels > 0):
-            weight = weights[draw, image]
-            ap[draw, t] = _average_precision(weight, right, int(labels[draw]))
+    for draw in np.flatnonzero(labels > 0):
+        weight = weights[draw, matches.image]
+        detected = np.cumsum(weight)
+        for t, places in enumerate(right):
+            seen = np.cumsum(weight * matches.counts[t]) if ignores[t] else detected
+            ap[draw, t] = _average_precision(weight[places], seen[places], int(labels[draw]))
     return ap
 
 
@@ -62,10 +65,15 @@ def all_class_ap(matches: Matches, weights: npt.NDArray[np.integer]) -> FloatArr
     return np.stack([class_ap(one, weights) for one in matches.classes])
 
 
-def _average_precision(weight: npt.NDArray[np.integer], right: npt.NDArray[np.integer], labels: int) -> float:
-    """Return the 101-point AP of detections, best first; only at right ones can precision count."""
-    detected = np.cumsum(weight)[right]
-    hits = np.cumsum(weight[right])
+def _average_precision(weight: npt.NDArray[np.integer], detected: npt.NDArray[np.integer], labels: int) -> float:
+    """Return the 101-point AP from the right detections, best first: only at these can precision count.
+
+    Args:
+        weight: ``[n]`` of each right detection's frame.
+        detected: ``[n]`` weight of all detections up to and with it.
+        labels: weight of all labels.
+    """
+    hits = np.cumsum(weight)
     precision = hits / np.maximum(detected, 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     reached = np.searchsorted(hits / labels, _RECALLS, side="left")
