@@ -129,7 +129,7 @@ def number(value: float | None, digits: int) -> str:
 
 def between(interval: tuple[float, float] | None, digits: int) -> str:
     """Return an interval as text, empty where there is none."""
-    return "" if interval is None else f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"
+    return "" if interval is None else f"{interval[0]:.{digits}f}\N{EN DASH}{interval[1]:.{digits}f}"
 
 
 def _slice_name(one: SliceAp) -> str:
