@@ -43,6 +43,15 @@ def evaluation() -> EvalConfig:
 
 
 @pytest.fixture(scope="session")
+def exported(checkpoint, evaluation, tmp_path_factory):
+    """The small detector as a SavedModel with its card; saving takes long, so all tests read this one."""
+    from kittidet.export.write import export_detector
+
+    out = tmp_path_factory.mktemp("exported") / "out"
+    return export_detector(checkpoint, out, config=ExportConfig(check_frames=2), evaluation=evaluation)
+
+
+@pytest.fixture(scope="session")
 def checks(detector, evaluation):
     from kittidet.export.check_set import build_check_set
 

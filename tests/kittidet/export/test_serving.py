@@ -6,16 +6,12 @@ import tensorflow as tf
 from PIL import Image
 
 from kittidet.classes import KITTI8
-from kittidet.export.serving import run_saved_model, write_saved_model
+from kittidet.export.serving import run_saved_model
 
 
-@pytest.fixture(scope="module")
-def saved(detector, evaluation, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("saved")
-    (folder / "class_names.txt").write_text("".join(f"{name}\n" for name in KITTI8.names))
-    return write_saved_model(
-        detector, folder / "saved_model", config=evaluation, class_names_path=folder / "class_names.txt"
-    )
+@pytest.fixture
+def saved(exported):
+    return exported.path / "saved_model"
 
 
 def test_bytes_go_in_and_boxes_in_pixels_of_each_image_come_out(saved, checks):

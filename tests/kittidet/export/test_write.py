@@ -10,13 +10,12 @@ from kittidet.export import write
 from kittidet.export.write import export_detector
 
 
-def test_a_saved_model_that_agrees_is_written_with_its_card(checkpoint, evaluation, tmp_path):
-    made = export_detector(checkpoint, tmp_path / "out", config=ExportConfig(check_frames=1), evaluation=evaluation)
-    assert sorted(p.name for p in made.path.iterdir()) == ["README.md", "class_names.txt", "saved_model"]
-    assert made.files[0].agreement.compared > 0
-    assert "step 1234" in (made.path / "README.md").read_text()
+def test_a_saved_model_that_agrees_is_written_with_its_card_and_never_over(exported, checkpoint, evaluation):
+    assert sorted(p.name for p in exported.path.iterdir()) == ["README.md", "class_names.txt", "saved_model"]
+    assert exported.files[0].agreement.compared > 0
+    assert "step 1234" in (exported.path / "README.md").read_text()
     with pytest.raises(ExportError, match="already exists"):
-        export_detector(checkpoint, tmp_path / "out", config=ExportConfig(), evaluation=evaluation)
+        export_detector(checkpoint, exported.path, config=ExportConfig(), evaluation=evaluation)
 
 
 def test_an_export_that_finds_something_else_is_not_written(checkpoint, evaluation, tmp_path, monkeypatch):
