@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kittidet.model.normalization import BatchNorm, activate, normalized_convolution
+from kittidet.model.normalization import FoldedNorm, activate, build_norm, make_norm, normalized_convolution
 from kittidet.model.scaling import Activation, BlockSpec, backbone_spec, feature_sizes
 
 FIRST_LEVEL = 3
@@ -58,18 +58,20 @@ class SqueezeExcite(keras.layers.Layer):
 class InvertedResidual(keras.layers.Layer):
     """MBConv: expand, filter in space, gate, project, and add the input where the shapes allow."""
 
-    def __init__(self, spec: BlockSpec, activation: Activation, seed: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, spec: BlockSpec, activation: Activation, seed: Any, *, folded: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.spec = spec
         self.activation = activation
         self.seed_generator = seed
         inner = spec.channels_in * spec.expand
-        self.expand_norm = BatchNorm(name="expand_norm") if spec.expand != 1 else None
-        self.depthwise_norm = BatchNorm(name="depthwise_norm")
+        self.expand_norm = make_norm("expand_norm", folded=folded) if spec.expand != 1 else None
+        self.depthwise_norm = make_norm("depthwise_norm", folded=folded)
         self.squeeze_excite = (
             None if spec.se_channels is None else SqueezeExcite(inner, spec.se_channels, activation, name="se")
         )
-        self.project_norm = BatchNorm(name="project_norm")
+        self.project_norm = make_norm("project_norm", folded=folded)
 
     def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  shapes are known from the variant
         """Create the kernels and batch norms."""
@@ -77,25 +79,20 @@ class InvertedResidual(keras.layers.Layer):
         inner = spec.channels_in * spec.expand
         self.expand_kernel = None
         if self.expand_norm is not None:
-            self.expand_kernel = self.add_weight(
-                shape=(1, 1, spec.channels_in, inner), initializer=kernel_initializer(1, inner), name="expand_kernel"
-            )
-            self.expand_norm.build((None, None, None, inner))
-        self.depthwise_kernel = self.add_weight(
-            shape=(spec.kernel, spec.kernel, inner, 1),
-            initializer=kernel_initializer(spec.kernel, 1),
-            name="depthwise_kernel",
-        )
-        self.depthwise_norm.build((None, None, None, inner))
+            self.expand_kernel = self._add_kernel("expand", (1, 1, spec.channels_in, inner), self.expand_norm)
+        depthwise = (spec.kernel, spec.kernel, inner, 1)
+        self.depthwise_kernel = self._add_kernel("depthwise", depthwise, self.depthwise_norm)
         if self.squeeze_excite is not None:
             self.squeeze_excite.build()
-        self.project_kernel = self.add_weight(
-            shape=(1, 1, inner, spec.channels_out),
-            initializer=kernel_initializer(1, spec.channels_out),
-            name="project_kernel",
-        )
-        self.project_norm.build((None, None, None, spec.channels_out))
+        project = (1, 1, inner, spec.channels_out)
+        self.project_kernel = self._add_kernel("project", project, self.project_norm)
         self.built = True
+
+    def _add_kernel(self, name: str, shape: tuple[int, ...], norm: Any) -> Any:
+        build_norm(norm, shape)
+        if isinstance(norm, FoldedNorm):
+            return None
+        return self.add_weight(shape=shape, initializer=kernel_initializer(shape[0], shape[-1]), name=f"{name}_kernel")
 
     def call(self, inputs: Any, *, training: bool | None = None) -> Any:
         """Return ``[b, ceil(h / stride), ceil(w / stride), channels_out]``."""
@@ -138,28 +135,32 @@ class Backbone(keras.layers.Layer):
     Args:
         backbone: name for ``backbone_spec``.
         seed: of the drop-connect draws; None draws one.
+        folded: batch norms are part of their convolutions.
         **kwargs: of ``keras.layers.Layer``.
     """
 
-    def __init__(self, backbone: str, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, backbone: str, seed: int | None = None, *, folded: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.folded = folded
         self.backbone = backbone
         self.seed = seed
         self.spec = backbone_spec(backbone)
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.stem_norm = BatchNorm(name="stem_norm")
+        self.stem_norm = make_norm("stem_norm", folded=folded)
         self.blocks = [
-            InvertedResidual(block, self.spec.activation, self.seed_generator, name=f"blocks_{i}")
+            InvertedResidual(block, self.spec.activation, self.seed_generator, folded=folded, name=f"blocks_{i}")
             for i, block in enumerate(self.spec.blocks)
         ]
 
     def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  shapes are known from the variant
         """Create the stem's kernel and every block's weights."""
         stem = self.spec.stem_filters
-        self.stem_kernel = self.add_weight(
-            shape=(3, 3, 3, stem), initializer=kernel_initializer(3, stem), name="stem_kernel"
-        )
-        self.stem_norm.build((None, None, None, stem))
+        build_norm(self.stem_norm, (3, 3, 3, stem))
+        self.stem_kernel = None
+        if not self.folded:
+            self.stem_kernel = self.add_weight(
+                shape=(3, 3, 3, stem), initializer=kernel_initializer(3, stem), name="stem_kernel"
+            )
         for block in self.blocks:
             block.build()
         self.built = True
@@ -193,4 +194,4 @@ class Backbone(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "backbone": self.backbone, "seed": self.seed}
+        return {**super().get_config(), "backbone": self.backbone, "seed": self.seed, "folded": self.folded}

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kittidet.model.normalization import BatchNorm, activate, convolve, normalized_convolution
+from kittidet.model.normalization import FoldedNorm, activate, build_norm, convolve, make_norm, normalized_convolution
 from kittidet.model.resample import ChannelProjection, resize_to
 from kittidet.model.scaling import Activation, Fusion, VariantSpec, feature_sizes, variant_spec
 
@@ -56,6 +56,7 @@ class FusionNode(keras.layers.Layer):
         *,
         fusion: Fusion,
         activation: Activation,
+        folded: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -65,11 +66,11 @@ class FusionNode(keras.layers.Layer):
         self.activation = activation
         # Only maps straight from the backbone have another width; each use has its own projection.
         self.projections = {
-            str(i): ChannelProjection(width, channels, name=f"projection_{i}")
+            str(i): ChannelProjection(width, channels, folded=folded, name=f"projection_{i}")
             for i, width in enumerate(input_channels)
             if width != channels
         }
-        self.norm = BatchNorm(name="norm")
+        self.norm = make_norm("norm", folded=folded)
 
     def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  shapes are known from the variant
         """Create fusion weights, kernels, bias, batch norm and projections."""
@@ -82,13 +83,14 @@ class FusionNode(keras.layers.Layer):
         self.depthwise_kernel = self.add_weight(
             shape=(3, 3, self.channels, 1), initializer=keras.initializers.GlorotUniform(), name="depthwise_kernel"
         )
-        self.pointwise_kernel = self.add_weight(
-            shape=(1, 1, self.channels, self.channels),
-            initializer=keras.initializers.GlorotUniform(),
-            name="pointwise_kernel",
-        )
-        self.bias = self.add_weight(shape=(self.channels,), initializer="zeros", name="bias")
-        self.norm.build((None, None, None, self.channels))
+        pointwise = (1, 1, self.channels, self.channels)
+        build_norm(self.norm, pointwise)
+        self.pointwise_kernel = self.bias = None
+        if not isinstance(self.norm, FoldedNorm):
+            self.pointwise_kernel = self.add_weight(
+                shape=pointwise, initializer=keras.initializers.GlorotUniform(), name="pointwise_kernel"
+            )
+            self.bias = self.add_weight(shape=(self.channels,), initializer="zeros", name="bias")
         self.built = True
 
     def call(self, inputs: list[Any], target_hw: tuple[int, int], *, training: bool | None = None) -> Any:
@@ -124,11 +126,13 @@ class BiFpn(keras.layers.Layer):
     Args:
         variant: name for ``variant_spec``.
         input_channels: of the maps 3, 4 and 5.
+        folded: batch norms are part of their convolutions.
         **kwargs: of ``keras.layers.Layer``.
     """
 
-    def __init__(self, variant: str, input_channels: tuple[int, ...], **kwargs: Any) -> None:
+    def __init__(self, variant: str, input_channels: tuple[int, ...], *, folded: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.folded = folded
         self.variant = variant
         self.input_channels = tuple(input_channels)
         self.spec: VariantSpec = variant_spec(variant)
@@ -137,7 +141,7 @@ class BiFpn(keras.layers.Layer):
         self.level6_projection = (
             None
             if input_channels[-1] == channels
-            else ChannelProjection(input_channels[-1], channels, name="resample_p6")
+            else ChannelProjection(input_channels[-1], channels, folded=folded, name="resample_p6")
         )
         widths = [*input_channels] + [channels] * (len(levels) - len(input_channels) + len(self.nodes))
         self.cells = [
@@ -148,6 +152,7 @@ class BiFpn(keras.layers.Layer):
                     tuple(widths[i] if cell == 0 else channels for i in node.inputs),
                     fusion=self.spec.fusion,
                     activation=self.spec.activation,
+                    folded=folded,
                     name=f"cell_{cell}_fnode{position}",
                 )
                 for position, node in enumerate(self.nodes)
@@ -195,4 +200,9 @@ class BiFpn(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "variant": self.variant, "input_channels": list(self.input_channels)}
+        return {
+            **super().get_config(),
+            "variant": self.variant,
+            "input_channels": list(self.input_channels),
+            "folded": self.folded,
+        }

@@ -27,20 +27,21 @@ class EfficientDet(keras.Model):
         image_size: tuple[int, int],
         *,
         seed: int | None = None,
+        folded: bool = False,
         **kwargs: Any,
     ) -> None:
         spec = variant_spec(variant)
         height, width = check_image_size(image_size, spec)
         if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
             raise ValueError(f"num_classes: expected a whole number, 1 or more, got {num_classes!r}.")
-        dtype = kwargs.pop("dtype", None)
-        backbone = Backbone(spec.backbone, seed=seed, name=spec.backbone, dtype=dtype)
+        shared = {"dtype": kwargs.pop("dtype", None), "folded": folded}
+        backbone = Backbone(spec.backbone, seed=seed, name=spec.backbone, **shared)
         images = keras.Input((height, width, 3), dtype="float32", name="images")
         features = backbone(images)
-        fpn = BiFpn(variant, tuple(x.shape[-1] for x in features), name="fpn_cells", dtype=dtype)
+        fpn = BiFpn(variant, tuple(x.shape[-1] for x in features), name="fpn_cells", **shared)
         maps = fpn(features)
-        class_net = PredictionHead(variant, num_classes, CLASS_BIAS, name="class_net", dtype=dtype)
-        box_net = PredictionHead(variant, BOX_CODES, name="box_net", dtype=dtype)
+        class_net = PredictionHead(variant, num_classes, CLASS_BIAS, name="class_net", **shared)
+        box_net = PredictionHead(variant, BOX_CODES, name="box_net", **shared)
         outputs = {"class_logits": class_net(maps), "box_codes": box_net(maps)}
         kwargs.setdefault("name", f"efficientdet_{variant}")
         super().__init__(inputs=images, outputs=outputs, **kwargs)
@@ -49,7 +50,7 @@ class EfficientDet(keras.Model):
         self.num_classes = num_classes
         self.image_size = (height, width)
         self.seed = seed
-        self.dtype_argument = dtype
+        self.folded = folded
 
     @property
     def input_spec(self) -> None:
@@ -79,16 +80,15 @@ class EfficientDet(keras.Model):
             "num_classes": self.num_classes,
             "image_size": list(self.image_size),
             "seed": self.seed,
+            "folded": self.folded,
             "name": self.name,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            "dtype": keras.dtype_policies.serialize(self.get_layer("fpn_cells").dtype_policy),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "EfficientDet":  # noqa: ARG003  Keras passes it
         """Return the model a configuration describes."""
-        config = dict(config)
-        config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
-        return cls(**config)
+        return cls(**{**config, "dtype": keras.dtype_policies.deserialize(config["dtype"])})
 
 
 def check_image_size(image_size: tuple[int, int], spec: VariantSpec) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kittidet.model.normalization import BatchNorm, convolve, normalized_convolution
+from kittidet.model.normalization import build_norm, convolve, make_norm, normalized_convolution
 from kittidet.model.scaling import ANCHORS_PER_CELL, Activation, VariantSpec, variant_spec
 
 # The focal loss' prior: at the start every anchor says "object" with this probability.
@@ -28,6 +28,7 @@ class SharedConvolution(keras.layers.Layer):
         norms: int,
         bias: float = 0.0,
         activation: Activation | None = None,
+        folded: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -35,7 +36,8 @@ class SharedConvolution(keras.layers.Layer):
         self.channels_out = channels_out
         self.bias_value = bias
         self.activation = activation
-        self.norms = [BatchNorm(name=f"norm_{i}") for i in range(norms)]
+        self.folded = folded and norms > 0
+        self.norms = [make_norm(f"norm_{i}", folded=folded) for i in range(norms)]
 
     def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  shapes are known from the variant
         """Create kernels, bias and batch norms."""
@@ -46,14 +48,15 @@ class SharedConvolution(keras.layers.Layer):
         self.depthwise_kernel = self.add_weight(
             shape=(3, 3, self.channels_in, 1), initializer=fan_in(), name="depthwise_kernel"
         )
-        self.pointwise_kernel = self.add_weight(
-            shape=(1, 1, self.channels_in, self.channels_out), initializer=fan_in(), name="pointwise_kernel"
-        )
-        self.bias = self.add_weight(
-            shape=(self.channels_out,), initializer=keras.initializers.Constant(self.bias_value), name="bias"
-        )
+        pointwise = (1, 1, self.channels_in, self.channels_out)
+        self.pointwise_kernel = self.bias = None
+        if not self.folded:
+            self.pointwise_kernel = self.add_weight(shape=pointwise, initializer=fan_in(), name="pointwise_kernel")
+            self.bias = self.add_weight(
+                shape=(self.channels_out,), initializer=keras.initializers.Constant(self.bias_value), name="bias"
+            )
         for norm in self.norms:
-            norm.build((None, None, None, self.channels_out))
+            build_norm(norm, pointwise)
         self.built = True
 
     def call(self, inputs: Any, level: int = 0, *, training: bool | None = None) -> Any:
@@ -80,11 +83,13 @@ class PredictionHead(keras.layers.Layer):
         variant: name for ``variant_spec``.
         values: numbers predicted for one anchor.
         bias: initial bias of the predicting convolution.
+        folded: batch norms are part of their convolutions.
         **kwargs: of ``keras.layers.Layer``.
     """
 
-    def __init__(self, variant: str, values: int, bias: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, variant: str, values: int, bias: float = 0.0, *, folded: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.folded = folded
         self.variant = variant
         self.values = values
         self.bias_value = bias
@@ -92,7 +97,12 @@ class PredictionHead(keras.layers.Layer):
         channels = self.spec.fpn_channels
         self.convolutions = [
             SharedConvolution(
-                channels, channels, norms=len(self.spec.levels), activation=self.spec.activation, name=f"repeat_{i}"
+                channels,
+                channels,
+                norms=len(self.spec.levels),
+                activation=self.spec.activation,
+                folded=folded,
+                name=f"repeat_{i}",
             )
             for i in range(self.spec.head_repeats)
         ]
@@ -123,4 +133,10 @@ class PredictionHead(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "variant": self.variant, "values": self.values, "bias": self.bias_value}
+        return {
+            **super().get_config(),
+            "variant": self.variant,
+            "values": self.values,
+            "bias": self.bias_value,
+            "folded": self.folded,
+        }

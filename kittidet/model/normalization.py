@@ -70,6 +70,31 @@ class BatchNorm(keras.layers.BatchNormalization):
         )
 
 
+class FoldedNorm(keras.layers.Layer):
+    """A batch norm that has become part of its convolution: a kernel of its own and a shift; for inference only."""
+
+    def build(self, kernel_shape: tuple[int, ...]) -> None:
+        """Create the kernel and the shift of its output channels."""
+        depthwise = kernel_shape[-1] == 1
+        self.kernel = self.add_weight(shape=kernel_shape, initializer="zeros", trainable=False, name="kernel")
+        channels = kernel_shape[-2] if depthwise else kernel_shape[-1]
+        self.shift = self.add_weight(shape=(channels,), initializer="zeros", trainable=False, name="shift")
+        self.built = True
+
+
+def make_norm(name: str, *, folded: bool) -> "BatchNorm | FoldedNorm":
+    """Return a batch norm, or the place for a folded one."""
+    return FoldedNorm(name=name) if folded else BatchNorm(name=name)
+
+
+def build_norm(norm: "BatchNorm | FoldedNorm", kernel_shape: tuple[int, ...]) -> None:
+    """Create a norm's weights for the convolution with this kernel, ``[k, k, c, c_out]`` or ``[k, k, c, 1]``."""
+    if isinstance(norm, FoldedNorm):
+        norm.build(kernel_shape)
+    else:
+        norm.build((None, None, None, kernel_shape[-2] if kernel_shape[-1] == 1 else kernel_shape[-1]))
+
+
 def normalize_and_activate(
     inputs: Any, gamma: Any, beta: Any, bias: Any, mean: Any, inverse: Any, count: Any, activation: Activation | None
 ) -> Any:
@@ -129,7 +154,7 @@ def as_float32(variable: Any) -> Any:
 def normalized_convolution(
     inputs: Any,
     kernel: Any,
-    norm: BatchNorm,
+    norm: BatchNorm | FoldedNorm,
     *,
     kind: ConvolutionKind,
     bias: Any | None = None,
@@ -142,7 +167,7 @@ def normalized_convolution(
     Args:
         inputs: ``[b, h, w, c]`` in the compute dtype.
         kernel: ``[k, k, c, c_out]``, or ``[k, k, c, 1]`` for ``kind="depthwise"``.
-        norm: the batch norm of the output channels.
+        norm: the batch norm of the output channels; a folded one brings its own kernel and takes the bias' place.
         kind: ``full`` mixes channels, ``depthwise`` has one filter for each.
         bias: ``[c_out]`` added before the batch norm.
         strides: of the convolution.
@@ -152,15 +177,22 @@ def normalized_convolution(
     Returns:
         ``[b, ceil(h / strides), ceil(w / strides), c_out]`` in the compute dtype.
     """
-    if norm.uses_batch_statistics(training=training):
-        return norm.normalize_batch(convolve(inputs, kernel, kind=kind, strides=strides), bias, activation)
+    if isinstance(norm, FoldedNorm):
+        kernel, shift = norm.kernel, as_float32(norm.shift)
+    elif norm.uses_batch_statistics(training=training):
+        outputs = convolve(inputs, kernel, kind=kind, strides=strides)
+        return norm.normalize_batch(outputs, bias, activation)
+    else:
+        kernel, shift = fold(kernel, norm, kind=kind, bias=bias)
+    outputs = convolve(inputs, kernel, kind=kind, strides=strides) + ops.cast(shift, inputs.dtype)
+    return outputs if activation is None else activate(outputs, activation)
+
+
+def fold(kernel: Any, norm: BatchNorm, *, kind: ConvolutionKind, bias: Any | None = None) -> tuple[Any, Any]:
+    """Return the kernel and the shift, float32, of the convolution that includes the norm's moving statistics."""
     scale, shift = norm.moving_affine()
     folded = as_float32(kernel) * (ops.reshape(scale, (1, 1, -1, 1)) if kind == "depthwise" else scale)
-    if bias is not None:
-        shift = shift + as_float32(bias) * scale
-    outputs = convolve(inputs, ops.cast(folded, inputs.dtype), kind=kind, strides=strides)
-    outputs = outputs + ops.cast(shift, inputs.dtype)
-    return outputs if activation is None else activate(outputs, activation)
+    return folded, shift if bias is None else shift + as_float32(bias) * scale
 
 
 def convolve(inputs: Any, kernel: Any, *, kind: ConvolutionKind, strides: int = 1) -> Any:

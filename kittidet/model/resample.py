@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kittidet.model.normalization import BatchNorm, normalized_convolution
+from kittidet.model.normalization import FoldedNorm, build_norm, make_norm, normalized_convolution
 
 Size = tuple[int, int]
 
@@ -18,21 +18,20 @@ Size = tuple[int, int]
 class ChannelProjection(keras.layers.Layer):
     """1x1 convolution with bias, then batch norm, no activation."""
 
-    def __init__(self, channels_in: int, channels_out: int, **kwargs: Any) -> None:
+    def __init__(self, channels_in: int, channels_out: int, *, folded: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.channels_in = channels_in
         self.channels_out = channels_out
-        self.norm = BatchNorm(name="norm")
+        self.norm = make_norm("norm", folded=folded)
 
     def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  shapes are known from the variant
         """Create kernel, bias and batch norm."""
-        self.kernel = self.add_weight(
-            shape=(1, 1, self.channels_in, self.channels_out),
-            initializer=keras.initializers.GlorotUniform(),
-            name="kernel",
-        )
-        self.bias = self.add_weight(shape=(self.channels_out,), initializer="zeros", name="bias")
-        self.norm.build((None, None, None, self.channels_out))
+        shape = (1, 1, self.channels_in, self.channels_out)
+        build_norm(self.norm, shape)
+        self.kernel = self.bias = None
+        if not isinstance(self.norm, FoldedNorm):
+            self.kernel = self.add_weight(shape=shape, initializer=keras.initializers.GlorotUniform(), name="kernel")
+            self.bias = self.add_weight(shape=(self.channels_out,), initializer="zeros", name="bias")
         self.built = True
 
     def call(self, inputs: Any, *, training: bool | None = None) -> Any:
