@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test check format test-slow test-fault bench lock clean
+.PHONY: help setup demo test check format test-slow test-fault starter bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,11 @@ test-slow: setup ## minutes-long tests: real frames, full-size label tree
 
 test-fault: setup ## kill -9, full disks, broken servers and files
 	$(BIN)/python -m pytest -m fault --timeout 1800
+
+starter: setup ## train the demo's starter weights again, by their recipe (about an hour on two quiet cores)
+	$(BIN)/kittidet run --config kittidet/starter/recipe.yaml
+	rm -rf kittidet/starter/checkpoint
+	$(BIN)/python -c 'from pathlib import Path; from kittidet.train.checkpoints import write_half_precision; write_half_precision(Path("runs/starter/weights/best"), Path("kittidet/starter/checkpoint"))'
 
 bench: setup ## all benchmarks; rows go to benchmarks/RESULTS.md
 	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
