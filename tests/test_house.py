@@ -16,6 +16,14 @@ MAX_LINES = 300
 TESTED_ELSEWHERE = {
     "kittidet/errors.py": "every test that expects an error",
     "kittidet/presets.py": "tests/kittidet/test_config.py",
+    # What a drawn picture is painted with is judged in the picture.
+    **{
+        f"kittidet/kitti/synth/{name}.py": "tests/kittidet/kitti/synth/test_render.py"
+        for name in (
+            *("bodies_cars", "bodies_large", "bodies_people", "bodies_street", "canvas", "draws", "green", "ground"),
+            *("lens", "look", "mesh", "scenery", "things", "world"),
+        )
+    },
 }
 
 

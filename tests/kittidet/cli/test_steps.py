@@ -1,0 +1,74 @@
+"""kittidet.cli.steps: a verb does its step and those before it, and finds what is done already."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from kittidet.__main__ import app
+from kittidet.errors import DatasetContractError
+from kittidet.steps import pipeline
+
+
+@pytest.fixture
+def invoke(tmp_path, drawn_root):
+    folders = [f"store_dir={json.dumps(str(tmp_path / 'store'))}", f"runs_dir={json.dumps(str(tmp_path / 'runs'))}"]
+
+    def run(*arguments: str) -> SimpleNamespace:
+        result = CliRunner().invoke(app, [*arguments, "--data", str(drawn_root), *folders])
+        return SimpleNamespace(code=result.exit_code, text=result.output, error=result.exception)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("verb", "titles", "steps"),
+    [
+        ("fetch", ["data set"], {"fetch"}),
+        ("validate", ["validation"], {"fetch", "validate"}),
+        ("split", ["split"], {"fetch", "validate", "split"}),
+        ("records", ["train records", "val records"], {"fetch", "validate", "split", "records"}),
+    ],
+)
+def test_a_verb_does_what_comes_before_it_and_is_cached_the_second_time(invoke, tmp_path, verb, titles, steps):
+    first, second = invoke(verb), invoke(verb)
+    assert (first.code, second.code) == (0, 0), first.text
+    for title in titles:
+        assert title in first.text
+        assert f"{title} (cached)" in second.text
+    assert {p.name.split("-")[0] for p in (tmp_path / "store").iterdir() if p.is_dir()} == steps
+
+
+def test_too_many_findings_stop_the_verb(invoke, monkeypatch, tmp_path, drawn_root):
+    from kittidet.steps import validate as step
+
+    monkeypatch.setattr(step, "validate", lambda *_: (_ for _ in ()).throw(DatasetContractError("findings.csv")))
+    result = invoke("validate")
+    assert result.code == 1
+    assert isinstance(result.error, DatasetContractError)
+
+
+def test_run_prints_the_scores_and_where_the_run_is(invoke, monkeypatch, tmp_path):
+    summary = {
+        "n_val": 2,
+        "ap": 0.5,
+        "ap50": 0.75,
+        "ap75": 0.25,
+        "per_class_ap": {"Car": 0.5},
+        "per_class_ap50": {"Car": 0.75},
+        "best_step": 3,
+        "checkpoints": [{"step": 3, "epoch": 1, "ap": 0.5, "ap50": 0.75, "ap75": 0.25}],
+    }
+    seen = []
+
+    def fake(config, *, progress):
+        seen.append(config)
+        return SimpleNamespace(summary=summary, path=tmp_path / "runs" / "mine")
+
+    monkeypatch.setattr(pipeline, "run_pipeline", fake)
+    result = invoke("run", "train.epochs=7")
+    assert result.code == 0, result.text
+    assert seen[0].train.epochs == 7
+    assert "0.750" in result.text
+    assert "runs/mine" in result.text
