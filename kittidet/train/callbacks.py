@@ -15,8 +15,6 @@ from kittidet.train.history import EpochReport, write_history
 from kittidet.train.optimizer import FineTuneOptimizer, averaged_weights
 from kittidet.train.resume import Progress, save_state
 
-__all__ = ["EpochEnd", "EpochReport", "LossGuard"]
-
 log = logging.getLogger(__name__)
 
 _PARTS = ("loss", "cls_loss", "box_loss", "iou_loss", "l2_loss", "num_positives")

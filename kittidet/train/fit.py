@@ -13,17 +13,17 @@ import tensorflow as tf
 
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.data.pipeline import steps_per_epoch, training_batches
-from kittidet.errors import TrainingError
+from kittidet.errors import CheckpointMismatchError, TrainingError
 from kittidet.model.anchors import build_anchors
 from kittidet.model.efficientdet import EfficientDet, build_efficientdet
 from kittidet.model.normalization import freeze_batch_norm
 from kittidet.model.scaling import variant_spec
 from kittidet.records.manifest import RecordsManifest, read_manifest
-from kittidet.store import digest_of, write_text_atomic
-from kittidet.train.callbacks import EpochEnd, EpochReport, LossGuard
+from kittidet.store import digest_file, digest_of, list_files, write_text_atomic
+from kittidet.train.callbacks import EpochEnd, LossGuard
 from kittidet.train.checkpoints import Checkpoint, DetectorFacts, list_checkpoints
 from kittidet.train.detector import BATCH_KEYS, Detector
-from kittidet.train.history import write_history
+from kittidet.train.history import EpochReport, write_history
 from kittidet.train.initial import load_initial_weights
 from kittidet.train.optimizer import FineTuneOptimizer, build_optimizer
 from kittidet.train.preflight import check_records
@@ -80,13 +80,7 @@ def fit_detector(
         RecordError: if the records are incomplete or damaged.
     """
     manifest = read_manifest(train_records_dir)
-    identity = digest_of(
-        {
-            "records": manifest.digest,
-            "model": model,
-            "train": train.model_dump(exclude={"keep_checkpoints"}, mode="json"),
-        }
-    )
+    identity = _identity(manifest, model, train)
     finished = _read_result(work_dir, identity)
     if finished is not None:
         return finished
@@ -134,6 +128,20 @@ def fit_detector(
         batches = _batches(train_records_dir, model, train, first_epoch)
         _fit(detector, batches, train, steps, first_epoch, [LossGuard(), _tensorboard(work_dir), at_epoch_end])
     return _write_result(work_dir, identity, None if progress is None else progress.step, coverage)
+
+
+def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig) -> str:
+    # The bytes a run starts from, not where they are; and how many checkpoints stay changes nothing in them.
+    start = train.initial_weights
+    files = [] if start is None else list_files(start) if start.is_dir() else [start]
+    recipe = train.model_dump(mode="json", exclude={"keep_checkpoints", "initial_weights"})
+    try:
+        weights = [digest_file(file) for file in files]
+    except OSError as error:
+        raise CheckpointMismatchError(
+            f"{start}: cannot read the weights to start from: {error.strerror}. Set train.initial_weights."
+        ) from error
+    return digest_of({"records": manifest.digest, "model": model, "train": recipe, "initial_weights": weights})
 
 
 def freezes_batch_norm(train: TrainConfig) -> bool:
@@ -234,8 +242,6 @@ def _has_gpu() -> bool:
 def _write_result(work_dir: Path, identity: str, resumed_from_step: int | None, coverage: float) -> TrainResult:
     facts = {"identity": identity, "resumed_from_step": resumed_from_step, "anchor_coverage": coverage}
     write_text_atomic(work_dir / "training.json", json.dumps(facts, indent=1) + "\n")
-    # Only now: with the result written, nobody needs the state any more.
-    shutil.rmtree(work_dir / "resume")
     result = _read_result(work_dir, identity)
     if result is None:
         raise TrainingError(f"{work_dir}: training.json vanished while it was written. Is another run using it?")
@@ -252,6 +258,8 @@ def _read_result(work_dir: Path, identity: str) -> TrainResult | None:
             f"{file}: this folder holds a finished run with other records, model or recipe. "
             "Give this run another work folder, or delete that one."
         )
+    # Only now: with the result written, nobody needs the state any more.
+    shutil.rmtree(work_dir / "resume", ignore_errors=True)
     return TrainResult(
         tuple(list_checkpoints(work_dir / "checkpoints")),
         work_dir / "history.csv",

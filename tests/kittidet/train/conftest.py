@@ -9,30 +9,9 @@ from keras import layers
 from kittidet.classes import KITTI8
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.kitti.tree import open_tree
-from kittidet.model.normalization import BatchNorm
 from kittidet.records.write import write_records
 
 CANVAS_HW = (64, 128)
-
-
-class TinyNormalized(layers.Layer):
-    """A 1x1 convolution and the project's batch norm."""
-
-    def __init__(self, filters, **kwargs):
-        super().__init__(**kwargs)
-        self.convolution = layers.Conv2D(filters, 1)
-        self.norm = BatchNorm()
-
-    def build(self, shape):
-        self.convolution.build(shape)
-        self.norm.build(self.convolution.compute_output_shape(shape))
-
-    def call(self, x, training=None):
-        x = self.convolution(x)
-        if self.norm.uses_batch_statistics(training=training):
-            return keras.ops.relu(self.norm.normalize_batch(x))
-        scale, shift = self.norm.moving_affine()
-        return keras.ops.relu(x * scale + shift)
 
 
 def tiny_efficientdet(variant, num_classes, image_size, *, seed=None, dtype="float32"):
@@ -42,10 +21,14 @@ def tiny_efficientdet(variant, num_classes, image_size, *, seed=None, dtype="flo
     for level in range(1, 8):
         features = layers.AveragePooling2D(2, padding="same")(features)
         if level >= 3:
-            hidden = TinyNormalized(8, name=f"hidden_{level}")(features)
+            hidden = layers.BatchNormalization(name=f"norm_{level}")(layers.Conv2D(8, 1)(features))
+            hidden = layers.ReLU()(hidden)
             logits.append(layers.Reshape((-1, num_classes))(layers.Conv2D(9 * num_classes, 1)(hidden)))
             codes.append(layers.Reshape((-1, 4))(layers.Conv2D(36, 1)(hidden)))
-    outputs = {"class_logits": layers.Concatenate(axis=1)(logits), "box_codes": layers.Concatenate(axis=1)(codes)}
+    outputs = {
+        "class_logits": layers.Concatenate(axis=1, dtype="float32")(logits),
+        "box_codes": layers.Concatenate(axis=1, dtype="float32")(codes),
+    }
     return keras.Model(images, outputs, name="tiny")
 
 

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
-from kittidet.errors import TrainingError
+from kittidet.errors import CheckpointMismatchError, TrainingError
 from kittidet.train.checkpoints import load_detector
 from kittidet.train.fit import fit_detector, freezes_batch_norm
 
@@ -108,6 +108,11 @@ def test_a_finished_run_is_found_and_not_run_again(fit, undisturbed):
 def test_a_folder_with_another_run_is_refused(fit, undisturbed, short_recipe):
     with pytest.raises(TrainingError, match="other records, model or recipe"):
         fit(undisturbed[0].history_path.parent, recipe=short_recipe.model_copy(update={"learning_rate": 0.1}))
+
+
+def test_weights_to_start_from_that_are_not_there_are_refused(fit, tmp_path, short_recipe):
+    with pytest.raises(CheckpointMismatchError, match=r"absent\.h5: cannot read the weights to start from"):
+        fit(tmp_path, recipe=short_recipe.model_copy(update={"initial_weights": tmp_path / "absent.h5"}))
 
 
 def test_a_loss_that_explodes_stops_the_run_and_saves_nothing(fit, tmp_path, short_recipe):

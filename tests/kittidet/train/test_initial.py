@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from kittidet.classes import KITTI3, KITTI8
+from kittidet.classes import KITTI3, KITTI8, ClassTable
 from kittidet.config import ModelConfig
 from kittidet.errors import CheckpointMismatchError
+from kittidet.model.pretrained import LoadReport
+from kittidet.model.reference_names import CLASS_ROWS
 from kittidet.train.checkpoints import DetectorFacts, write_checkpoint
 from kittidet.train.initial import load_initial_weights
 
@@ -33,3 +35,21 @@ def test_another_class_table_is_refused_with_both_sides(checkpoint, tiny_network
 def test_another_variant_is_refused_with_both_sides(checkpoint, tiny_network):
     with pytest.raises(CheckpointMismatchError, match="weights of d0, expected d1"):
         load_initial_weights(tiny_network, checkpoint, model=ModelConfig(variant="d1"), table=KITTI8)
+
+
+@pytest.mark.parametrize(("classes", "maps"), [(90, [None, {1: 3}]), (5, [None])])
+def test_coco_rows_become_their_kitti_counterparts_and_other_rows_stay_random(monkeypatch, tmp_path, classes, maps):
+    """Loading itself is `model.pretrained`'s business; here it is what it is asked for."""
+    asked = []
+
+    def load(network, path, *, class_map=None):
+        asked.append(class_map)
+        return LoadReport(loaded=(), left_alone=dict.fromkeys(CLASS_ROWS, "other classes"))
+
+    monkeypatch.setattr("kittidet.train.initial.load_checkpoint", load)
+    monkeypatch.setattr(
+        "kittidet.train.initial.read_checkpoint", lambda path, network: {CLASS_ROWS[1]: np.zeros(9 * classes)}
+    )
+    table = ClassTable(("Car",))
+    load_initial_weights(None, tmp_path / "published.h5", model=ModelConfig(), table=table)
+    assert asked == maps

@@ -68,8 +68,8 @@ def test_batch_norm_statistics_are_averaged_with_the_weights(tiny_network):
 
 def test_frozen_batch_norms_are_left_out_of_the_average(tiny_network):
     for layer in tiny_network.layers:
-        if layer.name.startswith("hidden"):
-            layer.norm.trainable = False
+        if layer.name.startswith("norm"):
+            layer.trainable = False
     assert moving_statistics(tiny_network) == []
 
 
