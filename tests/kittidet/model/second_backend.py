@@ -20,8 +20,8 @@ def batch_norm(x, gamma, *, written_out: bool):
         normal = (x - mean) * inverse * gamma + 0.3
         return normal * ops.sigmoid(normal)
     beta = ops.full(gamma.shape, 0.3)
-    mean, inverse = ops.stop_gradient(mean), ops.stop_gradient(inverse)
-    return normalize_and_activate(x, gamma, beta, gamma, mean, inverse, ops.cast(x.shape[0] * 9, "float32"), "swish")
+    centred, inverse = ops.stop_gradient(x - mean), ops.stop_gradient(inverse)
+    return normalize_and_activate(x, gamma, beta, gamma, centred, inverse, ops.cast(x.shape[0] * 9, "float32"), "swish")
 
 
 def gradient(x: np.ndarray, weight: np.ndarray, *, written_out: bool) -> np.ndarray:
@@ -33,9 +33,7 @@ def gradient(x: np.ndarray, weight: np.ndarray, *, written_out: bool) -> np.ndar
             return ops.sum(batch_norm(value, gamma, written_out=written_out) * weight)
 
         return np.asarray(jax.grad(loss)(x))
-    import torch
-
-    value = torch.tensor(x, requires_grad=True, device=keras.backend.torch.get_device())
+    value = ops.convert_to_tensor(x).detach().requires_grad_(True)
     ops.sum(batch_norm(value, gamma, written_out=written_out) * ops.convert_to_tensor(weight)).backward()
     return value.grad.cpu().numpy()
 
