@@ -44,10 +44,12 @@ class BatchNorm(keras.layers.BatchNormalization):
         The moving statistics take a step towards them. Sums are float32 whatever the compute dtype. The bias changes
         only the moving mean: normalising takes it out again, so it is never added to the map.
         """
-        mean = ops.mean(ops.cast(inputs, "float32"), axis=(0, 1, 2))
-        # Two passes: the mean of squares minus the square of the mean would lose digits.
-        variance = ops.mean(ops.square(ops.cast(inputs, "float32") - mean), axis=(0, 1, 2))
-        mean, variance = ops.stop_gradient(mean), ops.stop_gradient(variance)
+        values = ops.stop_gradient(ops.cast(inputs, "float32"))
+        mean = ops.mean(values, axis=(0, 1, 2))
+        # Centred first, here and in the gradient: with few values a channel (the coarsest level of a small image has
+        # two) uncentred sums lose the digits that the third training step then misses.
+        centred = values - mean
+        variance = ops.mean(ops.square(centred), axis=(0, 1, 2))
         count = 1
         for axis in (0, 1, 2):
             count = count * ops.shape(inputs)[axis]
@@ -63,7 +65,7 @@ class BatchNorm(keras.layers.BatchNormalization):
             as_float32(self.gamma),
             as_float32(self.beta),
             as_float32(self.gamma if bias is None else bias),
-            mean,
+            ops.cast(centred, inputs.dtype),
             inverse,
             count,
             activation,
@@ -96,9 +98,9 @@ def build_norm(norm: "BatchNorm | FoldedNorm", kernel_shape: tuple[int, ...]) ->
 
 
 def normalize_and_activate(
-    inputs: Any, gamma: Any, beta: Any, bias: Any, mean: Any, inverse: Any, count: Any, activation: Activation | None
+    inputs: Any, gamma: Any, beta: Any, bias: Any, centred: Any, inverse: Any, count: Any, activation: Activation | None
 ) -> Any:
-    """Return ``activation((inputs - mean) * inverse * gamma + beta)``, with the gradient of ``mean`` and ``inverse``.
+    """Return ``activation(centred * inverse * gamma + beta)``, with the gradient through mean and variance too.
 
     The gradient is written out because automatic differentiation, which follows mean and variance as two more
     functions of the map, passes over the map about half again as often.
@@ -108,7 +110,7 @@ def normalize_and_activate(
         gamma: ``[c]`` float32.
         beta: ``[c]`` float32.
         bias: ``[c]`` float32, receives a gradient of zero.
-        mean: ``[c]`` float32, of ``inputs`` over all but the last axis.
+        centred: ``inputs`` less their mean over all but the last axis.
         inverse: ``[c]`` float32, one over their standard deviation.
         count: values per channel, float32.
         activation: after the norm, or None.
@@ -119,9 +121,9 @@ def normalize_and_activate(
     dtype = inputs.dtype
 
     @ops.custom_gradient
-    def forward(x: Any, gamma: Any, beta: Any, bias: Any) -> Any:
+    def forward(_: Any, gamma: Any, beta: Any, bias: Any) -> Any:
         scale = gamma * inverse
-        normal = x * ops.cast(scale, dtype) + ops.cast(beta - mean * scale, dtype)
+        normal = centred * ops.cast(scale, dtype) + ops.cast(beta, dtype)
         gate = ops.sigmoid(normal) if activation == "swish" else None
         outputs = normal if activation is None else ops.relu6(normal) if gate is None else normal * gate
 
@@ -132,12 +134,11 @@ def normalize_and_activate(
             elif activation is not None:
                 grad = grad * ops.cast(ops.logical_and(normal > 0.0, normal < 6.0), dtype)
             sum_grad = ops.sum(ops.cast(grad, "float32"), axis=(0, 1, 2))
-            sum_product = ops.sum(ops.cast(grad * x, "float32"), axis=(0, 1, 2))
-            grad_gamma = (sum_product - mean * sum_grad) * inverse
-            # The gradient less its mean and less its projection on the normalised map, as one affine form of x.
-            by_x = -scale * inverse * grad_gamma / count
-            rest = -scale * sum_grad / count - mean * by_x
-            grad_x = grad * ops.cast(scale, dtype) + (x * ops.cast(by_x, dtype) + ops.cast(rest, dtype))
+            grad_gamma = ops.sum(ops.cast(grad * centred, "float32"), axis=(0, 1, 2)) * inverse
+            # The gradient less its mean and less its projection on the normalised map.
+            by_centred = ops.cast(-inverse * grad_gamma / count, dtype)
+            centred_grad = grad - ops.cast(sum_grad / count, dtype)
+            grad_x = (centred_grad + centred * by_centred) * ops.cast(scale, dtype)
             return grad_x, grad_gamma, sum_grad, ops.zeros_like(bias)
 
         return outputs, backward
