@@ -46,8 +46,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         """
         values = ops.stop_gradient(ops.cast(inputs, "float32"))
         mean = ops.mean(values, axis=(0, 1, 2))
-        # Centred first, here and in the gradient: with few values a channel (the coarsest level of a small image has
-        # two) uncentred sums lose the digits that the third training step then misses.
+        # Centred first, here and in the gradient: uncentred sums lose digits where the mean is large.
         centred = values - mean
         variance = ops.mean(ops.square(centred), axis=(0, 1, 2))
         count = 1
