@@ -1,6 +1,6 @@
 """The detector as one TensorFlow graph: encoded images in, boxes in pixels of those images out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,11 +108,17 @@ def write_saved_model(detector: LoadedDetector, out_dir: Path, *, config: EvalCo
     return out_dir
 
 
-def run_saved_model(folder: Path, encoded: list[bytes]) -> list[dict[str, Any]]:
-    """Return what the ``serving_default`` signature of a SavedModel on disk finds, one dict of arrays an image."""
-    serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    found = {name: value.numpy() for name, value in serve(image_bytes=tf.constant(encoded)).items()}
-    return [
-        {name: value[i, : found["num_valid"][i]] for name, value in found.items() if name != "num_valid"}
-        for i in range(len(encoded))
-    ]
+def open_saved_model(folder: Path) -> Callable[[list[bytes]], list[dict[str, Any]]]:
+    """Return a function from encoded images to what the SavedModel on disk finds, one dict of arrays an image."""
+    model = tf.saved_model.load(str(folder))
+
+    def run(encoded: list[bytes]) -> list[dict[str, Any]]:
+        # The model, not only its signature, has to stay: it holds the weights.
+        serve = model.signatures["serving_default"]
+        found = {name: value.numpy() for name, value in serve(image_bytes=tf.constant(encoded)).items()}
+        return [
+            {name: value[i, : found["num_valid"][i]] for name, value in found.items() if name != "num_valid"}
+            for i in range(len(encoded))
+        ]
+
+    return run

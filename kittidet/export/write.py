@@ -18,7 +18,7 @@ from kittidet.export.agreement import BYTES, EXACT, HALF, Agreement, Tolerance, 
 from kittidet.export.check_set import CheckSet, RawModel, build_check_set, candidates_of, to_detections
 from kittidet.export.model_card import ExportedFile, RunScores, write_card
 from kittidet.export.onnx import check_onnx_installed, open_onnx, write_onnx
-from kittidet.export.serving import run_saved_model, write_saved_model
+from kittidet.export.serving import open_saved_model, write_saved_model
 from kittidet.export.tflite import open_tflite, write_tflite
 from kittidet.store import list_files
 from kittidet.train.checkpoints import LoadedDetector, load_detector, read_facts
@@ -114,7 +114,9 @@ def _export(
 def _check_saved_model(path: Path, checks: CheckSet, config: ExportConfig) -> Agreement:
     found = [
         to_detections(name, one["boxes_xyxy"], one["scores"], one["class_ids"], size_wh)
-        for name, one, size_wh in zip(checks.names, run_saved_model(path, checks.encoded), checks.sizes_wh, strict=True)
+        for name, one, size_wh in zip(
+            checks.names, open_saved_model(path)(checks.encoded), checks.sizes_wh, strict=True
+        )
     ]
     return check_detections(checks.detections, found, tolerance=EXACT, min_score=config.check_min_score, what=path.name)
 

@@ -19,13 +19,8 @@ def test_a_saved_model_that_agrees_is_written_with_its_card_and_never_over(expor
 
 
 def test_an_export_that_finds_something_else_is_not_written(checkpoint, evaluation, tmp_path, monkeypatch):
-    def wrong(folder, encoded):
-        return [
-            {"boxes_xyxy": np.array([[1, 2, 3, 4]], np.float32), "scores": np.array([0.9]), "class_ids": np.array([1])}
-            for _ in encoded
-        ]
-
-    monkeypatch.setattr(write, "run_saved_model", wrong)
+    wrong = {"boxes_xyxy": np.array([[1, 2, 3, 4]], np.float32), "scores": np.ones(1), "class_ids": np.ones(1)}
+    monkeypatch.setattr(write, "open_saved_model", lambda folder: lambda encoded: [wrong] * len(encoded))
     monkeypatch.setattr(write, "write_saved_model", lambda detector, path, **_: path)
     with pytest.raises(ExportError, match="saved_model"):
         export_detector(checkpoint, tmp_path / "out", config=ExportConfig(check_frames=1), evaluation=evaluation)
