@@ -111,7 +111,7 @@ def _read_tf1(prefix: Path) -> dict[str, Array]:
                 "name-based one such as the published archives hold. Save the weights as .h5 there, and load that."
             )
         return {name: np.asarray(reader.get_tensor(name)) for name in sorted(shapes) if dtypes[name].is_floating}
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+    except (tf.errors.OpError, RuntimeError, ValueError, LookupError) as error:  # IndexError where data are missing
         raise CheckpointMismatchError(
             f"{prefix}: truncated or damaged: {error}. Expected whole .index and .data files; fetch the archive again."
         ) from error
