@@ -63,7 +63,7 @@ def up(
 
 
 def down() -> None:
-    """Stop what `up` or `demo` started in this project, and nothing else; `prefect flow-run retry ID` resumes a cut-off run."""
+    """Stop what `up` or `demo` started in this project, and nothing else; `prefect flow-run retry ID` resumes a run."""
     project = find_project()
     out = Console(soft_wrap=True, highlight=False)
     with alone(project):
