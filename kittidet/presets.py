@@ -38,12 +38,13 @@ def demo() -> RunConfig:
         # Canvas and anchors of the starter; anchors half the published size, for objects shrink to 0.4 of theirs here.
         model=ModelConfig(variant="d0", canvas_hw=(160, 512), anchor_scale=2.0),
         train=TrainConfig(
-            epochs=6,
+            epochs=9,
             batch_size=8,
             optimizer="adamw",
-            learning_rate=0.0016,
+            learning_rate=0.004,
+            warmup_epochs=0.3,
             ema_decay=0.98,
-            checkpoint_every_epochs=2,
+            checkpoint_every_epochs=3,
             initial_weights=STARTER,
             augment=AugmentConfig(scale_min=0.8, scale_max=1.25),
         ),
