@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from kittidet.cli import operations
+
 # The official image archive and what it unpacks to, bytes, with room for the records (KITTI's download page: 12 GB).
 FULL_KITTI_BYTES = 40 * 10**9
 
@@ -43,6 +45,7 @@ def doctor(
 ) -> None:
     """Check Python, packages, disk, memory and accelerators; exit 1 if a run cannot work."""
     findings = [*examine_packages(), examine_python(), examine_disk(store), examine_memory(), examine_accelerators()]
+    findings += examine_operations()
     table = Table()
     for column in ("", "what", "found", "next step"):
         table.add_column(column)
@@ -108,3 +111,13 @@ def examine_accelerators() -> Finding:
         return Finding("GPU", ok=True, found=f"{gpus} visible to TensorFlow")
     advice = "Fine for `kittidet demo`; for KITTI install the gpu extra: pip install 'kittidet[gpu]'."
     return Finding("GPU", None, "none visible to TensorFlow", advice)
+
+
+def examine_operations() -> list[Finding]:
+    """Return what runs of the local Prefect server and its workers; a line saying so where Prefect's part is absent."""
+    try:
+        check = operations.load_operation("doctor")
+    except LookupError as error:
+        return [Finding("Prefect", None, "not installed", str(error))]
+    found: list[Finding] = check()
+    return found

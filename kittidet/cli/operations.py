@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib.metadata import entry_points
+from typing import Any
 
 GROUP = "kittidet.operations"
 HELP = {
@@ -11,7 +12,7 @@ HELP = {
 }
 
 
-def load_operation(name: str) -> Callable[..., None]:
+def load_operation(name: str) -> Callable[..., Any]:
     """Return the function behind a verb of the operations package.
 
     Raises:
@@ -22,5 +23,5 @@ def load_operation(name: str) -> Callable[..., None]:
         raise LookupError(
             f"`kittidet {name}` needs the operations package (tasks, flows, deployments): pip install kittidet"
         )
-    operation: Callable[..., None] = next(iter(found)).load()
+    operation: Callable[..., Any] = next(iter(found)).load()
     return operation

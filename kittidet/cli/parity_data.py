@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def check_preprocess(_file: Path, arrays: Arrays) -> Iterator[Comparison]:
     """The letterboxed frame and its boxes; the training crops with the reference's draws."""
     image = arrays["image"]
     size_wh = (image.shape[1], image.shape[0])
-    pixels = arrays["boxes_norm"][:, [1, 0, 3, 2]] * np.tile(np.float32(size_wh), 2)
+    pixels = arrays["boxes_norm"][:, [1, 0, 3, 2]] * np.tile(np.array(size_wh, np.float32), 2)
     for name, canvas_hw in _CANVASES.items():
         resized = resized_hw(size_wh, canvas_hw)
         yield compare(name, "size", resized, arrays[f"{name}/scaled_hw"], rtol=0.0)
@@ -33,13 +34,15 @@ def check_preprocess(_file: Path, arrays: Arrays) -> Iterator[Comparison]:
         yield compare(name, "boxes", boxes, arrays[f"{name}/boxes"][:, [1, 0, 3, 2]], rtol=0.0, atol=1e-3)
     for name in _CROPS:
         scale, y, x = (np.float32(draw) for draw in arrays[f"{name}/draws_scale_offy_offx"])
-        crop_hw, offset = scale_and_offset(np.int32(size_wh), _TRAIN_CANVAS, scale=scale, offset_y=y, offset_x=x)
+        crop_hw, offset = scale_and_offset(
+            np.array(size_wh, np.int32), _TRAIN_CANVAS, scale=scale, offset_y=y, offset_x=x
+        )
         yield compare(name, "size", crop_hw, arrays[f"{name}/scaled_hw"], rtol=0.0)
         found = _picture(image, crop_hw, offset, _TRAIN_CANVAS)
         yield compare(name, "pixels", found, arrays[f"{name}/image"], rtol=0.0, atol=1e-4)
 
 
-def _picture(image: np.ndarray, resized: object, offset: object, canvas_hw: tuple[int, int]) -> np.ndarray:
+def _picture(image: np.ndarray, resized: Any, offset: Any, canvas_hw: tuple[int, int]) -> np.ndarray:
     cropped = resize_crop(
         image, resized_hw=np.int32(resized), offset_hw=np.int32(offset), canvas_hw=canvas_hw, antialias=False
     )
@@ -48,7 +51,7 @@ def _picture(image: np.ndarray, resized: object, offset: object, canvas_hw: tupl
 
 def check_coco(_file: Path, arrays: Arrays) -> Iterator[Comparison]:
     """The twelve COCO statistics and the AP of each class, from both engines."""
-    annotations = []
+    annotations: list[dict[str, Any]] = []
     for image, rows in enumerate(arrays["groundtruth_data"]):
         for y1, x1, y2, x2, crowd, area, kind in rows[rows[:, 6] > 0].tolist():
             annotations.append(

@@ -18,6 +18,7 @@ from filelock import FileLock
 from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError, StoreError
 from kittidet.eval.coco_format import coco_ground_truth
+from kittidet.report.environment import describe_environment
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepOutput, digest_file, digest_of, list_files, write_text_atomic
@@ -125,7 +126,7 @@ def _write_run(folder: Path, config: RunConfig, outputs: PipelineOutputs) -> dic
     truth = coco_ground_truth(val_frames(outputs.dataset, outputs.split), config.records.table())
     _write_json(folder / "ground_truth.json", truth)
     _write_json(folder / "config.json", config.model_dump(mode="json"))
-    summary = summarise(config, outputs, best)
+    summary = {**summarise(config, outputs, best), "environment": describe_environment()}
     _write_json(folder / "summary.json", summary)
     return summary
 

@@ -47,8 +47,22 @@ def test_accelerators_are_counted_or_the_failure_is_shown(monkeypatch, code, tex
     assert ("libcuda is broken" in finding.found) == (code == 1)
 
 
+def test_what_runs_of_prefect_is_part_of_the_answer(monkeypatch):
+    line = doctor.Finding("Prefect server", None, "does not run")
+    monkeypatch.setattr(doctor.operations, "load_operation", lambda name: {"doctor": lambda: [line]}[name])
+    assert doctor.examine_operations() == [line]
+
+
+def test_without_prefects_part_the_library_says_so(monkeypatch):
+    monkeypatch.setattr(doctor.operations, "entry_points", lambda **_: ())
+    (finding,) = doctor.examine_operations()
+    assert finding.ok is None
+    assert "pip install" in finding.advice
+
+
 def test_a_failed_examination_ends_with_exit_code_1(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(doctor, "examine_accelerators", lambda: doctor.Finding("GPU", None, "none", "kittidet[gpu]"))
+    monkeypatch.setattr(doctor, "examine_operations", list)
     doctor.doctor(tmp_path)
     assert "kittidet[gpu]" in capsys.readouterr().out
     monkeypatch.setattr(doctor, "examine_python", lambda: doctor.Finding("Python", ok=False, found="3.8"))
