@@ -6,6 +6,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from kittidet.cli import data, doctor, operations, reference, settings, steps
 from kittidet.cli.compare import compare
@@ -53,9 +54,9 @@ def main() -> None:
     logging.getLogger("kittidet").setLevel(logging.INFO)
     try:
         app()
-    except (KittidetError, LookupError) as error:
+    except KittidetError as error:
         Console(stderr=True).print(
-            f"[red]error:[/red] {type(error).__name__}:", str(error), markup=True, soft_wrap=True
+            f"[red]error:[/red] {type(error).__name__}: {escape(str(error))}", soft_wrap=True, highlight=False
         )
         sys.exit(1)
 

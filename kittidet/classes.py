@@ -38,7 +38,9 @@ class ClassTable:
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) != len(self.names):
-            raise ConfigError(f"class table {self.names!r}: expected one or more different names. Fix `model.classes`.")
+            raise ConfigError(
+                f"class table {self.names!r}: expected one or more different names. Fix `records.classes`."
+            )
         unknown = sorted(set(self.merges.values()) - set(self.names))
         if unknown:
             raise ConfigError(f"class table {self.names!r}: merges point at names outside of it: {unknown}.")
@@ -67,11 +69,15 @@ class ClassTable:
         Raises:
             ConfigError: naming both sides and both tables if they differ.
         """
-        if self.names != other.names:
+        if (self.names, dict(self.merges)) != (other.names, dict(other.merges)):
             raise ConfigError(
-                f"class tables differ: {here} has {list(self.names)}, {there} has {list(other.names)}. "
+                f"class tables differ: {here} has {self.describe()}, {there} has {other.describe()}. "
                 "Rebuild the one that is out of date; ids must mean the same thing everywhere."
             )
+
+    def describe(self) -> str:
+        """Return the names in id order, and the merges where there are any."""
+        return f"{list(self.names)}{f' with merges {dict(self.merges)}' if self.merges else ''}"
 
 
 KITTI8 = ClassTable(KITTI_TYPES)

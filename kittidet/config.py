@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from kittidet.classes import CLASS_TABLES, ClassTable, class_table
 from kittidet.errors import ConfigError
@@ -118,7 +118,9 @@ class ModelConfig(Section):
     """The detector."""
 
     variant: Variant = Field("d0", description="efficientdet variant")
-    canvas_hw: tuple[int, int] = Field((384, 1280), description="network input, height and width, pixels")
+    canvas_hw: tuple[PositiveInt, PositiveInt] = Field(
+        (384, 1280), description="network input, height and width, pixels"
+    )
     anchor_scale: float | None = Field(None, gt=0, description="None: the variant's published value")
 
 
@@ -131,6 +133,12 @@ class AugmentConfig(Section):
     colour: float = Field(
         0.2, ge=0, le=1, description="strength of brightness, contrast and saturation jitter; 0 is off"
     )
+
+    @model_validator(mode="after")
+    def _check_scales(self) -> "AugmentConfig":
+        if self.scale_min > self.scale_max:
+            raise ValueError(f"scale_min {self.scale_min} is above scale_max {self.scale_max}")
+        return self
 
 
 class TrainConfig(Section):
@@ -162,8 +170,10 @@ class TrainConfig(Section):
     keep_checkpoints: int = Field(6, ge=1, description="the newest that are kept, evaluated and picked from")
     mixed_precision: bool = Field(False, description="float16 arithmetic on a GPU; outputs and losses stay float32")
     seed: int = 0
-    initial_weights: Path | None = Field(
-        None, description="checkpoint to start from; None: random, or the bundled starter in the demo"
+    initial_weights: Literal["coco", "starter"] | Path | None = Field(
+        None,
+        description="coco: the variant's published checkpoint, fetched; starter: the bundled one of the demo; a path; "
+        "None: a random start, which is no fine-tune",
     )
     augment: AugmentConfig = AugmentConfig()
 
@@ -271,6 +281,8 @@ def _read_mapping(file: Path) -> dict[str, Any]:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{file}: cannot read the configuration: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: expected UTF-8 text, got other bytes at {error.start}.") from error
     try:
         loaded = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
     except (json.JSONDecodeError, yaml.YAMLError) as error:

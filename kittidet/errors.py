@@ -3,7 +3,8 @@
     KittidetError
     ├── ConfigError               a preset, key or value in the configuration
     ├── ArchiveError              downloading, checking or unpacking an archive
-    │   └── DiskSpaceError        too little room for what is about to be written
+    │   ├── DiskSpaceError        too little room for what is about to be written
+    │   └── ServerError           a server that gave up on us for now: a later try may get further
     ├── LabelParseError           one line of a label or result file
     ├── DatasetContractError      a data set that breaks the contract (tree, labels, images, split)
     ├── RecordError               a TFRecord shard, its features or its manifest
@@ -32,6 +33,10 @@ class ArchiveError(KittidetError):
 
 class DiskSpaceError(ArchiveError):
     """There is too little disk space for what is about to be written."""
+
+
+class ServerError(ArchiveError):
+    """A server or the way to it failed for now; what was received is kept, and a later try may get further."""
 
 
 class LabelParseError(KittidetError):

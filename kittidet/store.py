@@ -7,18 +7,22 @@ summary); a folder without one is not an output.
 
 import hashlib
 import json
+import logging
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from kittidet.errors import StoreError
+
+log = logging.getLogger(__name__)
 
 MANIFEST = "_output.json"
 
@@ -110,16 +114,14 @@ class Store:
         gigabytes are not read on every run); any other file is hashed. ``thorough`` hashes all of them.
         """
         folder = self.path(key)
-        manifest_path = folder / MANIFEST
-        if not manifest_path.is_file():
+        if not (folder / MANIFEST).is_file():
             return [f"{folder}: no {MANIFEST}"]
-        try:
-            manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-            files = manifest["files"]
-            if manifest["digest"] != key.digest:
-                return [f"{manifest_path}: made for another key"]
-        except (ValueError, KeyError, TypeError):
-            return [f"{manifest_path}: not a manifest"]
+        manifest = _read_manifest(folder)
+        if manifest is None:
+            return [f"{folder / MANIFEST}: not a manifest, or changed since it was written"]
+        if manifest["digest"] != key.digest:
+            return [f"{folder / MANIFEST}: made for another key"]
+        files = manifest["files"]
         found = []
         for name, facts in files.items():
             file = folder / name
@@ -136,8 +138,8 @@ class Store:
         """Return the output of this key if it is complete and undamaged, else None."""
         if self.problems(key):
             return None
-        manifest = json.loads((self.path(key) / MANIFEST).read_text(encoding="utf-8"))
-        return StepOutput(key, self.path(key), manifest["summary"], cached=True)
+        manifest = _read_manifest(self.path(key))
+        return None if manifest is None else StepOutput(key, self.path(key), manifest["summary"], cached=True)
 
     def get_or_make(
         self, key: StepKey, make: Callable[[Path], dict[str, Any]], *, resumable: bool = False
@@ -165,10 +167,16 @@ class Store:
             if final.exists():
                 # Damaged: nobody can rely on it, and a half-right folder must not survive beside a new one.
                 shutil.rmtree(final)
-            partial.mkdir(parents=True, exist_ok=True)
-            summary = make(partial)
-            _write_manifest(partial, key, summary)
-            partial.rename(final)
+            try:
+                partial.mkdir(parents=True, exist_ok=True)
+                summary = make(partial)
+                _write_manifest(partial, key, summary)
+                partial.rename(final)
+            except OSError as error:
+                raise StoreError(
+                    f"{error.filename or partial}: step {key.step} cannot go on: {error.strerror or error}. "
+                    "Make room or make it accessible, then start the same command again; what is done is kept."
+                ) from error
             return StepOutput(key, final, summary, cached=False)
 
     @contextmanager
@@ -177,7 +185,7 @@ class Store:
             self.root.mkdir(parents=True, exist_ok=True)
             # flock, freed by the system when its process dies, so that kill -9 leaves no eternal lock.
             lock = FileLock(self.root / f".{key.name}.lock")
-            lock.acquire()
+            acquire_patiently(lock, waiting_for=key.name)
         except OSError as error:
             raise StoreError(
                 f"{self.root}: cannot write the store: {error.strerror or error}. "
@@ -189,6 +197,15 @@ class Store:
             lock.release()
 
 
+def acquire_patiently(lock: FileLock, *, waiting_for: str) -> None:
+    """Take a lock; say so once if another run holds it, and wait as long as that takes."""
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        log.info("store.wait for=%s another run is making it", waiting_for)
+        lock.acquire()
+
+
 def list_files(folder: Path) -> list[Path]:
     """Return every regular file below a folder, sorted by its path relative to it."""
     return sorted((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.relative_to(folder).as_posix())
@@ -196,7 +213,7 @@ def list_files(folder: Path) -> list[Path]:
 
 def write_text_atomic(path: Path, text: str) -> None:
     """Write a text file so that its name only ever shows the whole content."""
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    partial = path.with_name(f".{path.name}.partial-{uuid.uuid4().hex}")
     with partial.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
@@ -214,4 +231,16 @@ def _write_manifest(folder: Path, key: StepKey, summary: Mapping[str, Any]) -> N
             "sha256": digest_file(file),
         }
     manifest = {"step": key.step, "digest": key.digest, "summary": dict(summary), "files": files}
+    # Later keys are made of the summary: a changed one must not pass for the step's own.
+    manifest["seal"] = digest_of(manifest)
     write_text_atomic(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def _read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest as it was written, or None if it is not that."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        seal = manifest.pop("seal")
+        return manifest if seal == digest_of(manifest) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -8,7 +8,7 @@ from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
-from kittidet.errors import DiskSpaceError
+from kittidet.errors import DiskSpaceError, ServerError
 
 # Faults of a disk or mount that another try, some seconds later, may not meet.
 _PASSING_ERRNO = {
@@ -25,7 +25,6 @@ _PASSING_ERRNO = {
     errno.EHOSTUNREACH,
     errno.ENETDOWN,
 }
-_PASSING_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 # Seconds before the first retry; doubled for each further one.
 BACKOFF = exponential_backoff(backoff_factor=5)
@@ -38,9 +37,7 @@ def is_passing(error: BaseException | None) -> bool:
         seen.add(id(error))
         if isinstance(error, DiskSpaceError):
             return False
-        if isinstance(error, httpx.TransportError):
-            return True
-        if isinstance(error, httpx.HTTPStatusError) and error.response.status_code in _PASSING_STATUS:
+        if isinstance(error, (ServerError, httpx.TransportError)):
             return True
         if isinstance(error, OSError) and error.errno in _PASSING_ERRNO:
             return True

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 
 def synth(
@@ -17,7 +18,7 @@ def synth(
     from kittidet.kitti.synth import draw_dataset  # noqa: PLC0415  `--help` stays fast
 
     root = draw_dataset(out, frames=frames, seed=seed, zips=zips)
-    Console().print(f"{frames} frames drawn in {root}", soft_wrap=True)
+    Console().print(f"{frames} frames drawn in {escape(str(root))}", soft_wrap=True)
 
 
 def inspect(
@@ -32,6 +33,6 @@ def inspect(
     console.print(report.to_text(), soft_wrap=True, markup=False, highlight=False)
     if grid is not None:
         draw_grid(records, grid)
-        console.print(f"picture grid: {grid}", soft_wrap=True)
+        console.print(f"picture grid: {escape(str(grid))}", soft_wrap=True)
     if report.problems:
         raise typer.Exit(1)

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kittidet.cli import operations
+from kittidet.errors import KittidetError
 
 # The official image archive and what it unpacks to, bytes, with room for the records (KITTI's download page: 12 GB).
 FULL_KITTI_BYTES = 40 * 10**9
@@ -117,7 +118,7 @@ def examine_operations() -> list[Finding]:
     """Return what runs of the local Prefect server and its workers; a line saying so where Prefect's part is absent."""
     try:
         check = operations.load_operation("doctor")
-    except LookupError as error:
+    except KittidetError as error:
         return [Finding("Prefect", None, "not installed", str(error))]
     found: list[Finding] = check()
     return found

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
+from kittidet.errors import KittidetError
+
 GROUP = "kittidet.operations"
 HELP = {
     "demo": "Draw data, train, evaluate and publish: the whole flow on a local Prefect server, in minutes.",
@@ -16,11 +18,11 @@ def load_operation(name: str) -> Callable[..., Any]:
     """Return the function behind a verb of the operations package.
 
     Raises:
-        LookupError: if that package is not installed.
+        KittidetError: if that package is not installed.
     """
     found = entry_points(group=GROUP, name=name)
     if not found:
-        raise LookupError(
+        raise KittidetError(
             f"`kittidet {name}` needs the operations package (tasks, flows, deployments): pip install kittidet"
         )
     operation: Callable[..., Any] = next(iter(found)).load()

@@ -1,5 +1,6 @@
 """Options that several verbs share, and the configuration they make together."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,5 +31,5 @@ def resolve_config(preset_name: str, file: Path | None, data: Path | None, overr
 
     texts = list(overrides or [])
     if data is not None:
-        texts = [f"source.path={str(data)!r}", "source.kind=folder", *texts]
+        texts = [f"source.path={json.dumps(str(data))}", "source.kind=folder", *texts]
     return load_run_config(preset(preset_name), file, texts)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from kittidet.cli.options import ConfigFile, DataDir, Overrides, Preset, resolve_config
 from kittidet.cli.progress import file_progress
@@ -100,7 +101,7 @@ def run(
     with file_progress() as progress:
         published = run_pipeline(resolved, progress=progress)
     print_scores(published.summary)
-    Console().print(f"Results saved to [bold]{published.path}[/bold]", soft_wrap=True)
+    Console().print(f"Results saved to [bold]{escape(str(published.path))}[/bold]", soft_wrap=True)
 
 
 def _store(resolved: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -14,10 +15,10 @@ def print_facts(title: str, output: "StepOutput") -> None:
     """Print a step output's summary, one fact a row, and where it lies."""
     table = Table(title=f"{title}{' (cached)' if output.cached else ''}", show_header=False, title_justify="left")
     for name, value in output.summary.items():
-        table.add_row(name, _text(value))
+        table.add_row(name, escape(_text(value)))
     console = Console()
     console.print(table)
-    console.print(f"saved in {output.path}", soft_wrap=True)
+    console.print(f"saved in {escape(str(output.path))}", soft_wrap=True)
 
 
 def print_scores(summary: Mapping[str, Any]) -> None:

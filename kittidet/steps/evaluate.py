@@ -15,7 +15,7 @@ from kittidet.steps.split import split_ids
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepKey, StepOutput, Store, step_key
 
-VERSION = 1
+VERSION = 2
 
 
 def checkpoint_facts(trained: StepOutput, name: str) -> dict[str, Any]:

@@ -76,8 +76,18 @@ def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = Non
 
 
 def dataset_tree(dataset: StepOutput) -> KittiTree:
-    """Return the tree a fetch output stands for."""
-    return open_tree(dataset.path / dataset.summary["root"], stat_cache=_inventory_cache_of(dataset.path.parent))
+    """Return the tree a fetch output stands for.
+
+    Raises:
+        DatasetContractError: if its files are not those that were fetched: what is made from them would be kept under
+            the digest of the old ones.
+    """
+    tree = open_tree(dataset.path / dataset.summary["root"], stat_cache=_inventory_cache_of(dataset.path.parent))
+    if tree.digest() != dataset.summary["content"]:
+        raise DatasetContractError(
+            f"{tree.root}: the files changed after they were fetched. Start the run again; it takes them as they are."
+        )
+    return tree
 
 
 def _open_folder(store: Store, source: SourceConfig) -> KittiTree:

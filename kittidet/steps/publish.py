@@ -5,7 +5,6 @@ under the same name gets the next free number.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from kittidet.eval.coco_format import coco_ground_truth
 from kittidet.report.environment import describe_environment
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.train import checkpoint_path
-from kittidet.store import StepOutput, digest_file, digest_of, list_files, write_text_atomic
+from kittidet.store import StepOutput, acquire_patiently, digest_file, digest_of, list_files, write_text_atomic
 
 VERSION = 1
 _IDENTITY = ".run.json"
@@ -72,10 +71,18 @@ def pick_best(evaluations: Sequence[StepOutput]) -> StepOutput:
 
 def run_digest(config: RunConfig, outputs: PipelineOutputs) -> str:
     """Return the identity of a run: its configuration and every step output it is made of."""
-    settings = config.model_dump(mode="json", exclude={"store_dir", "runs_dir"})
-    # Where the data and the first weights lie is no part of what they are; their digests are in the outputs' keys.
-    settings["source"].pop("path")
-    settings["train"].pop("initial_weights")
+    # Where data and first weights come from is no part of what they are: their digests are in the outputs' keys. Nor is
+    # how many bad frames would have been too many.
+    settings = config.model_dump(
+        mode="json",
+        exclude={
+            "store_dir": True,
+            "runs_dir": True,
+            "source": True,
+            "train": {"initial_weights"},
+            "validation": {"max_bad_share"},
+        },
+    )
     return digest_of(
         {
             "version": VERSION,
@@ -103,13 +110,21 @@ def publish(config: RunConfig, outputs: PipelineOutputs) -> PublishedRun:
                 break
             if _holds(folder, digest):
                 return PublishedRun(folder, _read_json(folder / "summary.json"), cached=True)
-        partial = runs_dir / f".{folder.name}.partial-{os.getpid()}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        summary = _write_run(partial, config, outputs)
-        files = {p.relative_to(partial).as_posix(): digest_file(p) for p in list_files(partial)}
-        write_text_atomic(partial / _IDENTITY, json.dumps({"digest": digest, "files": files}, indent=1) + "\n")
-        partial.rename(folder)
+        for unfinished in runs_dir.glob(f".{config.name}*.partial"):
+            # Of a publication that was killed: only the holder of the lock writes such a folder.
+            shutil.rmtree(unfinished)
+        partial = runs_dir / f".{folder.name}.partial"
+        try:
+            partial.mkdir()
+            summary = _write_run(partial, config, outputs)
+            files = {p.relative_to(partial).as_posix(): digest_file(p) for p in list_files(partial)}
+            write_text_atomic(partial / _IDENTITY, json.dumps({"digest": digest, "files": files}, indent=1) + "\n")
+            partial.rename(folder)
+        except OSError as error:
+            raise StoreError(
+                f"{error.filename or partial}: cannot publish the run: {error.strerror or error}. "
+                "Make room or make it accessible, then start the same command again; no step is lost."
+            ) from error
     return PublishedRun(folder, summary, cached=False)
 
 
@@ -204,7 +219,7 @@ def _locked(runs_dir: Path) -> Iterator[None]:
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
         lock = FileLock(runs_dir / ".lock")
-        lock.acquire()
+        acquire_patiently(lock, waiting_for=str(runs_dir))
     except OSError as error:
         raise StoreError(
             f"{runs_dir}: cannot write runs: {error.strerror or error}. Set a writable runs_dir."

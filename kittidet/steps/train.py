@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.errors import ConfigError
+from kittidet.presets import STARTER
 from kittidet.store import StepKey, StepOutput, Store, digest_file, digest_of, list_files, step_key
 
 if TYPE_CHECKING:
     from kittidet.train.history import EpochReport
 
-VERSION = 1
+VERSION = 2
 
 
 def train_key(records: StepOutput, model: ModelConfig, train: TrainConfig) -> StepKey:
@@ -21,7 +22,13 @@ def train_key(records: StepOutput, model: ModelConfig, train: TrainConfig) -> St
         ConfigError: if ``train.initial_weights`` does not exist.
     """
     recipe = train.model_dump(mode="json", exclude={"initial_weights"})
-    start = None if train.initial_weights is None else _digest_path(train.initial_weights)
+    start: str | None
+    if train.initial_weights in {None, "coco"}:
+        # Published weights never change, and are fetched only when they are needed.
+        start = None if train.initial_weights is None else f"coco {model.variant}"
+    else:
+        # By their bytes, not their place.
+        start = _digest_path(STARTER if train.initial_weights == "starter" else Path(str(train.initial_weights)))
     return step_key(
         "train",
         VERSION,

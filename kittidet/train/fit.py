@@ -24,7 +24,7 @@ from kittidet.train.callbacks import EpochEnd, LossGuard
 from kittidet.train.checkpoints import Checkpoint, DetectorFacts, list_checkpoints
 from kittidet.train.detector import BATCH_KEYS, Detector
 from kittidet.train.history import EpochReport, write_history
-from kittidet.train.initial import load_initial_weights
+from kittidet.train.initial import find_initial_weights, load_initial_weights
 from kittidet.train.optimizer import FineTuneOptimizer, build_optimizer
 from kittidet.train.preflight import check_records
 from kittidet.train.resume import load_state
@@ -80,14 +80,15 @@ def fit_detector(
         RecordError: if the records are incomplete or damaged.
     """
     manifest = read_manifest(train_records_dir)
-    identity = _identity(manifest, model, train)
+    start = find_initial_weights(train, model)
+    identity = _identity(manifest, model, train, start)
     finished = _read_result(work_dir, identity)
     if finished is not None:
         return finished
     anchors_xyxy = build_anchors(model.variant, image_size=model.canvas_hw, anchor_scale=model.anchor_scale)
     coverage = check_records(train_records_dir, manifest, canvas_hw=model.canvas_hw, anchors_xyxy=anchors_xyxy)
     steps = steps_per_epoch(manifest.num_frames, train.batch_size)
-    network = _build_network(model, train, manifest)
+    network = _build_network(model, train, manifest, start)
     detector = Detector(network, anchors_xyxy=anchors_xyxy, recipe=train)
     optimizer = build_optimizer(
         train.optimizer,
@@ -130,9 +131,8 @@ def fit_detector(
     return _write_result(work_dir, identity, None if progress is None else progress.step, coverage)
 
 
-def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig) -> str:
+def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig, start: Path | None) -> str:
     # The bytes a run starts from, not where they are; and how many checkpoints stay changes nothing in them.
-    start = train.initial_weights
     files = [] if start is None else list_files(start) if start.is_dir() else [start]
     recipe = train.model_dump(mode="json", exclude={"keep_checkpoints", "initial_weights"})
     try:
@@ -154,7 +154,9 @@ def freezes_batch_norm(train: TrainConfig) -> bool:
     return train.initial_weights is not None and train.batch_size < _SMALL_BATCH
 
 
-def _build_network(model: ModelConfig, train: TrainConfig, manifest: RecordsManifest) -> EfficientDet:
+def _build_network(
+    model: ModelConfig, train: TrainConfig, manifest: RecordsManifest, start: Path | None
+) -> EfficientDet:
     keras.utils.set_random_seed(train.seed)
     half = train.mixed_precision and _has_gpu()
     if train.mixed_precision and not half:
@@ -166,15 +168,15 @@ def _build_network(model: ModelConfig, train: TrainConfig, manifest: RecordsMani
         seed=train.seed,
         dtype="mixed_float16" if half else "float32",
     )
-    if train.initial_weights is not None:
-        load_initial_weights(network, train.initial_weights, model=model, table=manifest.table)
+    if start is not None:
+        load_initial_weights(network, start, model=model, table=manifest.table)
     frozen = freezes_batch_norm(train)
     if frozen:
         freeze_batch_norm(network)
     log.info(
         "fit.network variant=%s canvas=%dx%d classes=%d parameters=%d batch_norm=%s start=%s",
         *(model.variant, model.canvas_hw[1], model.canvas_hw[0], len(manifest.table), network.count_params()),
-        *("frozen" if frozen else "trained", train.initial_weights or "random"),
+        *("frozen" if frozen else "trained", start or "random"),
     )
     return network
 

@@ -37,6 +37,8 @@ def test_a_table_that_makes_no_sense_is_refused(names, merges):
 
 def test_two_tables_that_meet_must_agree_and_both_are_named():
     KITTI8.check_same(ClassTable(KITTI8.names), here="records", there="checkpoint")
+    with pytest.raises(ConfigError, match="merges"):
+        KITTI3.check_same(ClassTable(KITTI3.names), here="records", there="checkpoint")
     with pytest.raises(ConfigError, match=r"records has .*Vehicle.*checkpoint has .*Tram"):
         KITTI3.check_same(KITTI8, here="records", there="checkpoint")
 

@@ -38,6 +38,8 @@ def test_a_saved_config_loads_as_itself(tmp_path):
         ("train.epoch=3", ["train.epoch", "not permitted"]),
         ("train.epochs=0", ["train.epochs", "greater than or equal to 1"]),
         ("train.epochs=many", ["train.epochs", "integer"]),
+        ("model.canvas_hw=[0, 512]", ["model.canvas_hw", "greater than 0"]),
+        ("train.augment.scale_min=3", ["scale_min 3", "above scale_max"]),
         ("model.variant=d9", ["d9", "lite3x", "d7x"]),
         ("records.classes=coco", ["coco", "kitti3", "kitti8"]),
         ("split.method=chen2", ["split.method", "'chen'"]),

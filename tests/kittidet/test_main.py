@@ -42,14 +42,14 @@ def test_a_verb_names_its_overrides_in_its_help(runner):
 
 def test_wrong_data_ends_in_one_line_and_exit_code_1(monkeypatch, capsys):
     def fail() -> None:
-        raise DatasetContractError("label_2/000001.txt:3: expected [15] fields")
+        raise DatasetContractError("label_2/000001.txt:3: expected [old] 15 [/x] fields")
 
     monkeypatch.setattr(command_line, "app", fail)
     with pytest.raises(SystemExit) as stop:
         command_line.main()
     assert stop.value.code == 1
     error = capsys.readouterr().err
-    assert error.splitlines() == ["error: DatasetContractError: label_2/000001.txt:3: expected [15] fields"]
+    assert error.splitlines() == ["error: DatasetContractError: label_2/000001.txt:3: expected [old] 15 [/x] fields"]
 
 
 def test_a_wrong_override_is_explained_without_a_traceback():

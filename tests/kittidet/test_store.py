@@ -1,5 +1,6 @@
 """kittidet.store: an output is what made it, whole or absent."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -135,6 +136,22 @@ class TestGetOrMake:
         twin = StepKey(KEY.step, KEY.digest[:16] + "0" * 48)
         assert store.path(twin) == store.path(KEY)
         assert store.load(twin) is None
+
+    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+    def test_a_disk_that_fails_is_one_clear_error_and_the_same_call_ends_well_later(self, store, code):
+        def fail(folder: Path) -> dict:
+            make_two_files(folder)
+            raise OSError(code, os.strerror(code), str(folder / "big"))
+
+        with pytest.raises(StoreError, match=rf"big: step demo cannot go on: {os.strerror(code)}"):
+            store.get_or_make(KEY, fail)
+        assert store.load(KEY) is None
+        assert store.get_or_make(KEY, make_two_files).summary == {"n": 2}
+
+    def test_a_changed_summary_is_no_output(self, store):
+        manifest = store.get_or_make(KEY, make_two_files).path / MANIFEST
+        manifest.write_text(manifest.read_text().replace('"n": 2', '"n": 3'))
+        assert store.load(KEY) is None
 
     def test_a_root_that_cannot_be_made_is_named(self, tmp_path):
         (tmp_path / "file").write_text("not a folder")

@@ -18,7 +18,7 @@ import httpx
 import tenacity
 
 from kittidet.config import BackoffConfig
-from kittidet.errors import ArchiveError
+from kittidet.errors import ArchiveError, ServerError
 from kittidet.kitti.archive.disk import check_space, writing
 from kittidet.kitti.archive.partial import Partial, Remote, describe_response
 from kittidet.store import digest_file
@@ -82,7 +82,8 @@ class Transfer:
             with httpx.Client(follow_redirects=True, timeout=self.backoff.timeout_s) as client:
                 return retrying(self._attempt, client)
         except (_TryAgainError, httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ArchiveError(
+            passing = isinstance(error, (_TryAgainError, httpx.TransportError))
+            raise (ServerError if passing else ArchiveError)(
                 f"{self.url}: gave up after {max(1, self._stalled)} attempt(s) without a new byte and {self._restarts} "
                 f"start(s) from zero: "
                 f"{error or type(error).__name__}. {self.partial.size():,} bytes are kept in {self.partial.path}; "

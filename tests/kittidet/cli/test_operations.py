@@ -3,6 +3,7 @@
 import pytest
 
 from kittidet.cli import operations
+from kittidet.errors import KittidetError
 
 
 @pytest.mark.parametrize("name", sorted(operations.HELP))
@@ -12,5 +13,5 @@ def test_every_operation_is_registered_and_loads(name):
 
 def test_a_missing_package_says_what_to_install(monkeypatch):
     monkeypatch.setattr(operations, "entry_points", lambda **_: ())
-    with pytest.raises(LookupError, match="pip install"):
+    with pytest.raises(KittidetError, match="pip install"):
         operations.load_operation("up")

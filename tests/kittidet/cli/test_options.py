@@ -14,8 +14,8 @@ def test_a_preset_alone_is_itself():
 
 
 def test_data_is_short_for_a_folder_source():
-    config = resolve_config("kitti_d0", None, Path("/my data: 'x'/kitti"), None)
-    assert (config.source.kind, config.source.path) == ("folder", Path("/my data: 'x'/kitti"))
+    config = resolve_config("kitti_d0", None, Path("/my data: 'x' \"y\" \\\\z/kitti"), None)
+    assert (config.source.kind, config.source.path) == ("folder", Path("/my data: 'x' \"y\" \\\\z/kitti"))
 
 
 def test_an_override_wins_over_data_and_data_over_the_file(tmp_path):

@@ -81,3 +81,11 @@ def test_a_tree_without_frames_is_refused(store, tmp_path):
         (tmp_path / "empty" / "training" / kind).mkdir(parents=True)
     with pytest.raises(DatasetContractError, match="pairs"):
         fetch(store, folder_source(tmp_path / "empty"))
+
+
+def test_a_file_that_changes_after_the_fetch_is_not_taken_for_the_one_that_was_fetched(store, drawn_root, tmp_path):
+    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
+    output = fetch(store, folder_source(tmp_path / "copy"))
+    (tmp_path / "copy" / "training" / "label_2" / "000001.txt").write_text("")
+    with pytest.raises(DatasetContractError, match="changed after"):
+        dataset_tree(output)

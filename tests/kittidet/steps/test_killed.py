@@ -97,6 +97,7 @@ def test_a_run_killed_in_every_step_in_turn_ends_equal_to_an_undisturbed_one(tmp
     finish(disturbed)
     assert outcome(disturbed) == outcome(undisturbed)
     leftovers = [p.name for p in (disturbed / "store").iterdir() if p.name.endswith(".partial")]
+    leftovers += [p.name for p in (disturbed / "runs").iterdir() if "partial" in p.name]
     assert leftovers == []
 
 

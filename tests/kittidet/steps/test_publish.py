@@ -9,6 +9,7 @@ from PIL import Image
 
 from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError, StoreError
+from kittidet.kitti.tree import open_tree
 from kittidet.steps.publish import PipelineOutputs, pick_best, publish
 from kittidet.store import StepOutput, Store, step_key
 
@@ -44,7 +45,7 @@ def make_outputs(store: Store, aps: dict[int, float | None]) -> PipelineOutputs:
         for kind, suffix, content in (("image_2", "png", a_png()), ("label_2", "txt", LABEL.encode())):
             (folder / "training" / kind).mkdir(parents=True)
             (folder / "training" / kind / f"000000.{suffix}").write_bytes(content)
-        return {"root": ".", "content": "data"}
+        return {"root": ".", "content": open_tree(folder).digest()}
 
     def validation(folder: Path) -> dict:
         (folder / "findings.csv").write_text("frame_id\n")
@@ -157,7 +158,7 @@ def test_files_a_person_adds_to_a_run_do_not_unmake_it(store, config):
 def test_a_run_that_fails_leaves_no_folder(store, config):
     outputs = make_outputs(store, {5: 0.3})
     (outputs.trained.path / "history.csv").unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(StoreError, match=r"history\.csv"):
         publish(config, outputs)
     assert [p.name for p in config.runs_dir.iterdir() if not p.name.startswith(".")] == []
 

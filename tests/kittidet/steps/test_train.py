@@ -42,6 +42,11 @@ def test_weights_to_start_from_count_by_their_bytes_not_their_place(tmp_path):
     assert len({a, c, key()}) == 3
 
 
+def test_named_weights_have_keys_of_their_own():
+    names = [None, "coco", "starter"]
+    assert len({key(recipe={"initial_weights": name}) for name in names}) == len(names)
+
+
 def test_a_single_file_of_weights_counts_too(tmp_path):
     (tmp_path / "w.h5").write_text("one")
     first = key(recipe={"initial_weights": tmp_path / "w.h5"})

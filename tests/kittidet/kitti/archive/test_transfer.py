@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from kittidet.config import BackoffConfig
-from kittidet.errors import ArchiveError, DiskSpaceError
+from kittidet.errors import ArchiveError, DiskSpaceError, ServerError
 from kittidet.kitti.archive import download
 from kittidet.kitti.archive.transfer import Transfer
 
@@ -167,7 +167,7 @@ def test_a_passing_failure_is_tried_again(site, tmp_path, impatient, status):
 
 def test_a_lasting_500_ends_in_an_error_that_names_it(site, tmp_path, impatient):
     site.statuses = [500] * 9
-    with pytest.raises(ArchiveError, match=r"gave up after 3 .*answered 500"):
+    with pytest.raises(ServerError, match=r"gave up after 3 .*answered 500"):
         download(site.url + "a.zip", tmp_path / "a.zip", sha256=None, backoff=impatient)
     assert len(site.requests) == 3
 
