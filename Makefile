@@ -53,5 +53,5 @@ bench: setup ## all benchmarks; rows go to benchmarks/RESULTS.md
 lock: setup ## resolve requirements/lock.txt again
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url --quiet -o requirements/lock.txt
 
-clean: ## remove what the targets made, the virtual environment included
+clean: ## remove the virtual environment and caches; store, runs and .prefect stay
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
