@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from kittidet.classes import CLASS_TABLES, ClassTable, class_table
+from kittidet.classes import ClassTable, class_table
 from kittidet.errors import ConfigError
 
 # Variants are listed here, not in `model`, so that `--help` and the checks need no Keras.
@@ -41,15 +41,9 @@ def _check_variant(name: str) -> str:
     return name
 
 
-def _check_class_table(name: str) -> str:
-    if name not in CLASS_TABLES:
-        raise ValueError(f"unknown class table {name!r}, expected one of {', '.join(sorted(CLASS_TABLES))}")
-    return name
-
-
 Share = Annotated[float, Field(ge=0, le=1)]
 Variant = Annotated[str, AfterValidator(_check_variant)]
-ClassTableName = Annotated[str, AfterValidator(_check_class_table)]
+ClassTableName = Literal["kitti8", "kitti3"]
 
 
 class Section(BaseModel):

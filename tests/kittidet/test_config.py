@@ -1,12 +1,18 @@
 """kittidet.config: every key and value is checked at the door, and the message says where."""
 
 import json
+from typing import get_args
 
 import pytest
 
-from kittidet.config import VARIANTS, RunConfig, load_run_config
+from kittidet.classes import CLASS_TABLES
+from kittidet.config import VARIANTS, ClassTableName, RunConfig, load_run_config
 from kittidet.errors import ConfigError
 from kittidet.presets import PRESETS, preset
+
+
+def test_every_class_table_can_be_chosen():
+    assert set(get_args(ClassTableName)) == set(CLASS_TABLES)
 
 
 def test_nothing_given_changes_nothing():
