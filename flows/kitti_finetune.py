@@ -6,7 +6,8 @@ from prefect import flow
 
 from flows.attempts import check_starts, run_name
 from flows.kitti_train import train_and_evaluate
-from kittidet.config import RunConfig, load_run_config
+from kittidet.config import RunConfig
+from kittidet.config_file import load_run_config
 from kittidet.presets import preset as preset_config
 from kittidet.store import Store
 from tasks.caching import in_store

@@ -4,16 +4,12 @@ What a person types (a JSON or YAML file, dotted overrides, Prefect parameters) 
 values out of range are errors. ``None`` means "not set".
 """
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from kittidet.classes import ClassTable, class_table
-from kittidet.errors import ConfigError
 
 # Variants are listed here, not in `model`, so that `--help` and the checks need no Keras.
 VARIANTS = (
@@ -237,65 +233,3 @@ class RunConfig(Section):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     evaluation: EvalConfig = EvalConfig()
-
-
-def load_run_config(base: RunConfig, file: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
-    """Return ``base`` with a file's values, then dotted overrides, laid over it.
-
-    Args:
-        base: the preset to start from.
-        file: a ``.json``, ``.yaml`` or ``.yml`` file with any part of a ``RunConfig``.
-        overrides: ``section.key=value`` strings; the value is read as YAML (``train.epochs=3``).
-
-    Raises:
-        ConfigError: listing every key or value that is wrong, with what was expected.
-    """
-    values = base.model_dump(mode="json")
-    if file is not None:
-        _merge(values, _read_mapping(file))
-    for text in overrides:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"override {text!r}: expected key=value, for example train.epochs=3.")
-        nested: Any = _parse_yaml(value, where=f"override {text!r}")
-        for part in reversed(key.split(".")):
-            nested = {part: nested}
-        _merge(values, nested)
-    try:
-        return RunConfig.model_validate(values)
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
-        raise ConfigError("the configuration has wrong entries:\n" + "\n".join(lines)) from error
-
-
-def _read_mapping(file: Path) -> dict[str, Any]:
-    if file.suffix not in {".json", ".yaml", ".yml"}:
-        raise ConfigError(f"{file}: expected a .json, .yaml or .yml file.")
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot read the configuration: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: expected UTF-8 text, got other bytes at {error.start}.") from error
-    try:
-        loaded = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file}: not valid {file.suffix[1:]}: {error}") from error
-    if not isinstance(loaded, dict):
-        raise ConfigError(f"{file}: expected a mapping of sections, got {type(loaded).__name__}.")
-    return loaded
-
-
-def _parse_yaml(text: str, *, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where}: the value is not valid YAML: {error}") from error
-
-
-def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
-    for key, value in new.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value

@@ -26,7 +26,7 @@ def resolve_config(preset_name: str, file: Path | None, data: Path | None, overr
     Raises:
         ConfigError: naming every wrong key or value.
     """
-    from kittidet.config import load_run_config  # noqa: PLC0415  `--help` stays fast
+    from kittidet.config_file import load_run_config  # noqa: PLC0415  `--help` stays fast
     from kittidet.presets import preset  # noqa: PLC0415
 
     texts = list(overrides or [])

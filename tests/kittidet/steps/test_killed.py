@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kittidet.config import RunConfig, load_run_config
+from kittidet.config import RunConfig
+from kittidet.config_file import load_run_config
 from kittidet.steps.pipeline import run_pipeline
 
 # Where each step is caught: the last call before it would be whole.

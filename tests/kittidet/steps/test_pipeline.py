@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kittidet.config import RunConfig, load_run_config
+from kittidet.config import RunConfig
+from kittidet.config_file import load_run_config
 from kittidet.eval.coco import score_coco
 from kittidet.eval.coco_format import rows_from_results
 from kittidet.kitti.synth import draw_plain_image, encode_png
