@@ -2,6 +2,7 @@
 
 from kittidet.cli.options import resolve_config
 from kittidet.cli.settings import config
+from kittidet.presets import STARTER, preset
 
 
 def test_the_printed_configuration_loads_as_itself(capsys, tmp_path):
@@ -11,3 +12,9 @@ def test_the_printed_configuration_loads_as_itself(capsys, tmp_path):
     assert resolve_config("kitti_d0", file, None, None) == resolve_config(
         "demo", None, None, ["train.epochs=3", "source.kind=drawn"]
     )
+
+
+def test_the_starters_recipe_begins_at_random_on_its_own_canvas():
+    recipe = resolve_config("kitti_d0", STARTER.parent / "recipe.yaml", None, None)
+    assert recipe.train.initial_weights is None
+    assert recipe.model == preset("demo").model
