@@ -60,7 +60,7 @@ def prepare_ours(task: str) -> Run:
         network = fold_batch_norm(model) if "folded" in task else model
         image = tf.constant(rng.normal(size=(1, SIZE, SIZE, 3)).astype(np.float32))
         call = tf.function(lambda x: network(x, training=False), jit_compile=False)
-        return call(image)["box_codes"].numpy
+        return lambda: call(image)["box_codes"].numpy()
 
     from kittidet.config import TrainConfig
     from kittidet.model.anchors import build_anchors

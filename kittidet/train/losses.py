@@ -46,16 +46,29 @@ def focal_loss(
     class_logits = ops.cast(class_logits, "float32")
     own_class = ops.arange(1, class_logits.shape[-1] + 1, dtype="int32")
     is_label = ops.equal(targets.class_ids[..., None], own_class)  # [b, A, K]
-    label = ops.cast(is_label, "float32")
-    smoothed = label * (1 - label_smoothing) + 0.5 * label_smoothing
-    entropy = ops.softplus(class_logits) - class_logits * smoothed
-    # 1 - p_t is the sigmoid of the logit turned towards the wrong side. Its power is taken through the logarithm:
-    # finite value and gradient for every logit and every gamma.
-    wrong_side = ops.where(is_label, -class_logits, class_logits)
-    modulator = ops.exp(-gamma * ops.softplus(-wrong_side))
-    weight = ops.where(is_label, alpha, 1 - alpha)
     counted = ops.cast(ops.logical_not(targets.is_ignored), "float32")[..., None]
-    return ops.sum(counted * weight * modulator * entropy) / normalizer
+    half_smoothing = 0.5 * label_smoothing
+
+    # The gradient is written out and taken on the way: the backward pass keeps one map of this size instead of eight,
+    # which are the largest of a step where there are many classes.
+    @ops.custom_gradient
+    def forward(logits: Any) -> Any:
+        turned = ops.where(is_label, -logits, logits)  # towards the wrong side
+        plain_entropy = ops.softplus(turned)  # -log p_t
+        # log(1 - p_t) is the difference, so the power is finite for every logit and every gamma.
+        modulator = ops.exp(gamma * (turned - plain_entropy))
+        weight = counted * ops.where(is_label, alpha, 1 - alpha) * modulator
+        entropy = plain_entropy - half_smoothing * turned
+        p_wrong = ops.sigmoid(turned)  # 1 - p_t
+        slope = weight * (gamma * (1.0 - p_wrong) * entropy + p_wrong - half_smoothing)
+        slope = ops.where(is_label, -slope, slope)
+
+        def backward(*args: Any, upstream: Any = None) -> Any:
+            return slope * (upstream if upstream is not None else args[0])
+
+        return ops.sum(weight * entropy), backward
+
+    return forward(class_logits) / normalizer
 
 
 def huber_box_loss(box_codes: Any, targets: Targets, *, normalizer: Any, delta: float) -> Any:
