@@ -1,7 +1,8 @@
 """Step 1, fetch: the official archives, a local folder, or a drawn set become one verified KITTI tree.
 
-Archives and drawn sets are unpacked into the step's own folder. A local tree stays where it is: the output only says
-where, and the digest of its content is what later steps are keyed by, so the same data elsewhere finds their results.
+Archives, official or in a local folder, and drawn sets become files in the step's own folder. A local tree stays where
+it is: the output only says where, and the digest of its content is what later steps are keyed by, so the same data
+elsewhere finds their results.
 """
 
 import json
@@ -11,7 +12,7 @@ from typing import Any
 
 from kittidet.config import SourceConfig
 from kittidet.errors import ConfigError, DatasetContractError
-from kittidet.kitti.archive import fetch_official, open_local
+from kittidet.kitti.archive import digest_archives, fetch_official, has_archives, unpack_archives
 from kittidet.kitti.synth import SYNTH_VERSION, draw_dataset
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.store import StepKey, StepOutput, Store, step_key, write_text_atomic
@@ -21,7 +22,9 @@ Progress = Callable[[str, int, int | None], None]
 
 
 def fetch_key(store: Store, source: SourceConfig) -> StepKey:
-    """Return the identity of a source: what is asked for, or for a local folder what is in it and where.
+    """Return the identity of a source: what is asked for; of local zips what is in them; of a local tree also where.
+
+    Cheap, for it is asked at every start: zips are known by their directories, a tree by remembered digests.
 
     Raises:
         ConfigError: if a folder source names no path.
@@ -33,7 +36,10 @@ def fetch_key(store: Store, source: SourceConfig) -> StepKey:
         )
     if source.kind == "official":
         return step_key("fetch", VERSION, kind="official", base_url=source.base_url, sha256=source.sha256)
-    tree = _open_folder(store, source)
+    path = _local_path(source)
+    if has_archives(path):
+        return step_key("fetch", VERSION, kind="zips", members=digest_archives(path))
+    tree = open_tree(path, stat_cache=_inventory_cache(store))
     return step_key("fetch", VERSION, kind="folder", content=tree.digest(), root=str(tree.root.absolute()))
 
 
@@ -56,8 +62,10 @@ def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = Non
         elif source.kind == "official":
             # The archives stay beside the outputs: a damaged tree is unpacked again without another 12 GB download.
             root = fetch_official(source, folder, progress=progress, archives_dir=store.root / "archives")
+        elif has_archives(_local_path(source)):
+            root = unpack_archives(_local_path(source), folder, progress=progress)
         else:
-            root = _open_folder(store, source).root
+            root = _local_path(source)
         tree = open_tree(root, stat_cache=_inventory_cache(store))
         if not tree.frame_ids:
             raise DatasetContractError(f"{root}: expected image and label pairs, found none. Check `source`.")
@@ -72,7 +80,7 @@ def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = Non
         write_text_atomic(folder / "dataset.json", json.dumps(summary, indent=1, sort_keys=True) + "\n")
         return summary
 
-    return store.get_or_make(fetch_key(store, source), make, resumable=source.kind == "official")
+    return store.get_or_make(fetch_key(store, source), make, resumable=source.kind != "drawn")
 
 
 def dataset_tree(dataset: StepOutput) -> KittiTree:
@@ -90,10 +98,10 @@ def dataset_tree(dataset: StepOutput) -> KittiTree:
     return tree
 
 
-def _open_folder(store: Store, source: SourceConfig) -> KittiTree:
+def _local_path(source: SourceConfig) -> Path:
     if source.path is None:
         raise ConfigError("source.kind is 'folder' but source.path is not set. Add source.path=FOLDER.")
-    return open_local(source.path, store.root / "unpacked", stat_cache=_inventory_cache(store))
+    return source.path
 
 
 def _inventory_cache(store: Store) -> Path:

@@ -2,7 +2,14 @@
 
 from kittidet.kitti.archive.download import download
 from kittidet.kitti.archive.official import fetch_official
-from kittidet.kitti.archive.unpack import open_local, unpack_archives
+from kittidet.kitti.archive.unpack import digest_archives, has_archives, unpack_archives
 from kittidet.kitti.archive.unzip import extract_zip
 
-__all__ = ["download", "extract_zip", "fetch_official", "open_local", "unpack_archives"]
+__all__ = [
+    "digest_archives",
+    "download",
+    "extract_zip",
+    "fetch_official",
+    "has_archives",
+    "unpack_archives",
+]

@@ -1,4 +1,4 @@
-"""A set of KITTI zips to one tree that is there whole or not at all, and a local folder of either to a tree.
+"""A set of KITTI zips to one tree that is there whole or not at all, and what they hold without unpacking them.
 
 An unpacked tree is named by what the zips' directories say is in them, so that other zips never mix with it.
 """
@@ -14,7 +14,7 @@ from kittidet.errors import ArchiveError
 from kittidet.kitti.archive.disk import writing
 from kittidet.kitti.archive.transfer import Progress
 from kittidet.kitti.archive.unzip import extract_zip, list_members
-from kittidet.kitti.tree import KittiTree, is_tree, open_tree
+from kittidet.kitti.tree import is_tree
 from kittidet.store import digest_of
 
 log = logging.getLogger(__name__)
@@ -45,22 +45,8 @@ def unpack_archives(archives_dir: Path, dest_dir: Path, *, progress: Progress | 
         ArchiveError: if an archive is absent, damaged, refused, or has no wanted member.
         DiskSpaceError: if the disk has too little room.
     """
-    zips = {name: archives_dir / name for name in WANTED if (archives_dir / name).is_file()}
-    missing = sorted({LABEL_ZIP, IMAGE_ZIP} - zips.keys())
-    if missing:
-        raise ArchiveError(
-            f"{archives_dir}: expected {LABEL_ZIP} and {IMAGE_ZIP}, got no {' and no '.join(missing)}. "
-            "Download them, or correct `source.path`."
-        )
-    listing = {}
-    for name, zip_path in zips.items():
-        members = list_members(zip_path, wanted=WANTED[name])
-        if not members:
-            raise ArchiveError(
-                f"{zip_path}: expected members like {WANTED[name][0]}, got none. Is it the official archive?"
-            )
-        listing[name] = sorted((m.name, m.size, m.crc) for m in members)
-    root = dest_dir / f"kitti-{digest_of(listing)[:16]}"
+    zips = _find_zips(archives_dir)
+    root = dest_dir / f"kitti-{digest_archives(archives_dir)[:16]}"
     partial = root.with_name(root.name + ".partial")
     with writing(dest_dir):
         dest_dir.mkdir(parents=True, exist_ok=True)
@@ -78,26 +64,48 @@ def unpack_archives(archives_dir: Path, dest_dir: Path, *, progress: Progress | 
     return root
 
 
-def open_local(
-    path: Path, work_dir: Path, *, stat_cache: Path | None = None, progress: Progress | None = None
-) -> KittiTree:
-    """Return the tree at a local folder: an unpacked one where it is, or one unpacked from the zips in the folder.
+def digest_archives(archives_dir: Path) -> str:
+    """Return one sha256 for what the archives of a folder hold, wherever it is, without unpacking a member.
 
-    Args:
-        path: an unpacked tree, or a folder with the official zips. It is only read.
-        work_dir: where zips are unpacked to, and nothing else.
-        stat_cache: see `KittiTree`.
-        progress: called with (archive name, bytes done, bytes in all).
+    Made of name, size and CRC-32 of every wanted member, as the archives' own directories give them; unpacking holds
+    each member to them.
 
     Raises:
-        ArchiveError: if there is neither a tree nor zips, or a zip is damaged or refused.
-        DiskSpaceError: if the disk has too little room.
+        ArchiveError: if an archive is absent, damaged, refused, or has no wanted member.
+    """
+    listing = {}
+    for name, zip_path in _find_zips(archives_dir).items():
+        members = list_members(zip_path, wanted=WANTED[name])
+        if not members:
+            raise ArchiveError(
+                f"{zip_path}: expected members like {WANTED[name][0]}, got none. Is it the official archive?"
+            )
+        listing[name] = sorted((m.name, m.size, m.crc) for m in members)
+    return digest_of(listing)
+
+
+def has_archives(path: Path) -> bool:
+    """Return whether a local folder is one of zips (True) or an unpacked tree (False).
+
+    Raises:
+        ArchiveError: if it is neither.
     """
     if is_tree(path):
-        return open_tree(path, stat_cache=stat_cache)
-    if not path.is_dir() or not any((path / name).is_file() for name in WANTED):
+        return False
+    if path.is_dir() and any((path / name).is_file() for name in WANTED):
+        return True
+    raise ArchiveError(
+        f"{path}: expected a KITTI tree (training/image_2 and training/label_2) or a folder with {LABEL_ZIP} and "
+        f"{IMAGE_ZIP}, got {'neither' if path.is_dir() else 'no folder'}. Correct `source.path`."
+    )
+
+
+def _find_zips(archives_dir: Path) -> dict[str, Path]:
+    zips = {name: archives_dir / name for name in WANTED if (archives_dir / name).is_file()}
+    missing = sorted({LABEL_ZIP, IMAGE_ZIP} - zips.keys())
+    if missing:
         raise ArchiveError(
-            f"{path}: expected a KITTI tree (training/image_2 and training/label_2) or a folder with {LABEL_ZIP} and "
-            f"{IMAGE_ZIP}, got {'neither' if path.is_dir() else 'no folder'}. Correct `source.path`."
+            f"{archives_dir}: expected {LABEL_ZIP} and {IMAGE_ZIP}, got no {' and no '.join(missing)}. "
+            "Download them, or correct `source.path`."
         )
-    return open_tree(unpack_archives(path, work_dir, progress=progress), stat_cache=stat_cache)
+    return zips

@@ -1,6 +1,7 @@
 """kittidet.steps.fetch: every source becomes one verified tree, known by its content."""
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -55,15 +56,71 @@ def test_a_changed_byte_gives_other_content_and_another_key(store, drawn_root, t
     assert fetch(store, source).summary["content"] != content
 
 
-def test_zips_are_unpacked_into_the_store_and_hold_the_same_content(store, drawn_root, tmp_path):
-    zips = tmp_path / "zips"
-    zips.mkdir()
+@pytest.fixture
+def zips(drawn_root, tmp_path) -> Path:
+    folder = tmp_path / "zips"
+    folder.mkdir()
     for archive in drawn_root.glob("*.zip"):
-        shutil.copy(archive, zips)
-    output = fetch(store, folder_source(zips))
-    assert store.root in dataset_tree(output).root.parents
+        shutil.copy(archive, folder)
+    return folder
+
+
+def test_zips_are_unpacked_into_the_store_and_hold_the_same_content(store, drawn_root, zips):
+    seen = []
+    output = fetch(store, folder_source(zips), progress=lambda name, done, total: seen.append((name, done, total)))
+    assert output.path in dataset_tree(output).root.parents
     assert output.summary["content"] == fetch(store, folder_source(drawn_root)).summary["content"]
     assert sorted(p.name for p in zips.iterdir()) == sorted(p.name for p in drawn_root.glob("*.zip"))
+    assert any(name == "data_object_image_2.zip" and done == total for name, done, total in seen)
+
+
+def test_the_key_of_zips_unpacks_nothing_and_a_second_start_neither(store, zips, monkeypatch):
+    key = fetch_key(store, folder_source(zips))
+    assert not store.root.exists()
+    assert fetch(store, folder_source(zips)).key == key
+
+    def unwanted(*args, **kwargs):
+        raise AssertionError("unpacked again")
+
+    monkeypatch.setattr("kittidet.steps.fetch.unpack_archives", unwanted)
+    moved = zips.rename(zips.with_name("moved"))
+    assert fetch(store, folder_source(moved)).cached
+
+
+def test_a_changed_member_changes_the_key_of_zips(store, zips):
+    before = fetch_key(store, folder_source(zips))
+    whole = zips / "data_object_label_2.zip"
+    with zipfile.ZipFile(whole) as old:
+        members = {info.filename: old.read(info) for info in old.infolist() if not info.is_dir()}
+    name = "training/label_2/000001.txt"
+    members[name] = members[name][:-2] + (b"1\n" if members[name][-2:-1] != b"1" else b"2\n")
+    with zipfile.ZipFile(whole, "w") as new:
+        for member, data in members.items():
+            new.writestr(member, data)
+    assert fetch_key(store, folder_source(zips)) != before
+
+
+def test_unpacking_that_broke_off_goes_on(store, zips, monkeypatch):
+    from kittidet.kitti.archive import unpack_archives
+
+    class Killed(BaseException):
+        """Stands for the end of the process."""
+
+    def break_off(name, done, total):
+        if done > total // 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fetch(store, folder_source(zips), progress=break_off)
+    written = []
+    monkeypatch.setattr(
+        "kittidet.steps.fetch.unpack_archives",
+        lambda path, folder, *, progress: (
+            written.append(sum(1 for _ in folder.rglob("0*"))) or unpack_archives(path, folder, progress=progress)
+        ),
+    )
+    assert fetch(store, folder_source(zips)).summary["frames"] == 10
+    assert written[0] > 0
 
 
 def test_a_folder_source_without_a_path_is_told_what_to_set(store):

@@ -1,6 +1,5 @@
 """Promises of trees made from zips: whole or absent, mended, and never mixed."""
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -8,8 +7,13 @@ import time
 
 import pytest
 
-from kittidet.errors import ArchiveError, DatasetContractError
-from kittidet.kitti.archive import open_local, unpack_archives
+from kittidet.errors import ArchiveError
+from kittidet.kitti.archive import digest_archives, has_archives, unpack_archives
+from kittidet.kitti.tree import open_tree
+
+
+def unpacked(zips, work):
+    return open_tree(unpack_archives(zips, work))
 
 
 def names(folder):
@@ -17,7 +21,7 @@ def names(folder):
 
 
 def test_zips_become_a_tree_with_images_labels_and_drives(official_zips, official_members, tmp_path):
-    tree = open_local(official_zips, tmp_path / "work")
+    tree = unpacked(official_zips, tmp_path / "work")
     assert tree.frame_ids == ("000000", "000001", "000002", "000003")
     assert tree.drive_of()["000000"] == "2011_09_26_drive_0001_sync"
     assert (
@@ -30,36 +34,47 @@ def test_zips_become_a_tree_with_images_labels_and_drives(official_zips, officia
 
 def test_the_devkit_may_be_absent(official_zips, tmp_path):
     (official_zips / "devkit_object.zip").unlink()
-    assert open_local(official_zips, tmp_path / "work").drive_of() == {}
+    assert unpacked(official_zips, tmp_path / "work").drive_of() == {}
 
 
 @pytest.mark.parametrize("name", ["data_object_image_2.zip", "data_object_label_2.zip"])
 def test_a_missing_archive_is_named(official_zips, tmp_path, name):
     (official_zips / name).unlink()
     with pytest.raises(ArchiveError, match=f"got no {name}"):
-        open_local(official_zips, tmp_path / "work")
+        unpacked(official_zips, tmp_path / "work")
 
 
 def test_an_archive_of_something_else_is_named(official_zips, make_zip, tmp_path):
     make_zip({"readme.txt": b""}, "data_object_image_2.zip", official_zips)
     with pytest.raises(ArchiveError, match=r"data_object_image_2\.zip: expected members like training/image_2"):
-        open_local(official_zips, tmp_path / "work")
+        unpacked(official_zips, tmp_path / "work")
 
 
-def test_a_folder_with_neither_says_what_was_expected(tmp_path):
+def test_a_folder_is_one_of_zips_or_a_tree_and_with_neither_says_what_was_expected(official_zips, tmp_path):
+    assert has_archives(official_zips)
+    assert not has_archives(unpack_archives(official_zips, tmp_path / "work"))
     with pytest.raises(ArchiveError, match=r"got neither"):
-        open_local(tmp_path, tmp_path / "work")
+        has_archives(tmp_path)
     with pytest.raises(ArchiveError, match=r"got no folder"):
-        open_local(tmp_path / "absent", tmp_path / "work")
+        has_archives(tmp_path / "absent")
+    (tmp_path / "half" / "training" / "image_2").mkdir(parents=True)
+    with pytest.raises(ArchiveError, match="label_2"):
+        has_archives(tmp_path / "half")
 
 
-def test_an_unpacked_tree_is_used_where_it_is(official_zips, tmp_path):
-    root = open_local(official_zips, tmp_path / "work").root
-    for folder in (root, root / "training"):
-        tree = open_local(folder, tmp_path / "other")
-        assert tree.root == folder
-        assert len(tree.frame_ids) == 4
-    assert not (tmp_path / "other").exists()
+def test_the_digest_is_of_what_the_zips_hold_not_where_they_are(official_zips, official_members, make_zip, tmp_path):
+    digest = digest_archives(official_zips)
+    moved = official_zips.rename(tmp_path / "moved")
+    assert digest_archives(moved) == digest
+    # Members that nobody asks for are no part of it.
+    more = official_members["data_object_image_2.zip"] | {"testing/image_2/000009.png": b"other"}
+    make_zip(more, "data_object_image_2.zip", moved)
+    assert digest_archives(moved) == digest
+    # One byte of one member, of equal size.
+    label = official_members["data_object_label_2.zip"]["training/label_2/000001.txt"]
+    changed = official_members["data_object_label_2.zip"] | {"training/label_2/000001.txt": label[:-2] + b"9\n"}
+    make_zip(changed, "data_object_label_2.zip", moved)
+    assert digest_archives(moved) != digest
 
 
 def test_unpacking_again_finds_the_tree_and_mends_it(official_zips, tmp_path):
@@ -93,22 +108,7 @@ def test_a_damaged_member_leaves_no_tree_and_a_whole_archive_then_completes_it(o
     image_zip.write_bytes(good)
     root = unpack_archives(official_zips, tmp_path / "work")
     assert not [p for p in (tmp_path / "work").iterdir() if p.name.endswith(".partial")]
-    assert len(open_local(root, tmp_path).frame_ids) == 4
-
-
-def test_a_tree_is_found_by_content_wherever_it_is(official_zips, tmp_path):
-    one = open_local(official_zips, tmp_path / "work")
-    shutil.copytree(one.root, tmp_path / "copy")
-    two = open_local(tmp_path / "copy", tmp_path / "work")
-    assert one.digest() == two.digest()
-    (tmp_path / "copy" / "training" / "label_2" / "000001.txt").write_text("")
-    assert open_local(tmp_path / "copy", tmp_path / "work").digest() != one.digest()
-
-
-def test_a_tree_without_labels_is_not_one(tmp_path):
-    (tmp_path / "training" / "image_2").mkdir(parents=True)
-    with pytest.raises((ArchiveError, DatasetContractError), match="label_2"):
-        open_local(tmp_path, tmp_path / "work")
+    assert len(open_tree(root).frame_ids) == 4
 
 
 @pytest.mark.fault
@@ -117,7 +117,7 @@ def test_unpacking_killed_at_any_moment_ends_equal_to_an_undisturbed_one(make_zi
     content = {f"training/image_2/{k:06d}.png": bytes([k % 256]) * 200_000 for k in range(400)}
     make_zip(content, "data_object_image_2.zip", zips)
     make_zip({f"training/label_2/{k:06d}.txt": b"x" * k for k in range(400)}, "data_object_label_2.zip", zips)
-    undisturbed = open_local(zips, tmp_path / "calm").digest()
+    undisturbed = unpacked(zips, tmp_path / "calm").digest()
     code = (
         "import sys\nfrom pathlib import Path\nfrom kittidet.kitti.archive import unpack_archives\n"
         "unpack_archives(Path(sys.argv[1]), Path(sys.argv[2]))\n"
@@ -135,4 +135,4 @@ def test_unpacking_killed_at_any_moment_ends_equal_to_an_undisturbed_one(make_zi
         finished = [p for p in work.iterdir() if p.is_dir() and not p.name.endswith(".partial")]
         assert all(len(names(p)) == 800 for p in finished)
     assert kills >= 3
-    assert open_local(zips, work).digest() == undisturbed
+    assert unpacked(zips, work).digest() == undisturbed
