@@ -31,6 +31,9 @@ def validate_tree(
         tree: what to look at.
         config: tolerances, and whether every image is decoded.
         classes: class names that may stand in a label, beside DontCare.
+
+    Raises:
+        DatasetContractError, LabelParseError: if the system cannot read a file: that may pass, and is no finding.
     """
     findings = list(find_name_faults(tree))
     sizes, image_faults = find_image_faults(tree, config=config)
@@ -55,6 +58,9 @@ def _read_rows(
     try:
         lines = read_lines(tree.label_path(frame_id))
     except LabelParseError as error:
+        if isinstance(error.__cause__, OSError):
+            # As with images: the disk's trouble is no finding.
+            raise
         yield Finding(frame_id, file, 0, "label_readable", "error", str(error))
         return
     last_row = max((n for n, line in enumerate(lines, start=1) if not is_blank(line)), default=0)

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from kittidet.classes import ClassTable
 from kittidet.config import ValidateConfig
-from kittidet.errors import DiskSpaceError, RecordError
+from kittidet.errors import DiskSpaceError, KittidetError, RecordError
 from kittidet.frame import Frame
 from kittidet.kitti.images import check_png_bytes
 from kittidet.kitti.labels import parse_label_file
@@ -68,6 +68,20 @@ class _ShardFacts:
     num_dont_care: int
     max_objects: int
     max_dont_care: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a shard was not written.
+
+    Attributes:
+        error: what to raise.
+        cause: the system's error behind it. It travels apart, for an exception loses its cause between processes, and
+            whether another try is worth while is seen by its number.
+    """
+
+    error: KittidetError
+    cause: OSError | None
 
 
 def write_records(
@@ -183,10 +197,13 @@ def _run(jobs: Sequence[_ShardJob], workers: int) -> Iterator[_ShardFacts]:
     with ProcessPoolExecutor(
         workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
     ) as pool:
-        futures = [pool.submit(_write_shard, job) for job in jobs]
+        futures = [pool.submit(_try_shard, job) for job in jobs]
         try:
             for future in as_completed(futures):
-                yield future.result()
+                outcome = future.result()
+                if isinstance(outcome, _Failure):
+                    raise outcome.error from outcome.cause
+                yield outcome
         except BrokenProcessPool as error:
             raise RecordError(
                 "a process that writes records ended unexpectedly: killed, or out of memory. "
@@ -202,6 +219,14 @@ def _end_with_parent() -> None:
     if parent is not None:
         watch = partial(multiprocessing.connection.wait, [parent.sentinel])
         threading.Thread(target=lambda: (watch(), os._exit(1)), daemon=True).start()
+
+
+def _try_shard(job: _ShardJob) -> _ShardFacts | _Failure:
+    """Write one shard in a process of the pool."""
+    try:
+        return _write_shard(job)
+    except KittidetError as error:
+        return _Failure(error, error.__cause__ if isinstance(error.__cause__, OSError) else None)
 
 
 def _write_shard(job: _ShardJob) -> _ShardFacts:

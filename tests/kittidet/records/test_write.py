@@ -196,6 +196,20 @@ def test_a_disk_that_fills_up_meanwhile_leaves_no_half_shard(three_frames, tmp_p
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="the system has no file that fails when it is read")
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("kind", "error"), [("image_path", RecordError), ("label_path", LabelParseError)])
+def test_a_disk_that_fails_is_told_by_its_number_from_every_process(five_frames, tmp_path, kind, error, workers):
+    """Whether another try may help is judged by it."""
+    path = getattr(five_frames, kind)("000003")
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(error, match="Input/output error") as caught:
+        write(five_frames, tmp_path / "out", workers=workers)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__.errno == errno.EIO
+
+
 def test_real_frames_are_written_and_counted(tmp_path):
     root = Path(__file__).parents[4] / "shared" / "kitti" / "mini"
     if not root.is_dir():
