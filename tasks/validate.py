@@ -8,8 +8,8 @@ from prefect import task
 
 from kittidet.config import ValidateConfig
 from kittidet.errors import DatasetContractError
+from kittidet.steps.validate import check_output, validate_key
 from kittidet.steps.validate import validate as validate_step
-from kittidet.steps.validate import validate_key
 from kittidet.store import StepKey, StepOutput, Store
 from tasks.artifacts import show_facts, show_table
 from tasks.caching import StepCache
@@ -23,8 +23,11 @@ SHOWN_FINDINGS = 200
 def _key(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepKey | None:
     key = validate_key(dataset, config)
     found = store.load(key)
-    # The share is no part of what was found, but findings that break it must stop the run again.
-    return None if found is not None and found.summary["bad_share"] > config.max_bad_share else key
+    try:
+        # How many are too many is no part of what was found, but such findings must stop the run again.
+        return key if found is None or check_output(found, config) else None
+    except DatasetContractError:
+        return None
 
 
 @task(

@@ -95,22 +95,36 @@ def write_findings(report: ValidationReport, path: Path) -> None:
     write_text_atomic(path, buffer.getvalue())
 
 
-def check_share(report: ValidationReport, max_bad_share: float) -> ValidationReport:
-    """Return the report if there are frames and few enough of them are set aside.
+def read_findings(path: Path) -> pd.DataFrame:
+    """Return the table that `write_findings` wrote."""
+    return pd.read_csv(path, dtype={**dict.fromkeys(COLUMNS, str), "line": int}, keep_default_na=False)
+
+
+def check_share(report: ValidationReport, max_bad_share: float, *, where: str = "the data set") -> ValidationReport:
+    """Return the report if there are frames, few enough of them are set aside, and some are left.
+
+    Args:
+        report: what was found.
+        max_bad_share: 0..1.
+        where: what the message begins with: the data set, or the file that has every finding.
 
     Raises:
         DatasetContractError: quoting the first findings.
     """
     if report.n_frames == 0:
         raise DatasetContractError(
-            "the data set has 0 frames: expected image_2/NNNNNN.png with label_2/NNNNNN.txt. "
+            f"{where}: 0 frames: expected image_2/NNNNNN.png with label_2/NNNNNN.txt. "
             "Check `source.path`, or fetch the data again."
         )
-    if report.bad_share > max_bad_share or not report.accepted_ids:
-        quoted = "".join(f"\n  {message}" for message in report.errors["message"].head(_QUOTED))
+    quoted = "".join(f"\n  {message}" for message in report.errors["message"].head(_QUOTED))
+    bad = f"{len(report.set_aside_ids)} of {report.n_frames} frames ({report.bad_share:.1%}) break the data contract"
+    if not report.accepted_ids:
         raise DatasetContractError(
-            f"{len(report.set_aside_ids)} of {report.n_frames} frames ({report.bad_share:.1%}) break the data "
-            f"contract, expected at most {max_bad_share:.1%}. First findings:{quoted}\n"
+            f"{where}: {bad}: expected some to be left to train on, got none. First findings:{quoted}\nMend the files."
+        )
+    if report.bad_share > max_bad_share:
+        raise DatasetContractError(
+            f"{where}: {bad}, expected at most {max_bad_share:.1%}. First findings:{quoted}\n"
             "Mend the files, or raise `validation.max_bad_share` to go on without these frames."
         )
     return report

@@ -10,14 +10,12 @@ from collections.abc import Collection, Iterator, Mapping
 from kittidet.classes import KITTI_TYPES
 from kittidet.config import ValidateConfig
 from kittidet.errors import LabelParseError
-from kittidet.kitti.findings import Finding, ValidationReport, build_report, check_share, write_findings
+from kittidet.kitti.findings import Finding, ValidationReport, build_report
 from kittidet.kitti.image_contract import find_image_faults
 from kittidet.kitti.labels import is_blank, parse_fields, read_lines
 from kittidet.kitti.name_contract import find_name_faults
 from kittidet.kitti.row_contract import Row, find_row_faults
 from kittidet.kitti.tree import LABEL_DIR, KittiTree
-
-__all__ = ["Finding", "ValidationReport", "check_share", "validate_tree", "write_findings"]
 
 log = logging.getLogger(__name__)
 

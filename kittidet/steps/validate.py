@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from kittidet.config import ValidateConfig
-from kittidet.errors import DatasetContractError
-from kittidet.kitti.schema import validate_tree, write_findings
+from kittidet.kitti.findings import ValidationReport, check_share, read_findings, write_findings
+from kittidet.kitti.schema import validate_tree
 from kittidet.steps.fetch import dataset_tree
 from kittidet.store import StepKey, StepOutput, Store, digest_of, step_key
 
@@ -26,7 +26,7 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepO
     The output is published whatever was found, so that the findings can be read; then the share is judged.
 
     Raises:
-        DatasetContractError: if more than ``config.max_bad_share`` of the frames have findings.
+        DatasetContractError: if more than ``config.max_bad_share`` of the frames have findings, or no frame is left.
     """
 
     def make(folder: Path) -> dict[str, Any]:
@@ -48,14 +48,19 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepO
         (folder / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         return summary
 
-    output = store.get_or_make(validate_key(dataset, config), make)
-    bad_share = output.summary["bad_share"]
-    if bad_share > config.max_bad_share:
-        raise DatasetContractError(
-            f"{output.path / 'findings.csv'}: {output.summary['set_aside']} of {output.summary['frames']} frames "
-            f"({bad_share:.1%}) break the data contract, expected at most {config.max_bad_share:.1%}. "
-            "Mend the files listed there, or raise validation.max_bad_share to train without them."
-        )
+    return check_output(store.get_or_make(validate_key(dataset, config), make), config)
+
+
+def check_output(output: StepOutput, config: ValidateConfig) -> StepOutput:
+    """Return the output of a validation if a run may go on with it.
+
+    Raises:
+        DatasetContractError: if more than ``config.max_bad_share`` of the frames have findings, or no frame is left.
+    """
+    path = output.path / "findings.csv"
+    set_aside = tuple((output.path / "set_aside.txt").read_text(encoding="utf-8").split())
+    report = ValidationReport(read_findings(path), output.summary["frames"], accepted_ids(output), set_aside)
+    check_share(report, config.max_bad_share, where=str(path))
     return output
 
 

@@ -45,3 +45,15 @@ def test_a_record_of_a_lenient_run_does_not_satisfy_a_strict_one(bad, tmp_path):
     dataset = bad.output(Store(store_dir))
     assert module._key(Store(store_dir), dataset, ValidateConfig(max_bad_share=1)) is not None
     assert module._key(Store(store_dir), dataset, ValidateConfig(max_bad_share=0)) is None
+
+
+def test_a_record_of_findings_that_leave_no_frame_satisfies_nobody(drawn_root, tmp_path):
+    shutil.copytree(drawn_root / "training", tmp_path / "bad" / "training")
+    for label in (tmp_path / "bad" / "training" / "label_2").iterdir():
+        label.write_text("Car 0.00\n")
+    store_dir, lenient = tmp_path / "store", ValidateConfig(max_bad_share=1)
+    dataset = fetch.fn(store_dir, SourceConfig(kind="folder", path=tmp_path / "bad"))
+    assert module._key(Store(store_dir), dataset.output(Store(store_dir)), lenient) is not None
+    with pytest.raises(DatasetContractError, match="got none"):
+        validate.fn(store_dir, dataset, lenient)
+    assert module._key(Store(store_dir), dataset.output(Store(store_dir)), lenient) is None

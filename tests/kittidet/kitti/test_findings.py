@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from kittidet.errors import DatasetContractError
-from kittidet.kitti.findings import Finding, build_report, check_share, write_findings
+from kittidet.kitti.findings import Finding, build_report, check_share, read_findings, write_findings
 
 COLUMNS = ["frame_id", "file", "line", "check", "severity", "message"]
 
@@ -50,6 +50,7 @@ def test_what_is_written_is_what_was_found(tmp_path, findings):
     assert header == COLUMNS
     assert rows == [[f.frame_id, f.file, str(f.line), f.check, f.severity, f.message] for f in findings]
     assert [p.name for p in tmp_path.iterdir()] == ["findings.csv"]
+    assert read_findings(tmp_path / "findings.csv").to_dict("list") == report.findings.to_dict("list")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,11 @@ def test_the_run_stops_above_the_share_and_where_no_frame_is_left(bad, share, pa
     if passes:
         assert check_share(report, share) is report
     else:
-        with pytest.raises(
-            DatasetContractError, match=rf"{bad} of 10 frames.*\n  label_2/000000\.txt:1: (.|\n)*max_bad_share"
-        ):
-            check_share(report, share)
+        with pytest.raises(DatasetContractError, match=rf"a\.csv: {bad} of 10 frames.*\n  label_2/000000\.txt:1: "):
+            check_share(report, share, where="a.csv")
+
+
+def test_where_no_frame_is_left_nobody_is_told_to_allow_more():
+    with pytest.raises(DatasetContractError, match="got none") as caught:
+        check_share(build_report([finding("a")], frame_ids=["a"]), 1.0)
+    assert "max_bad_share" not in str(caught.value)

@@ -4,13 +4,15 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from kittidet.config import ValidateConfig
-from kittidet.errors import DatasetContractError
+from kittidet.errors import DatasetContractError, KittidetError
+from kittidet.kitti.findings import check_share, write_findings
 from kittidet.kitti.labels import parse_label_file
-from kittidet.kitti.schema import check_share, validate_tree, write_findings
+from kittidet.kitti.schema import validate_tree
 from kittidet.kitti.tree import open_tree
 
 
@@ -85,6 +87,18 @@ def test_every_fault_of_a_label_file_is_found_at_its_line(small_tree, row, text,
 def test_a_label_file_that_is_no_text_is_a_finding(small_tree):
     (small_tree / "training/label_2/000002.txt").write_bytes(b"\xff\xfe")
     assert rows_of(validate(small_tree)) == [("000002", 0, "label_readable", "error")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="the system has no file that fails when it is read")
+@pytest.mark.parametrize("file", ["image_2/000001.png", "label_2/000001.txt"])
+def test_a_disk_that_fails_is_no_finding(small_tree, file):
+    """It may work a second later, and a finding would be kept under the digest of good data."""
+    path = small_tree / "training" / file
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(KittidetError, match="Input/output error") as caught:
+        validate(small_tree)
+    assert isinstance(caught.value.__cause__, OSError)
 
 
 def test_faults_of_names_images_and_rows_are_found_together(small_tree, row):

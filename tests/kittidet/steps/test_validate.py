@@ -51,6 +51,16 @@ def test_too_many_bad_frames_stop_the_run_and_the_findings_stay(store, bad_datas
     assert rows[0]["line"] == "1"
 
 
+def test_no_frame_left_stops_the_run_whatever_share_is_allowed(store, drawn_root, tmp_path):
+    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
+    for label in (tmp_path / "copy" / "training" / "label_2").iterdir():
+        label.write_text("Car 0.00\n")
+    dataset = fetch(store, SourceConfig(kind="folder", path=tmp_path / "copy"))
+    for _ in range(2):
+        with pytest.raises(DatasetContractError, match=r"10 of 10 frames.*got none.*\n.*000000\.txt:1"):
+            validate(store, dataset, ValidateConfig(max_bad_share=1))
+
+
 def test_the_share_is_judged_anew_without_validating_again(store, bad_dataset):
     strict, lenient = ValidateConfig(max_bad_share=0), ValidateConfig(max_bad_share=1)
     assert not validate(store, bad_dataset, lenient).cached
