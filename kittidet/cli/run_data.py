@@ -25,12 +25,14 @@ def find_tree(run: Path, data: Path | None) -> Any:
         return open_tree(data)
     try:
         config = RunConfig.model_validate(json.loads((run / "config.json").read_text(encoding="utf-8")))
-        content = json.loads((run / "summary.json").read_text(encoding="utf-8"))["digests"]["data"]
+        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+        content = summary["digests"]["data"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{run}: not a finished run ({error}). Name its folder, for example runs/demo.") from error
-    store = config.store_dir
+    # Where it was from the run's folder, for both may have been moved together; else where it was on the disk.
+    stores = [run / summary["store"], config.store_dir] if "store" in summary else [config.store_dir]
     # The store's own note of where a data set lies; its digest, not its name, says that it is this run's.
-    for note in sorted(store.glob("fetch-*/dataset.json")):
+    for note in (note for store in stores for note in sorted(store.glob("fetch-*/dataset.json"))):
         facts = json.loads(note.read_text(encoding="utf-8"))
         root = note.parent / facts["root"]
         if facts["content"] == content and is_tree(root):

@@ -5,6 +5,7 @@ under the same name gets the next free number.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -140,10 +141,28 @@ def _write_run(folder: Path, config: RunConfig, outputs: PipelineOutputs) -> dic
         shutil.copyfile(outputs.split.path / f"{side}.txt", folder / f"{side}.txt")
     truth = coco_ground_truth(val_frames(outputs.dataset, outputs.split), config.records.table())
     _write_json(folder / "ground_truth.json", truth)
-    _write_json(folder / "config.json", config.model_dump(mode="json"))
-    summary = {**summarise(config, outputs, best), "environment": describe_environment()}
+    store_root = outputs.trained.path.parent
+    _write_json(folder / "config.json", _anchored(config, store_root).model_dump(mode="json"))
+    summary = {
+        **summarise(config, outputs, best),
+        # From the run's folder: holds after both were moved together. The configuration's holds while they stay.
+        "store": os.path.relpath(store_root, folder),
+        "environment": describe_environment(),
+    }
     _write_json(folder / "summary.json", summary)
     return summary
+
+
+def _anchored(config: RunConfig, store_root: Path) -> RunConfig:
+    """Return the configuration with every path absolute, so that it means the same from any folder."""
+    source, train = config.source, config.train
+    if source.path is not None:
+        source = source.model_copy(update={"path": source.path.absolute()})
+    if isinstance(train.initial_weights, Path):
+        train = train.model_copy(update={"initial_weights": train.initial_weights.absolute()})
+    return config.model_copy(
+        update={"store_dir": store_root, "runs_dir": config.runs_dir.absolute(), "source": source, "train": train}
+    )
 
 
 def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> dict[str, Any]:

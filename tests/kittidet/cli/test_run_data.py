@@ -29,6 +29,20 @@ def test_the_data_is_found_in_the_store_by_its_content(run, tmp_path):
     assert find_tree(run, None).root == tmp_path / "store" / "fetch-1" / "kitti"
 
 
+def test_store_and_runs_that_were_moved_together_find_each_other(run, tmp_path):
+    (run / "summary.json").write_text(json.dumps({"digests": {"data": "abc"}, "store": "../../store"}))
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("store", "runs"):
+        (tmp_path / name).rename(moved / name)
+    assert find_tree(moved / "runs" / "mine", None).root.resolve() == moved / "store" / "fetch-1" / "kitti"
+
+
+def test_a_run_that_was_moved_alone_finds_the_store_where_it_was(run, tmp_path):
+    (run / "summary.json").write_text(json.dumps({"digests": {"data": "abc"}, "store": "../../store"}))
+    assert find_tree(run.rename(tmp_path / "mine"), None).root == tmp_path / "store" / "fetch-1" / "kitti"
+
+
 def test_data_of_another_content_is_not_taken_for_it(run):
     (run / "summary.json").write_text(json.dumps({"digests": {"data": "other"}}))
     assert find_tree(run, None) is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kittidet.config import RunConfig
+from kittidet.config import RunConfig, SourceConfig, TrainConfig
 from kittidet.errors import EvaluationError, StoreError
 from kittidet.kitti.tree import open_tree
 from kittidet.steps.publish import PipelineOutputs, pick_best, publish
@@ -120,6 +120,22 @@ def test_a_run_holds_what_a_person_expects(store, config):
     assert summary["per_class_ap"] == {"Car": 0.5, "Van": None}
     assert (summary["n_train"], summary["n_val"]) == (1, 1)
     assert {"data", "split", "checkpoint"} <= set(summary["digests"])
+
+
+def test_a_run_made_with_relative_paths_says_where_everything_is_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = RunConfig(
+        name="mine",
+        source=SourceConfig(kind="folder", path=Path("data")),
+        train=TrainConfig(initial_weights=Path("start.h5")),
+    )
+    run = publish(config, make_outputs(Store(config.store_dir), {5: 0.3}))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    saved = RunConfig.model_validate_json((run.path / "config.json").read_text())
+    assert (saved.store_dir, saved.runs_dir) == (tmp_path / "store", tmp_path / "runs")
+    assert (saved.source.path, saved.train.initial_weights) == (tmp_path / "data", tmp_path / "start.h5")
+    assert (run.path / run.summary["store"]).resolve() == tmp_path / "store"
 
 
 def test_the_same_run_finds_its_folder_again(store, config):
