@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from deployments.catalog import POOLS
 from deployments.processes import Background, ProcessError
-from deployments.project import HOME_VARIABLE, Project, connected, find_project, read_api_url
+from deployments.project import HOME_VARIABLE, Project, connected, find_project, has_short_names, read_api_url
 from deployments.server import LOOPBACK, ensure_server, is_healthy, server_process
 from deployments.workers import ensure_workers, worker_process
 from kittidet.cli.doctor import Finding
@@ -57,9 +58,16 @@ def up(
     out = Console(soft_wrap=True, highlight=False)
     out.print(f"export PREFECT_API_URL={server.api_url}")
     out.print(f"UI:    {server.ui_url}")
-    out.print(f"Next:  prefect deployment run kitti-finetune     (in {project.root}; needs no export there)")
+    out.print(f"Next:  {_next_command(Path.cwd())}")
     out.print(f"Logs:  {project.state_dir}")
     out.print("Stop:  kittidet down")
+
+
+def _next_command(folder: Path) -> str:
+    """Return how a run is started from a folder: by the short name only where Prefect reads our settings."""
+    if has_short_names(folder):
+        return "prefect deployment run kitti-finetune     (needs no export in this folder)"
+    return "prefect deployment run kitti-finetune/kitti-finetune     (after the export above)"
 
 
 def down() -> None:

@@ -6,11 +6,13 @@ Knows nothing of servers or workers, and imports no Prefect, so that the setting
 import json
 import os
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+DISTRIBUTION = "kittidet"
 HOME_VARIABLE = "KITTIDET_HOME"
 AUTH_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 DEFAULT_PORT = 4200
@@ -58,7 +60,7 @@ class Project:
 
 
 def find_project(start: Path | None = None) -> Project:
-    """Return the project: ``KITTIDET_HOME``, else the nearest folder upward with a ``prefect.toml``, else ``start``.
+    """Return the project: ``KITTIDET_HOME``, else the nearest checkout of kittidet upward, else ``start``.
 
     Args:
         start: where to look from; None: the current folder.
@@ -67,10 +69,21 @@ def find_project(start: Path | None = None) -> Project:
     if named:
         return Project(Path(named).absolute())
     here = (start if start is not None else Path.cwd()).absolute()
-    for folder in (here, *here.parents):
-        if (folder / "prefect.toml").is_file():
-            return Project(folder)
-    return Project(here)
+    return Project(next((folder for folder in (here, *here.parents) if has_short_names(folder)), here))
+
+
+def has_short_names(folder: Path) -> bool:
+    """Return whether Prefect, called in a folder, reads this project's ``prefect.toml``, which turns short names on.
+
+    Another program's ``prefect.toml`` is none of ours: this one lies beside the ``pyproject.toml`` of kittidet.
+    """
+    if not (folder / "prefect.toml").is_file():
+        return False
+    try:
+        facts = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+        return bool(facts["project"]["name"] == DISTRIBUTION)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def read_api_url(project: Project) -> str | None:

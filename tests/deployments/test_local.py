@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -13,6 +14,7 @@ from deployments.project import Project, write_api_url
 from deployments.server import Server, server_process
 from deployments.workers import worker_process
 
+ROOT = Path(__file__).parents[2]
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
@@ -53,6 +55,14 @@ def test_up_prints_what_to_do_next_and_a_second_up_starts_nothing(sleepers, proj
     assert [worker_process(project, pool).pid() for pool in local.POOLS] == [None, None]
     down()
     assert "worker-kitti-gpu: was not running" in capsys.readouterr().out
+
+
+def test_the_command_up_names_works_in_the_folder_where_one_stands(sleepers, capsys, tmp_path, monkeypatch):
+    """The short name needs the project's prefect.toml in the current folder, and Prefect looks nowhere else."""
+    for folder, name in ((ROOT, "kitti-finetune  "), (tmp_path, "kitti-finetune/kitti-finetune  ")):
+        monkeypatch.chdir(folder)
+        up(workers=False)
+        assert f"prefect deployment run {name}" in capsys.readouterr().out
 
 
 def test_down_leaves_what_it_did_not_start(project):

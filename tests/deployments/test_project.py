@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from deployments.project import DEFAULT_PORT, Project, connected, find_project, read_api_url, write_api_url
+from deployments.project import (
+    DEFAULT_PORT,
+    Project,
+    connected,
+    find_project,
+    has_short_names,
+    read_api_url,
+    write_api_url,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,10 +24,19 @@ def no_home(monkeypatch):
     monkeypatch.delenv("KITTIDET_HOME", raising=False)
 
 
-def test_the_project_is_the_nearest_folder_upward_with_a_prefect_toml(tmp_path):
+def test_the_project_is_the_nearest_checkout_upward():
+    assert find_project(ROOT / "deployments").root == ROOT
+    assert has_short_names(ROOT)
+
+
+@pytest.mark.parametrize("pyproject", [None, "", "[project", "project = 3", '[project]\nname = "another"'])
+def test_the_prefect_toml_of_another_program_is_left_alone(tmp_path, pyproject):
     (tmp_path / "prefect.toml").touch()
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    assert find_project(tmp_path / "a" / "b").root == tmp_path
+    if pyproject is not None:
+        (tmp_path / "pyproject.toml").write_text(pyproject)
+    (tmp_path / "a").mkdir()
+    assert find_project(tmp_path / "a").root == tmp_path / "a"
+    assert not has_short_names(tmp_path)
 
 
 def test_without_one_it_is_where_one_stands(tmp_path):
