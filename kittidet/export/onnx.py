@@ -14,9 +14,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kittidet.errors import ExportError
+from kittidet.export.damage import opening
 
 _NEEDED = ("tf2onnx", "onnx", "onnxruntime")
 _OPSET = 17
+# ONNX Runtime warns of how tf2onnx writes a nearest-neighbour resize, once per node; it runs it as meant.
+_ERRORS_ONLY = 3
 
 
 def check_onnx_installed() -> None:
@@ -50,10 +53,17 @@ def write_onnx(network: keras.Model, path: Path) -> Path:
 
 
 def open_onnx(path: Path) -> Callable[[npt.NDArray[np.float32]], dict[str, npt.NDArray[np.float32]]]:
-    """Return a function from normalised images ``[b, h, w, 3]`` to the raw outputs of an ONNX file, run on the CPU."""
+    """Return a function from normalised images ``[b, h, w, 3]`` to the raw outputs of an ONNX file, run on the CPU.
+
+    Raises:
+        ExportError: if ONNX Runtime refuses the file.
+    """
     import onnxruntime  # noqa: PLC0415  an extra
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    with opening(path, "an ONNX file"):
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
     def run(images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:

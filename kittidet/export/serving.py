@@ -1,6 +1,7 @@
 """The detector as one TensorFlow graph: encoded images in, boxes in pixels of those images out."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,13 @@ import tensorflow as tf
 
 from kittidet.config import EvalConfig
 from kittidet.data.picture import fit_hw, letterbox_row, normalise_pad, resize_crop, size_wh_of
+from kittidet.export.damage import opening
 from kittidet.model.anchors import build_anchors
 from kittidet.model.decode import decode_detections
 from kittidet.model.scaling import variant_spec
 from kittidet.train.checkpoints import LoadedDetector
+
+_SERVE = "serving_default"
 
 
 class ServingModule(tf.Module):
@@ -43,7 +47,7 @@ class ServingModule(tf.Module):
         canvas = tf.TensorSpec((None, *self._canvas_hw, 3), tf.float32, name="images")
         encoded = tf.TensorSpec((None,), tf.string, name="image_bytes")
         return {
-            "serving_default": tf.function(self._serve).get_concrete_function(encoded),
+            _SERVE: tf.function(self._serve).get_concrete_function(encoded),
             "network": tf.function(self._raw).get_concrete_function(canvas),
         }
 
@@ -109,16 +113,23 @@ def write_saved_model(detector: LoadedDetector, out_dir: Path, *, config: EvalCo
 
 
 def open_saved_model(folder: Path) -> Callable[[list[bytes]], list[dict[str, Any]]]:
-    """Return a function from encoded images to what the SavedModel on disk finds, one dict of arrays an image."""
-    model = tf.saved_model.load(str(folder))
+    """Return a function from encoded images to what the SavedModel on disk finds, one dict of arrays an image.
 
-    def run(encoded: list[bytes]) -> list[dict[str, Any]]:
-        # The model, not only its signature, has to stay: it holds the weights.
-        serve = model.signatures["serving_default"]
-        found = {name: value.numpy() for name, value in serve(image_bytes=tf.constant(encoded)).items()}
-        return [
-            {name: value[i, : found["num_valid"][i]] for name, value in found.items() if name != "num_valid"}
-            for i in range(len(encoded))
-        ]
+    Raises:
+        ExportError: if the folder is no SavedModel with the signature ``serving_default``, or is damaged.
+    """
+    with opening(folder, "a SavedModel"):
+        model = tf.saved_model.load(str(folder))
+        if _SERVE not in model.signatures:
+            raise ValueError(f"it has no signature {_SERVE}")
+    return partial(_run, model)
 
-    return run
+
+def _run(model: Any, encoded: list[bytes]) -> list[dict[str, Any]]:
+    # The model, not only its signature, has to stay: it holds the weights.
+    serve = model.signatures[_SERVE]
+    found = {name: value.numpy() for name, value in serve(image_bytes=tf.constant(encoded)).items()}
+    return [
+        {name: value[i, : found["num_valid"][i]] for name, value in found.items() if name != "num_valid"}
+        for i in range(len(encoded))
+    ]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kittidet.errors import ExportError
+from kittidet.export.damage import opening
 
 Precision = Literal["float16", "dynamic"]
 Outputs = dict[str, npt.NDArray[np.float32]]
@@ -55,12 +56,16 @@ def write_tflite(network: keras.Model, path: Path, *, precision: Precision) -> P
 
 
 def open_tflite(path: Path) -> Callable[[npt.NDArray[np.float32]], Outputs]:
-    """Return a function from normalised images ``[b, h, w, 3]`` to the raw outputs of a TFLite file, image by image."""
-    with warnings.catch_warnings():
+    """Return a function from normalised images ``[b, h, w, 3]`` to the raw outputs of a TFLite file, image by image.
+
+    Raises:
+        ExportError: if TFLite refuses the file.
+    """
+    with warnings.catch_warnings(), opening(path, "a TFLite file"):
         # TensorFlow 2.21 still carries the interpreter that reads what its converter writes.
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated.*")
         interpreter: Any = tf.lite.Interpreter(model_path=str(path))
-    runner = interpreter.get_signature_runner(_SIGNATURE)
+        runner = interpreter.get_signature_runner(_SIGNATURE)
 
     def run(images: npt.NDArray[np.float32]) -> Outputs:
         rows = [runner(images=image[None]) for image in images]

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from kittidet.config import ExportConfig
 from kittidet.errors import ExportError
-from kittidet.export import onnx
+from kittidet.export import onnx, write
 
 MISSING = any(find_spec(name) is None for name in ("tf2onnx", "onnx", "onnxruntime"))
 
@@ -29,3 +30,30 @@ def test_without_the_extra_the_message_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(onnx, "find_spec", lambda name: None)
     with pytest.raises(ExportError, match=r"pip install 'kittidet\[onnx\]'"):
         onnx.check_onnx_installed()
+
+
+@pytest.mark.skipif(MISSING, reason="the extra kittidet[onnx] is not installed")
+def test_a_file_that_onnx_refuses_is_named(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(b"no model at all")
+    with pytest.raises(ExportError, match=r"m\.onnx: cannot be opened as an ONNX file"):
+        onnx.open_onnx(tmp_path / "m.onnx")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(MISSING, reason="the extra kittidet[onnx] is not installed")
+def test_a_whole_detector_is_exported_as_onnx_and_one_that_strays_is_not(checkpoint, evaluation, tmp_path, monkeypatch):
+    config = ExportConfig(formats=("onnx",), check_frames=2)
+    (made,) = write.export_detector(checkpoint, tmp_path / "out", config=config, evaluation=evaluation).files
+    assert made.agreement.compared >= 200
+    assert made.agreement.max_score_difference < 1e-4
+    opened = onnx.open_onnx(tmp_path / "out" / "model.onnx")
+
+    def stray(images):
+        raw = opened(images)
+        return {**raw, "box_codes": raw["box_codes"] + 0.1}
+
+    monkeypatch.setattr(write, "write_onnx", lambda network, path: path.write_bytes(b"x") and path)
+    monkeypatch.setattr(write, "open_onnx", lambda path: stray)
+    with pytest.raises(ExportError, match="likely anchor"):
+        write.export_detector(checkpoint, tmp_path / "other", config=config, evaluation=evaluation)
+    assert not (tmp_path / "other").exists()

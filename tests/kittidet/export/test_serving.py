@@ -1,4 +1,6 @@
 import io
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kittidet.classes import KITTI8
+from kittidet.errors import ExportError
 from kittidet.export.serving import open_saved_model
 
 
@@ -49,3 +52,43 @@ def test_class_names_travel_with_the_model_and_every_detection_has_one(serve, ex
 def test_bytes_that_are_no_image_are_an_error(serve):
     with pytest.raises(tf.errors.InvalidArgumentError):
         serve([b"no picture"])
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+DAMAGE = {
+    "graph gone": (Path.unlink, "saved_model.pb"),
+    "graph cut": (_cut, "saved_model.pb"),
+    "weights gone": (shutil.rmtree, "variables"),
+    "weights cut": (_cut, "variables/variables.data-00000-of-00001"),
+    "a bit of the weights turned": (_flip, "variables/variables.data-00000-of-00001"),
+    "index cut": (_cut, "variables/variables.index"),
+}
+
+
+@pytest.mark.parametrize(("harm", "part"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_damage_is_said_in_the_projects_words_and_names_the_folder(harm, part, tmp_path):
+    module = tf.Module()
+    module.weights = [tf.Variable(np.arange(500, dtype=np.float32))]
+    folder = tmp_path / "saved_model"
+    function = tf.function(lambda image_bytes: {"num_valid": tf.strings.length(image_bytes)})
+    spec = tf.TensorSpec((None,), tf.string, name="image_bytes")
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": function.get_concrete_function(spec)})
+    assert open_saved_model(folder)([b""]) == [{}]
+    harm(folder / part)
+    with pytest.raises(ExportError, match=r"saved_model: cannot be opened as a SavedModel: .+ export it again"):
+        open_saved_model(folder)
+
+
+def test_a_saved_model_of_something_else_is_refused(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
+    with pytest.raises(ExportError, match="no signature serving_default"):
+        open_saved_model(tmp_path / "other")

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from kittidet.errors import ExportError
 from kittidet.export.tflite import open_tflite, write_tflite
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorflow")
@@ -26,3 +27,11 @@ def test_the_file_gives_named_outputs_near_the_networks_for_any_number_of_images
     for name, values in raw.items():
         assert values.shape == source[name].shape
         assert np.abs(values - np.asarray(source[name])).max() < near
+
+
+@pytest.mark.parametrize("content", [b"", b"no model at all" * 99])
+def test_a_file_that_tflite_refuses_is_named(content, tmp_path):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ExportError, match=r"m\.tflite: cannot be opened as a TFLite file"):
+        open_tflite(path)
