@@ -16,6 +16,8 @@ DISTRIBUTION = "kittidet"
 HOME_VARIABLE = "KITTIDET_HOME"
 AUTH_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 DEFAULT_PORT = 4200
+# Log lines have the same limit inside Prefect.
+SENT_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,10 @@ def write_api_url(project: Project, api_url: str) -> None:
 
 @contextmanager
 def connected(project: Project, api_url: str) -> Iterator[None]:
-    """Let Prefect in this process speak to a server, with the project's settings; afterwards all is as before."""
+    """Let Prefect in this process speak to a server, with the project's settings; afterwards all is as before.
+
+    What Prefect still has to tell the server is sent before this ends, so that the server may be stopped then.
+    """
     ours = {name: value for name, value in project.environment(api_url).items() if name != "PATH"}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
@@ -116,9 +121,23 @@ def connected(project: Project, api_url: str) -> Iterator[None]:
     try:
         yield
     finally:
+        _send_the_rest()
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
         refresh_global_settings_context()
+
+
+def _send_the_rest() -> None:
+    """Send the log lines and events that Prefect's background threads hold, and end those threads.
+
+    Left alone they send at the end of the process; to a server that was stopped, they try for about a minute and lose
+    the lines.
+    """
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415  as above
+    from prefect.logging.handlers import APILogHandler  # noqa: PLC0415
+
+    APILogHandler().flush()
+    EventsWorker.drain_all(timeout=SENT_WITHIN_S)

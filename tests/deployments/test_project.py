@@ -81,6 +81,27 @@ def test_the_settings_hold_inside_and_are_as_before_outside(tmp_path):
     assert get_current_settings().api.url != url
 
 
+def test_what_was_logged_is_on_the_server_when_the_connection_ends(prefect_project, prefect_server):
+    """The server may be stopped right then, and nothing may try to reach it afterwards."""
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+    from prefect.events.worker import EventsWorker
+    from prefect.logging import get_run_logger
+    from prefect.logging.handlers import APILogWorker
+
+    @flow
+    def speak():
+        get_run_logger().info("the last word")
+
+    with connected(prefect_project, prefect_server):
+        run = speak(return_state=True).state_details.flow_run_id
+    assert [worker for kind in (APILogWorker, EventsWorker) for worker in kind._instances.values()] == []
+    with get_client(sync_client=True) as client:
+        lines = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])))
+    assert "the last word" in {line.message for line in lines}
+
+
 def test_prefect_toml_agrees_with_the_code():
     settings = tomllib.loads((ROOT / "prefect.toml").read_text())
     assert settings["plugins"]["enabled"] is True
