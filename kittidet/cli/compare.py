@@ -29,6 +29,7 @@ def compare(
 
     from kittidet.config import CompareConfig  # noqa: PLC0415
     from kittidet.eval.compare import compare_runs  # noqa: PLC0415
+    from kittidet.eval.score_text import NO_TRUTH  # noqa: PLC0415
     from kittidet.store import write_text_atomic  # noqa: PLC0415
 
     given = {name: value for name, value in (("resamples", resamples), ("seed", seed)) if value is not None}
@@ -46,7 +47,7 @@ def compare(
     for item in result.differences:
         if item.difference is None:
             if item.metric == "ap":
-                table.add_row(item.class_name, "", "no ground truth")
+                table.add_row(item.class_name, "", NO_TRUTH)
             continue
         values = [f"{item.a:.3f}", f"{item.b:.3f}", f"{item.difference:+.3f}"]
         table.add_row(

@@ -71,6 +71,8 @@ def print_kitti_scores(scores: "KittiAp", console: "Console") -> None:
 
 
 def _cells(score: "ClassAp") -> list[str]:
+    from kittidet.eval.score_text import NO_TRUTH  # noqa: PLC0415
+
     if not any(score.objects):
-        return ["no ground truth", "", "", "", "", ""]
+        return [NO_TRUTH, "", "", "", "", ""]
     return ["-" if value is None else f"{value:.2f}" for value in (*score.r40, *score.r11)]

@@ -16,7 +16,7 @@ def find_tree(run: Path, data: Path | None) -> Any:
         data: the tree, where the caller knows it.
 
     Raises:
-        StoreError: if the run has no readable configuration.
+        StoreError: if the run has no readable configuration, or its store a damaged note.
         DatasetContractError: if ``data`` is no KITTI tree.
     """
     from kittidet.kitti.tree import is_tree, open_tree  # noqa: PLC0415
@@ -33,8 +33,14 @@ def find_tree(run: Path, data: Path | None) -> Any:
     stores = [run / summary["store"], config.store_dir] if "store" in summary else [config.store_dir]
     # The store's own note of where a data set lies; its digest, not its name, says that it is this run's.
     for note in (note for store in stores for note in sorted(store.glob("fetch-*/dataset.json"))):
-        facts = json.loads(note.read_text(encoding="utf-8"))
-        root = note.parent / facts["root"]
-        if facts["content"] == content and is_tree(root):
+        try:
+            facts = json.loads(note.read_text(encoding="utf-8"))
+            root, is_this = note.parent / facts["root"], facts["content"] == content
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{note}: cannot be read ({type(error).__name__}: {error}). Remove {note.parent}, which can be made "
+                "again, or name the data with --data."
+            ) from error
+        if is_this and is_tree(root):
             return open_tree(root)
     return None

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from kittidet.eval.score_text import score_text
+
 if TYPE_CHECKING:
     from kittidet.store import StepOutput
 
@@ -26,22 +28,20 @@ def print_scores(summary: Mapping[str, Any]) -> None:
     scores = Table(title=f"COCO AP on {summary['n_val']} validation frames", title_justify="left")
     for column in ("class", "AP", "AP50", "AP75"):
         scores.add_column(column, justify="left" if column == "class" else "right")
-    scores.add_row("all", *(_score(summary[k]) for k in ("ap", "ap50", "ap75")), style="bold")
+    scores.add_row("all", *(score_text(summary[k]) for k in ("ap", "ap50", "ap75")), style="bold")
     for name, ap in summary["per_class_ap"].items():
-        scores.add_row(name, _score(ap), _score(summary["per_class_ap50"][name]), "")
+        scores.add_row(name, score_text(ap), score_text(summary["per_class_ap50"][name]), "")
     steps = Table(title="checkpoints", title_justify="left")
     for column in ("step", "epoch", "AP", "AP50", "AP75", ""):
         steps.add_column(column, justify="right")
     for row in summary["checkpoints"]:
         picked = "picked" if row["step"] == summary["best_step"] else ""
-        steps.add_row(str(row["step"]), str(row["epoch"]), *(_score(row[k]) for k in ("ap", "ap50", "ap75")), picked)
+        steps.add_row(
+            str(row["step"]), str(row["epoch"]), *(score_text(row[k]) for k in ("ap", "ap50", "ap75")), picked
+        )
     console = Console()
     console.print(scores)
     console.print(steps)
-
-
-def _score(value: float | None) -> str:
-    return "no ground truth" if value is None else f"{value:.3f}"
 
 
 def _text(value: Any) -> str:

@@ -28,6 +28,7 @@ def zero_shot(run: Run, weights: Weights, data: Data = None, json_file: JsonFile
     from kittidet.eval.coco_detector import load_coco_detector  # noqa: PLC0415
     from kittidet.eval.pictures import PictureError, read_picture  # noqa: PLC0415
     from kittidet.eval.predict import predict_images  # noqa: PLC0415
+    from kittidet.eval.score_text import score_text  # noqa: PLC0415
     from kittidet.eval.zero_shot import zero_shot_baseline  # noqa: PLC0415
     from kittidet.report.run_folder import read_run  # noqa: PLC0415
     from kittidet.store import write_text_atomic  # noqa: PLC0415
@@ -67,7 +68,7 @@ def zero_shot(run: Run, weights: Weights, data: Data = None, json_file: JsonFile
         for name, words in baseline.coco_words.items()
     ]
     for name, words, objects, *values in rows:
-        cells = ["no ground truth" if value is None else f"{value:.3f}" for value in values]
+        cells = [score_text(value) for value in values]
         table.add_row(name, words, str(objects), *cells)
     console = Console()
     console.print(table)

@@ -7,6 +7,7 @@ from typing import Any
 import kittidet
 from kittidet.config import EvalConfig
 from kittidet.eval.interval import ApIntervals, Interval
+from kittidet.eval.score_text import score_text
 from kittidet.export.agreement import Agreement
 from kittidet.train.checkpoints import DetectorFacts
 
@@ -126,9 +127,9 @@ def _scores(facts: DetectorFacts, run: RunScores | None) -> str:
         "not known" if leakage is None else f"{leakage['share']:.0%} of validation frames share a drive with training"
     )
     rows = [
-        ("all", _number(summary["ap"]), _between(intervals.ap), _number(summary["ap50"])),
+        ("all", score_text(summary["ap"]), _between(intervals.ap), score_text(summary["ap50"])),
         *(
-            (name, _number(ap), _between(intervals.per_class_ap[name]), _number(summary["per_class_ap50"][name]))
+            (name, score_text(ap), _between(intervals.per_class_ap[name]), score_text(summary["per_class_ap50"][name]))
             for name, ap in summary["per_class_ap"].items()
         ),
     ]
@@ -143,10 +144,6 @@ def _scores(facts: DetectorFacts, run: RunScores | None) -> str:
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _number(value: float | None) -> str:
-    return "no ground truth" if value is None else f"{value:.3f}"
 
 
 def _between(interval: Interval | None) -> str:

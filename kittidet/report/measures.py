@@ -9,8 +9,8 @@ from kittidet.eval.coco_format import coco_ground_truth, result_rows
 from kittidet.eval.diagnosis import Diagnosis, diagnose
 from kittidet.eval.interval import ApIntervals, ap_intervals
 from kittidet.eval.kitti_protocol import ClassAp, kitti_ap
+from kittidet.eval.kitti_results import kitti_result_rows
 from kittidet.eval.matches import match_detections
-from kittidet.frame import Detections, KittiObject
 from kittidet.report.run_folder import RunFolder
 
 
@@ -64,22 +64,5 @@ def measure_run(run: RunFolder, *, config: ReportConfig, draws: CompareConfig) -
 def _kitti(run: RunFolder) -> Mapping[str, ClassAp]:
     return kitti_ap(
         {frame.frame_id: frame.objects for frame in run.frames},
-        {found.frame_id: _result_rows(found, run) for found in run.detections},
+        {found.frame_id: kitti_result_rows(found, run.table) for found in run.detections},
     ).official
-
-
-def _result_rows(found: Detections, run: RunFolder) -> list[KittiObject]:
-    return [
-        KittiObject(
-            type=run.table.name_of(int(class_id)),
-            truncated=-1.0,
-            occluded=-1,
-            alpha=-10.0,
-            xyxy=tuple(float(v) for v in xyxy),  # type: ignore[arg-type]
-            dimensions_hwl=(-1.0, -1.0, -1.0),
-            location_xyz=(-1000.0, -1000.0, -1000.0),
-            rotation_y=-10.0,
-            score=float(score),
-        )
-        for xyxy, score, class_id in zip(found.xyxy, found.scores, found.class_ids, strict=True)
-    ]

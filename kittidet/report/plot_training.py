@@ -12,6 +12,7 @@ from kittidet.report.style import ACCENT, INK, MUTED, WARM, Painter, new_figure
 
 History = Mapping[str, Sequence[float]]
 _SHADES = (ACCENT, WARM, "#2a9d76", "#9a5bd0", "#b08a2e", "#4d8f9e")
+_TITLES = {"num_positives": "Matched anchors a batch"}
 _NOT_CURVES = {"epoch", "step", "seconds"}
 
 
@@ -40,7 +41,7 @@ def training_panels(
     if rates:
         panels.append(("Learning rate", lambda axes: _curves(axes, history, rates, "Learning rate", mark)))
     for name in others:
-        title = name.replace("_", " ").capitalize()
+        title = _TITLES.get(name, name.replace("_", " ").capitalize())
         panels.append((title, lambda axes, n=name, t=title: _curves(axes, history, [n], t, mark)))  # type: ignore[misc]
     return panels
 

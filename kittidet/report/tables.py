@@ -1,11 +1,14 @@
 """The page's tables of scores and mistakes, as plain dictionaries of what the template shows."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from kittidet.drawing import class_colours
-from kittidet.eval.diagnosis import LabelError, SliceAp, TideError
+from kittidet.eval.diagnosis import THRESHOLDS, LabelError, ScoreCurves, SliceAp, TideError
 from kittidet.report.measures import Measures
 from kittidet.report.run_folder import RunFolder
 from kittidet.report.style import plot_colours
@@ -88,16 +91,37 @@ def tide_table(errors: Sequence[TideError]) -> dict[str, Any]:
     }
 
 
+def threshold_table(curves: Mapping[str, ScoreCurves]) -> dict[str, Any]:
+    """Return each class's best threshold and what it gives: an application may cut each class at its own."""
+    return {
+        "title": "Best threshold by class",
+        "header": ("class", "score", "F1", "precision", "recall"),
+        "rows": [
+            # Where nothing is found at any score, no score is best.
+            (name, number(c.best_threshold, 3), *(number(v, 2) for v in (c.best_f1, *_at_best(c))))
+            if c.best_f1 > 0
+            else (name, "none", number(0, 2), "", "")
+            for name, c in curves.items()
+        ],
+        "note": "Where F1 at IoU 0.5 is highest on these frames; of few objects, such a threshold is a matter of luck.",
+    }
+
+
 def slice_table(slices: Sequence[SliceAp]) -> dict[str, Any]:
-    """Return AP by distance, height, occlusion and truncation; slices without objects are left out."""
+    """Return AP by distance, height, occlusion and truncation; slices without objects are left out.
+
+    A row of one cell heads the rows of one attribute.
+    """
+    rows: list[tuple[str, ...]] = []
+    for attribute, group in groupby((s for s in slices if s.objects), key=lambda s: s.attribute):
+        rows.append((_SLICES[attribute][0].capitalize(),))
+        rows += [
+            (_slice_name(s), f"{s.objects:,}", number(s.ap, 3), number(s.ap50, 3), number(s.recall50, 2)) for s in group
+        ]
     return {
         "title": "AP by how far, tall, hidden and cut off",
         "header": ("objects", "count", "AP", "AP50", "found"),
-        "rows": [
-            (_slice_name(s), f"{s.objects:,}", number(s.ap, 3), number(s.ap50, 3), number(s.recall50, 2))
-            for s in slices
-            if s.objects
-        ],
+        "rows": rows,
         "note": "Found: recall at IoU 0.5 at any score. Compare runs on a row, not rows of a run: false detections "
         "count in every row of distance, occlusion and truncation.",
     }
@@ -132,11 +156,16 @@ def between(interval: tuple[float, float] | None, digits: int) -> str:
     return "" if interval is None else f"{interval[0]:.{digits}f}\N{EN DASH}{interval[1]:.{digits}f}"
 
 
+def _at_best(curves: ScoreCurves) -> tuple[float, float]:
+    """Return precision and recall at the best threshold."""
+    at = curves.best_threshold
+    return float(np.interp(at, THRESHOLDS, curves.precision)), float(np.interp(at, THRESHOLDS, curves.recall))
+
+
 def _slice_name(one: SliceAp) -> str:
-    name, unit = _SLICES[one.attribute]
     if one.attribute == "occluded":
-        return f"{name}: {_OCCLUSION[int(one.low)]}"
-    digits = 2 if one.attribute == "truncated" else 0
+        return _OCCLUSION[int(one.low)]
+    unit, digits = _SLICES[one.attribute][1], 2 if one.attribute == "truncated" else 0
     if math.isinf(one.high):
-        return f"{name}: {one.low:.{digits}f} {unit} and more".replace("  ", " ")
-    return f"{name}: {one.low:.{digits}f} to {one.high:.{digits}f} {unit}".rstrip()
+        return f"{one.low:.{digits}f} {unit} and more".replace("  ", " ")
+    return f"{one.low:.{digits}f} to {one.high:.{digits}f} {unit}".rstrip()

@@ -1,6 +1,5 @@
 """A run folder's report: the page and every picture beside it, complete or absent, never written over."""
 
-import base64
 import logging
 import os
 import shutil
@@ -10,29 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from kittidet.config import CompareConfig, ReportConfig
-from kittidet.drawing import draw_gallery
 from kittidet.errors import StoreError
 from kittidet.eval.diagnosis import RECALLS, THRESHOLDS, Diagnosis
 from kittidet.kitti.tree import KittiTree
 from kittidet.report import facts, plot_curves, plot_labels, tables
 from kittidet.report.environment import describe_environment
-from kittidet.report.gallery import FrameScore, choose_frames, draw_pair, jpeg_bytes, score_frame
 from kittidet.report.measures import measure_run
 from kittidet.report.page import PagePlot, render_page
 from kittidet.report.plot_training import results_figure, training_panels
 from kittidet.report.run_folder import RunFolder, read_run
+from kittidet.report.shots import doubt_shots, gallery_shots
 from kittidet.report.style import PANEL_INCHES, Painter, house_style, panel, save_png, to_svg
 from kittidet.store import digest_file, list_files
 
 log = logging.getLogger(__name__)
 
 PAGE = "index.html"
+RESULTS = "results.png"
 _NO_DATA = (
     "The data set was not at hand when this page was written, so there are no pictures and no KITTI scores, which need "
     "every label's truncation and occlusion. Write it again with --data and the folder of the data."
 )
-_SHEET_WIDTH = 1600
-_FAST_PNG = 2  # of 9: the next ones cost seconds a picture and save a tenth
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ class Report:
 
 
 def write_report(run_dir: Path, *, tree: KittiTree | None, config: ReportConfig) -> Report:
-    """Return the report of a run, ``<run>/report/index.html`` with its PNG files beside it.
+    """Return the report of a run, ``<run>/report/index.html`` with its PNG files beside it, and ``<run>/results.png``.
 
     The same content finds its folder again; other content goes to ``report-2``, ``report-3``, ...
 
@@ -70,10 +67,12 @@ def write_report(run_dir: Path, *, tree: KittiTree | None, config: ReportConfig)
         _write_files(partial, run, config)
         for folder in _candidates(run_dir):
             if not folder.exists():
+                _keep_results(partial / RESULTS, run_dir / RESULTS)
                 partial.rename(folder)
                 log.info("report.written page=%s", folder / PAGE)
                 return Report(folder / PAGE, cached=False)
             if _content(folder) == _content(partial):
+                _keep_results(partial / RESULTS, run_dir / RESULTS)
                 return Report(folder / PAGE, cached=True)
         raise AssertionError("there is always a next number")
     except OSError as error:
@@ -87,10 +86,11 @@ def _write_files(folder: Path, run: RunFolder, config: ReportConfig) -> None:
     diagnosis = measures.diagnosis
     min_score = diagnosis.curves.best_threshold if config.min_score is None else config.min_score
     checkpoints = run.summary["checkpoints"]
-    gallery = _gallery(folder, run, config, min_score) if run.has_images else []
+    gallery = gallery_shots(folder, run, config, min_score) if run.has_images else []
+    doubts = doubt_shots(folder, run, diagnosis.label_errors, config) if run.has_images else []
     with house_style():
         panels = training_panels(run.history, checkpoints, run.summary["best_step"])
-        save_png(results_figure(panels), folder / "results.png")
+        save_png(results_figure(panels), folder / RESULTS)
         training = [_plot(folder, title, paint, "") for title, paint in panels]
         curves = _curve_plots(folder, run, diagnosis)
         labels = _label_plots(folder, run)
@@ -109,6 +109,7 @@ def _write_files(folder: Path, run: RunFolder, config: ReportConfig) -> None:
         "tables": _mistakes(run, diagnosis),
         "min_score": min_score,
         "gallery": gallery,
+        "doubts": doubts,
         "leakage": facts.describe_leakage(run.summary),
         "data_facts": facts.data_facts(run),
         "label_plots": labels,
@@ -134,7 +135,11 @@ def _mistakes(run: RunFolder, diagnosis: Diagnosis) -> list[dict[str, Any]]:
     found = [tables.tide_table(diagnosis.tide)]
     if run.has_images:  # without full labels, distance and occlusion are not known
         found.append(tables.slice_table(diagnosis.slices))
-    return [*found, tables.label_error_table(diagnosis.label_errors)] if diagnosis.label_errors else found
+    found.append(tables.threshold_table(diagnosis.class_curves))
+    # With the images at hand doubtful labels are shown, not listed.
+    if diagnosis.label_errors and not run.has_images:
+        found.append(tables.label_error_table(diagnosis.label_errors))
+    return found
 
 
 def _curve_plots(folder: Path, run: RunFolder, diagnosis: Diagnosis) -> list[PagePlot]:
@@ -179,40 +184,12 @@ def _label_plots(folder: Path, run: RunFolder) -> list[PagePlot]:
     ]
 
 
-def _gallery(folder: Path, run: RunFolder, config: ReportConfig, min_score: float) -> list[dict[str, Any]]:
-    frames = {frame.frame_id: frame for frame in run.frames}
-    found = {d.frame_id: d for d in run.detections}
-    scores = [score_frame(frames[i], found[i], run.table, min_score=min_score) for i in frames]
-    groups = []
-    (folder / "gallery").mkdir()
-    for title, chosen in choose_frames(scores, each=config.gallery_frames, seed=config.gallery_seed).items():
-        shots, sheet = [], []
-        for score in chosen:
-            picture = draw_pair(frames[score.frame_id], found[score.frame_id], run.table, min_score=min_score)
-            png = f"gallery/{title}_{score.frame_id}.png"
-            picture.save(folder / png, compress_level=_FAST_PNG)
-            data = base64.b64encode(jpeg_bytes(picture, quality=config.jpeg_quality)).decode()
-            sheet.append((f"{score.frame_id}: {_said(score)}", picture))
-            shots.append(
-                {
-                    "frame_id": score.frame_id,
-                    "caption": _said(score),
-                    "png": png,
-                    "data": f"data:image/jpeg;base64,{data}",
-                    "width": picture.width,
-                    "height": picture.height,
-                }
-            )
-        if sheet:
-            draw_gallery(sheet, columns=2, width=_SHEET_WIDTH).save(
-                folder / f"gallery_{title}.png", compress_level=_FAST_PNG
-            )
-        groups.append({"title": title.capitalize(), "shots": shots})
-    return groups
-
-
-def _said(score: FrameScore) -> str:
-    return f"{score.found} found, {score.missed} missed, {score.extra} extra"
+def _keep_results(made: Path, kept: Path) -> None:
+    """Copy the sheet of curves to where people look for it first, unless the run folder has one."""
+    if not kept.exists():
+        partial = made.with_name(f".{kept.name}")
+        shutil.copyfile(made, partial)
+        partial.rename(kept)
 
 
 def _candidates(run_dir: Path) -> Iterator[Path]:

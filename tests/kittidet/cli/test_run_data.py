@@ -62,3 +62,10 @@ def test_a_folder_that_is_no_run_is_refused(run, content):
         (run / "summary.json").write_text(content)
     with pytest.raises(StoreError, match="not a finished run"):
         find_tree(run, None)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"root": 3, "content": "abc"}'])
+def test_a_damaged_note_in_the_store_is_named(run, tmp_path, content):
+    (tmp_path / "store" / "fetch-1" / "dataset.json").write_text(content)
+    with pytest.raises(StoreError, match=r"fetch-1/dataset\.json: cannot be read"):
+        find_tree(run, None)

@@ -12,9 +12,8 @@ from kittidet.classes import KITTI8
 from kittidet.errors import EvaluationError
 from kittidet.eval.pictures import Picture
 from kittidet.eval.predict import PictureDetections
-from kittidet.eval.prediction_files import PredictionWriter, next_free_folder, write_kitti_results
+from kittidet.eval.prediction_files import PredictionWriter, next_free_folder
 from kittidet.frame import Detections
-from kittidet.kitti.labels import parse_label_file
 
 FOUND = Detections(
     "000003",
@@ -34,20 +33,6 @@ def pictured(found):
 def writer(folder, **wanted):
     options = {"images": False, "kitti": False, "coco": False, "min_score": 0.5, "jpeg_quality": 90}
     return PredictionWriter(folder, KITTI8, **(options | wanted))
-
-
-def test_result_files_read_back_as_what_was_found(tmp_path):
-    rows = parse_label_file(write_kitti_results(FOUND, KITTI8, tmp_path), with_score=True)
-    assert [(row.type, row.xyxy, row.score) for row in rows] == [
-        ("Car", (1.25, 2.5, 40.75, 30.0), 0.875),
-        ("Pedestrian", (0.0, 0.0, 5.0, 5.0), 0.0625),
-    ]
-
-
-def test_a_frame_without_detections_has_an_empty_file(tmp_path):
-    path = write_kitti_results(NOTHING, KITTI8, tmp_path)
-    assert path.name == "000004.txt"
-    assert path.read_bytes() == b""
 
 
 def test_everything_that_is_asked_for_is_written(tmp_path):

@@ -17,7 +17,7 @@ MINIMAL = {
     },
     "kitti": None, "checkpoints": [], "no_data": "no data here", "training": [], "training_note": "t",
     "curves": [PagePlot("<svg></svg>", "a.png", "c")], "curves_note": "n", "tables": [], "min_score": 0.3,
-    "gallery": [], "leakage": {"fine": True, "title": "None.", "text": "x"}, "data_facts": [("a", "<b>")],
+    "gallery": [], "doubts": [], "leakage": {"fine": True, "title": "None.", "text": "x"}, "data_facts": [("a", "<b>")],
     "label_plots": [], "commands": "kittidet", "digests": [], "environment": [], "environment_title": "e",
     "config": '{"a": "</pre><script>"}',
 }  # fmt: skip

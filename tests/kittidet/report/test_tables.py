@@ -1,9 +1,10 @@
 import math
 
+import numpy as np
 import pytest
 
 from kittidet.config import CompareConfig, ReportConfig
-from kittidet.eval.diagnosis import LabelError, SliceAp, TideError
+from kittidet.eval.diagnosis import LabelError, ScoreCurves, SliceAp, TideError
 from kittidet.report import tables
 from kittidet.report.measures import measure_run
 from kittidet.report.run_folder import read_run
@@ -30,19 +31,30 @@ def test_the_costliest_error_comes_first():
 
 
 @pytest.mark.parametrize(
-    ("attribute", "low", "high", "name"),
+    ("attribute", "low", "high", "head", "name"),
     [
-        ("distance_m", 10.0, 20.0, "distance: 10 to 20 m"),
-        ("distance_m", 60.0, math.inf, "distance: 60 m and more"),
-        ("occluded", 1.0, 2.0, "occlusion: partly hidden"),
-        ("truncated", 0.15, 0.3, "truncation: 0.15 to 0.30"),
-        ("truncated", 0.5, math.inf, "truncation: 0.50 and more"),
+        ("distance_m", 10.0, 20.0, "Distance", "10 to 20 m"),
+        ("distance_m", 60.0, math.inf, "Distance", "60 m and more"),
+        ("occluded", 1.0, 2.0, "Occlusion", "partly hidden"),
+        ("truncated", 0.15, 0.3, "Truncation", "0.15 to 0.30"),
+        ("truncated", 0.5, math.inf, "Truncation", "0.50 and more"),
     ],
 )
-def test_slices_are_named_in_words_and_empty_ones_left_out(attribute, low, high, name):
+def test_slices_are_named_in_words_under_their_attribute_and_empty_ones_left_out(attribute, low, high, head, name):
     full = SliceAp(attribute, low, high, 7, 0.5, 0.75, 1.0)
     empty = SliceAp(attribute, low, high, 0, None, None, None)
-    assert tables.slice_table([empty, full])["rows"] == [(name, "7", "0.500", "0.750", "1.00")]
+    row = (name, "7", "0.500", "0.750", "1.00")
+    assert tables.slice_table([empty, full, full])["rows"] == [(head,), row, row]
+    assert tables.slice_table([empty])["rows"] == []
+
+
+def test_the_best_threshold_of_a_class_comes_with_what_it_gives():
+    steps = np.linspace(0, 1, 201)
+    curves = ScoreCurves(np.ones(101), steps, 1 - steps, np.zeros(201), 0.3, 0.42)
+    assert tables.threshold_table({"Car": curves})["rows"] == [("Car", "0.300", "0.42", "0.30", "0.70")]
+    never = ScoreCurves(np.zeros(101), np.ones(201), np.zeros(201), np.zeros(201), 0.5, 0.0)
+    assert tables.threshold_table({"Tram": never})["rows"] == [("Tram", "none", "0.00", "", "")]
+    assert tables.threshold_table({})["rows"] == []
 
 
 def test_a_doubtful_label_names_frame_box_and_both_opinions():

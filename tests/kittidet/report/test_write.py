@@ -76,7 +76,9 @@ def test_the_page_asks_nothing_of_the_network(written):
 def test_every_picture_is_in_the_page_and_every_link_leads_to_a_file(written):
     report, _ = written
     page = Page(report.page.read_text(encoding="utf-8"))
-    assert len(page.images) == 6
+    doubtful = list((report.page.parent / "doubtful").iterdir())
+    assert doubtful
+    assert len(page.images) == 6 + len(doubtful)
     assert all(source.startswith("data:image/jpeg;base64,") for source in page.images)
     files = [link for link in page.links if not link.startswith(("#", "data:"))]
     assert len(files) > 10
@@ -84,6 +86,17 @@ def test_every_picture_is_in_the_page_and_every_link_leads_to_a_file(written):
         with Image.open(report.page.parent / name) as picture:
             picture.verify()
     assert (report.page.parent / "results.png").is_file()
+
+
+def test_the_sheet_of_curves_also_lies_in_the_run_folder_and_is_not_written_over(written, drawn_tree, tmp_path):
+    run = Path(shutil.copytree(written[1], tmp_path / "street"))
+    assert (run / "results.png").read_bytes() == (run / "report" / "results.png").read_bytes()
+    (run / "results.png").write_bytes(b"mine")
+    write_report(run, tree=drawn_tree, config=FEW)
+    assert (run / "results.png").read_bytes() == b"mine"
+    (run / "results.png").unlink()
+    assert write_report(run, tree=drawn_tree, config=FEW).cached
+    assert (run / "results.png").is_file()
 
 
 def test_the_numbers_on_the_page_are_the_runs(written):
@@ -108,6 +121,7 @@ def test_the_same_report_is_found_again_and_one_without_the_data_says_so_in_its_
     text = other.page.read_text(encoding="utf-8")
     assert text.count("The data set was not at hand") == 2
     assert Page(text).images == []
+    assert "Doubtful labels" in text
     assert report.page.read_bytes() == before
     assert not [p.name for p in run.iterdir() if "partial" in p.name]
 

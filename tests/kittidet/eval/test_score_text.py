@@ -1,0 +1,11 @@
+import pytest
+
+from kittidet.eval.score_text import score_text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(None, 3, "no ground truth"), (0.0, 3, "0.000"), (0.4567, 3, "0.457"), (99.95, 1, "100.0")],
+)
+def test_a_score_of_zero_is_a_number_and_none_is_words(value, digits, text):
+    assert score_text(value, digits) == text
