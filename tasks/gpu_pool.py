@@ -5,6 +5,7 @@ The child runs the same tasks under the same keys, so afterwards the parent find
 
 import logging
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 
 DEPLOYMENT = "kitti-train/kitti-train"
 POLL_S = 2.0
+# Twice what the automation and a worker take to start a crashed run again.
+REVIVED_WITHIN_S = 180.0
 _UNFINISHED = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 
 
@@ -89,7 +92,8 @@ def train_on_gpu_pool(
 ) -> None:
     """Return when a run in the GPU pool has left training and scores in the store.
 
-    A parent that died and came back waits for the child it started before; after a failed child it starts another.
+    A parent that died and came back waits for the child it started before; after a failed child it starts another. A
+    crashed child is waited for as long as it takes to be started again.
 
     Raises:
         TrainingError: if the child fails, or succeeds without leaving its output in this store.
@@ -140,7 +144,7 @@ def _attach_or_start(base_key: str, parameters: dict[str, Any]) -> FlowRun:
     attempt = 0
     with get_client(sync_client=True) as client:
         while (child := _find_run(client, f"{base_key}:{attempt}")) is not None:
-            if not (child.state is not None and child.state.is_final()):
+            if child.state is None or not _is_over(child.state):
                 return child
             attempt += 1
     started = run_deployment(
@@ -163,6 +167,13 @@ def _wait_for(child: FlowRun) -> State:
     with get_client(sync_client=True) as client:
         while True:
             state = client.read_flow_run(child.id).state
-            if state is not None and state.is_final():
+            if state is not None and _is_over(state):
                 return state
             time.sleep(POLL_S)
+
+
+def _is_over(state: State) -> bool:
+    """Whether a child's state is its last: a crashed one is started again (``deployments/automations.py``)."""
+    if not state.is_crashed():
+        return state.is_final()
+    return datetime.now(UTC) - state.timestamp > timedelta(seconds=REVIVED_WITHIN_S)

@@ -159,6 +159,29 @@ def test_a_failed_child_fails_its_parent_with_the_reason_and_a_retry_starts_anot
     assert len(seen) == 1
 
 
+def test_a_crashed_child_is_waited_for_until_it_was_started_again(parent):
+    def crash_and_come_back(client, run) -> None:
+        from prefect.states import AwaitingRetry, Crashed
+
+        client.set_flow_run_state(run.id, Crashed(message="killed"), force=True)
+        time.sleep(0.5)
+        client.set_flow_run_state(run.id, AwaitingRetry(), force=True)
+        train_and_complete(client, run)
+
+    with worker(crash_and_come_back) as seen:
+        assert parent(return_state=True).is_completed()
+    assert len(seen) == 1
+
+
+def test_a_child_that_stays_crashed_fails_its_parent_in_the_end(parent, monkeypatch):
+    from prefect.states import Crashed
+
+    monkeypatch.setattr(gpu_pool, "REVIVED_WITHIN_S", 0.5)
+    crash = lambda client, run: client.set_flow_run_state(run.id, Crashed(message="killed"), force=True)  # noqa: E731
+    with worker(crash), pytest.raises(TrainingError, match="ended as Crashed: killed"):
+        parent()
+
+
 def test_success_without_output_means_that_the_store_is_not_shared(parent):
     with worker(complete_without_work), pytest.raises(TrainingError, match="must see the same store"):
         parent()
