@@ -121,7 +121,7 @@ def connected(project: Project, api_url: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _send_the_rest()
+        send_the_rest()
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -130,7 +130,7 @@ def connected(project: Project, api_url: str) -> Iterator[None]:
         refresh_global_settings_context()
 
 
-def _send_the_rest() -> None:
+def send_the_rest() -> None:
     """Send the log lines and events that Prefect's background threads hold, and end those threads.
 
     Left alone they send at the end of the process; to a server that was stopped, they try for about a minute and lose

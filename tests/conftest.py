@@ -48,6 +48,7 @@ def prefect_server(prefect_project, request: pytest.FixtureRequest) -> Iterator[
     """
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
 
+    from deployments.project import send_the_rest
     from deployments.server import ensure_server, free_port, server_process
 
     project = prefect_project
@@ -70,6 +71,7 @@ def prefect_server(prefect_project, request: pytest.FixtureRequest) -> Iterator[
         }
         with temporary_settings(settings):
             yield server.api_url
+            send_the_rest()
     finally:
         server_process(project).stop()
 
