@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from kittidet.cli.json_file import check_json_file, write_json_file
+
 RunA = Annotated[Path, typer.Argument(metavar="RUN_A", help="Run folder to compare with, such as the one in use.")]
 RunB = Annotated[Path, typer.Argument(metavar="RUN_B", help="Run folder of the candidate.")]
 Resamples = Annotated[int | None, typer.Option("--resamples", min=100, help="Bootstrap draws; default 1000.")]
@@ -22,36 +24,42 @@ def compare(
     gate: Gate = False,  # noqa: FBT002  a command-line flag
 ) -> None:
     """Compare two runs on the same frames: differences with 95 % intervals, and a verdict."""
-    import json  # noqa: PLC0415  `--help` stays fast
-
+    from rich import box  # noqa: PLC0415  `--help` stays fast
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     from kittidet.config import CompareConfig  # noqa: PLC0415
     from kittidet.eval.compare import compare_runs  # noqa: PLC0415
     from kittidet.eval.score_text import NO_TRUTH  # noqa: PLC0415
-    from kittidet.store import write_text_atomic  # noqa: PLC0415
 
+    check_json_file(json_file)
     given = {name: value for name, value in (("resamples", resamples), ("seed", seed)) if value is not None}
     settings = CompareConfig.model_validate(given)
     result = compare_runs(
         run_a, run_b, resamples=settings.resamples, confidence=settings.confidence, seed=settings.seed
     )
+    # No frame and one space between columns: the longest class and verdict then fit 80 columns.
     table = Table(
         title=f"{result.run_b} against {result.run_a}, {result.n_frames} frames, "
         f"{result.confidence:.0%} intervals of {result.resamples} draws",
         title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        collapse_padding=True,
+        pad_edge=False,
     )
-    for column in ("class", "metric", "A", "B", "B - A", "interval", "B is"):
-        table.add_column(column, justify="left" if column in {"class", "metric", "B is"} else "right")
+    for column in ("class", "", "A", "B", "B - A", "interval", "B is"):
+        table.add_column(column, justify="left" if column in {"class", "", "B is"} else "right", no_wrap=True)
     for item in result.differences:
         if item.difference is None:
             if item.metric == "ap":
-                table.add_row(item.class_name, "", NO_TRUTH)
+                table.add_row(item.class_name, *[""] * 5, NO_TRUTH)
             continue
         values = [f"{item.a:.3f}", f"{item.b:.3f}", f"{item.difference:+.3f}"]
+        first = item.class_name if item.metric == "ap" else ""
+        style = "bold" if item.class_name == "all" else None
         table.add_row(
-            item.class_name, item.metric.upper(), *values, f"{item.low:+.3f} .. {item.high:+.3f}", item.verdict
+            first, item.metric.upper(), *values, f"{item.low:+.3f} {item.high:+.3f}", item.verdict, style=style
         )
     console = Console()
     console.print(table)
@@ -59,7 +67,6 @@ def compare(
         console.print(f"{result.run_a} and {result.run_b} are not distinguishable by AP", soft_wrap=True)
     else:
         console.print(f"{result.run_b} is {result.verdict} than {result.run_a} by AP", soft_wrap=True)
-    if json_file is not None:
-        write_text_atomic(json_file, json.dumps(result.to_json(), indent=1) + "\n")
+    write_json_file(json_file, result.to_json())
     if gate and result.verdict != "better":
         raise typer.Exit(1)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kittidet.cli.json_file import check_json_file, write_json_file
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -31,25 +33,19 @@ def evaluate_kitti(
     devkit_rounding: DevkitRounding = False,  # noqa: FBT002  a command-line flag
 ) -> None:
     """Score KITTI result files by the official 2D protocol: AP R40 and R11, easy, moderate and hard."""
-    import json  # noqa: PLC0415  `--help` stays fast
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace  # noqa: PLC0415  `--help` stays fast
 
     from rich.console import Console  # noqa: PLC0415
 
-    from kittidet.errors import EvaluationError  # noqa: PLC0415
     from kittidet.eval.kitti_protocol import kitti_ap, read_scoring_input  # noqa: PLC0415
-    from kittidet.store import write_text_atomic  # noqa: PLC0415
 
-    if json_file is not None and not json_file.parent.is_dir():
-        raise EvaluationError(f"--json {json_file}: the folder {json_file.parent} does not exist. Make it first.")
+    check_json_file(json_file)
     given = read_scoring_input(labels, detections, frames)
     scores = kitti_ap(given.ground_truth, given.detections, devkit_rounding=devkit_rounding)
     scores = replace(scores, notes=(*given.notes, *scores.notes))
     console = Console()
     print_kitti_scores(scores, console)
-    if json_file is not None:
-        write_text_atomic(json_file, json.dumps(scores.to_json(), indent=1) + "\n")
-        console.print(f"saved in {json_file}", soft_wrap=True)
+    write_json_file(json_file, scores.to_json())
 
 
 def print_kitti_scores(scores: "KittiAp", console: "Console") -> None:

@@ -32,7 +32,7 @@ def predict(
     from contextlib import ExitStack  # noqa: PLC0415
 
     from rich.console import Console  # noqa: PLC0415
-    from rich.progress import track  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
 
     from kittidet.config import EvalConfig, PredictConfig  # noqa: PLC0415
     from kittidet.eval.pictures import PictureError, find_pictures  # noqa: PLC0415
@@ -63,8 +63,15 @@ def predict(
                     jpeg_quality=settings.jpeg_quality,
                 )
             )
-        found = predict_images(detector, pictures.read_each(), config=scoring, on_failure=failures.append)
-        for item in track(found, "predict", total=pictures.count, console=Console(stderr=True)):
+        bar = stack.enter_context(Progress(console=Console(stderr=True)))
+        task = bar.add_task("predict", total=pictures.count)
+
+        def fail(error: PictureError) -> None:
+            failures.append(error)
+            bar.advance(task)
+
+        for item in predict_images(detector, pictures.read_each(), config=scoring, on_failure=fail):
+            bar.advance(task)
             if writer is not None:
                 writer.write(item)
             done += 1

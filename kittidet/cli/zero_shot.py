@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from kittidet.cli.json_file import check_json_file, write_json_file
+
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="Finished run: its frames, and its scores beside the baseline.")
 ]
@@ -15,8 +17,7 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything 
 
 def zero_shot(run: Run, weights: Weights, data: Data = None, json_file: JsonFile = None) -> None:
     """Score a COCO checkpoint on the run's frames through the class map, beside the fine-tuned detector."""
-    import json  # noqa: PLC0415  `--help` stays fast
-    from functools import partial  # noqa: PLC0415
+    from functools import partial  # noqa: PLC0415  `--help` stays fast
 
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import track  # noqa: PLC0415
@@ -31,8 +32,8 @@ def zero_shot(run: Run, weights: Weights, data: Data = None, json_file: JsonFile
     from kittidet.eval.score_text import score_text  # noqa: PLC0415
     from kittidet.eval.zero_shot import zero_shot_baseline  # noqa: PLC0415
     from kittidet.report.run_folder import read_run  # noqa: PLC0415
-    from kittidet.store import write_text_atomic  # noqa: PLC0415
 
+    check_json_file(json_file)
     tree = find_tree(run, data)
     if tree is None:
         raise EvaluationError(f"{run}: the images it was scored on are not in its store. Name the tree with --data.")
@@ -74,5 +75,4 @@ def zero_shot(run: Run, weights: Weights, data: Data = None, json_file: JsonFile
     console.print(table)
     for name, why in baseline.not_covered.items():
         console.print(f"not scored: {name}: {why}", soft_wrap=True)
-    if json_file is not None:
-        write_text_atomic(json_file, json.dumps(baseline.to_json(), indent=1) + "\n")
+    write_json_file(json_file, baseline.to_json())

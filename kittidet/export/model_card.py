@@ -129,8 +129,14 @@ def _scores(facts: DetectorFacts, run: RunScores | None) -> str:
     rows = [
         ("all", score_text(summary["ap"]), _between(intervals.ap), score_text(summary["ap50"])),
         *(
-            (name, score_text(ap), _between(intervals.per_class_ap[name]), score_text(summary["per_class_ap50"][name]))
-            for name, ap in summary["per_class_ap"].items()
+            (
+                name,
+                score_text(ap),
+                _between(intervals.per_class_ap.get(name)),
+                score_text(summary["per_class_ap50"].get(name)),
+            )
+            for name in facts.table.names
+            for ap in [summary["per_class_ap"].get(name)]
         ),
     ]
     return (

@@ -29,10 +29,10 @@ def runs(tmp_path):
     return tmp_path
 
 
-def run(*args):
+def run(*args, columns=200):
     app = typer.Typer()
     app.command()(compare)
-    return CliRunner().invoke(app, [str(a) for a in args], env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, [str(a) for a in args], env={"COLUMNS": str(columns)})
 
 
 def test_prints_the_verdict_and_writes_the_json(runs):
@@ -55,3 +55,16 @@ def test_the_gate_opens_for_a_better_run_only(runs, a, b, code, said):
     result = run(runs / a, runs / b, "--gate", "--resamples", 100)
     assert result.exit_code == code, result.output
     assert said in result.output
+
+
+def test_the_table_fits_a_narrow_terminal_whole(runs):
+    for name in ("poor", "good"):
+        path = runs / name / "ground_truth.json"
+        path.write_text(path.read_text().replace('"Car"', '"Person_sitting"'))
+    result = run(runs / "good", runs / "good", "--resamples", 100, columns=80)
+    rows = [line.split() for line in result.output.splitlines() if "AP" in line.split()]
+    assert ["Person_sitting", "AP", "1.000", "1.000", "+0.000", "+0.000", "+0.000", "not", "distinguishable"] in rows
+
+
+def test_a_json_file_that_cannot_be_written_is_refused_before_the_work(runs):
+    assert "does not exist" in str(run(runs / "nowhere", runs / "good", "--json", runs / "no" / "x.json").exception)

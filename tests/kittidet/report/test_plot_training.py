@@ -29,7 +29,7 @@ def painted(title: str, history=HISTORY, checkpoints=CHECKPOINTS, best=20):
 def test_there_is_a_panel_for_what_there_are_numbers_for():
     assert training_panels({}, [], 0) == []
     titles = [title for title, _ in training_panels(HISTORY, CHECKPOINTS, 20)]
-    assert titles == ["Loss", "Validation AP", "Learning rate", "Num positives"]
+    assert titles == ["Loss", "Validation AP", "Learning rate", "Matched anchors a batch"]
 
 
 def test_the_loss_shows_its_parts_and_marks_the_picked_checkpoint():
