@@ -134,6 +134,16 @@ class Store:
                 found.append(f"{file}: changed since it was written")
         return found
 
+    def examine(self) -> Iterator[tuple[Path, list[str]]]:
+        """Yield the folder of every output and what is wrong with it, after reading every byte of it."""
+        for manifest_path in sorted(self.root.glob(f"*/{MANIFEST}")):
+            folder = manifest_path.parent
+            manifest = _read_manifest(folder)
+            if manifest is None:
+                yield folder, [f"{manifest_path}: not a manifest, or changed since it was written"]
+            else:
+                yield folder, self.problems(StepKey(manifest["step"], manifest["digest"]), thorough=True)
+
     def load(self, key: StepKey) -> StepOutput | None:
         """Return the output of this key if it is complete and undamaged, else None."""
         if self.problems(key):

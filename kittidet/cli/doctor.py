@@ -43,10 +43,15 @@ class Finding:
 
 def doctor(
     store: Annotated[Path, typer.Option("--store", help="Where step outputs will be written.")] = Path("store"),
+    deep: Annotated[  # noqa: FBT002  a switch of the command line
+        bool, typer.Option("--deep", help="Also read every byte of every step output there; minutes for all of KITTI.")
+    ] = False,
 ) -> None:
     """Check Python, packages, disk, memory and accelerators; exit 1 if a run cannot work."""
     findings = [*examine_packages(), examine_python(), examine_disk(store), examine_memory(), examine_accelerators()]
     findings += examine_operations()
+    if deep:
+        findings += examine_outputs(store)
     table = Table()
     for column in ("", "what", "found", "next step"):
         table.add_column(column)
@@ -90,6 +95,23 @@ def examine_disk(store: Path) -> Finding:
     ok = None if free < FULL_KITTI_BYTES else True
     advice = f"The whole of KITTI needs about {FULL_KITTI_BYTES / 1e9:.0f} GB." if ok is None else ""
     return Finding("disk for the store", ok, f"{free / 1e9:.0f} GB free", advice)
+
+
+def examine_outputs(store: Path) -> Iterator[Finding]:
+    """Yield one finding per damaged step output of a store, or one that says that none is.
+
+    A run looks at sizes and times only, so a disk that loses bits goes unseen there.
+    """
+    from kittidet.store import Store  # noqa: PLC0415  `--help` stays fast
+
+    whole = 0
+    for folder, problems in Store(store).examine():
+        if problems:
+            found = problems[0] if len(problems) == 1 else f"{problems[0]} and {len(problems) - 1} more"
+            yield Finding(folder.name, ok=False, found=found, advice=f"Delete {folder}; the next run makes it again.")
+        else:
+            whole += 1
+    yield Finding("step outputs", None if whole == 0 else True, f"{whole} undamaged in {store.absolute()}")
 
 
 def examine_memory() -> Finding:

@@ -1,9 +1,12 @@
 """kittidet.cli.doctor: what is missing is named with the next step."""
 
+import os
+
 import pytest
 import typer
 
 from kittidet.cli import doctor
+from kittidet.store import Store, step_key
 
 
 def test_this_environment_has_every_required_package():
@@ -36,6 +39,43 @@ def test_a_read_only_store_cannot_work(monkeypatch, tmp_path):
     finding = doctor.examine_disk(tmp_path)
     assert finding.ok is False
     assert str(tmp_path) in finding.found
+
+
+def test_the_deep_look_finds_a_lost_bit_and_names_the_folder_to_delete(tmp_path):
+    store = Store(tmp_path / "store")
+    paths = [
+        store.get_or_make(step_key("a", 1, n=n), lambda folder: (folder / "file").write_text("alpha") and {}).path
+        for n in range(3)
+    ]
+    stat = (paths[1] / "file").stat()
+    (paths[1] / "file").write_text("alphA")
+    os.utime(paths[1] / "file", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    (paths[2] / "_output.json").write_text("{}")
+    bad, worse, summary = sorted(
+        doctor.examine_outputs(store.root), key=lambda f: (f.ok is True, f.subject != paths[1].name)
+    )
+    assert (bad.ok, worse.ok, summary.ok) == (False, False, True)
+    assert str(paths[1] / "file") in bad.found
+    assert str(paths[1]) in bad.advice
+    assert str(paths[2]) in worse.advice
+    assert summary.found.startswith("1 undamaged")
+
+
+def test_a_store_that_is_not_there_yet_has_nothing_to_look_at(tmp_path):
+    (finding,) = doctor.examine_outputs(tmp_path / "not yet")
+    assert (finding.ok, finding.found[:1]) == (None, "0")
+
+
+def test_the_deep_look_is_an_option_of_the_command(tmp_path, monkeypatch, capsys):
+    for name in ("packages", "operations"):
+        monkeypatch.setattr(doctor, f"examine_{name}", list)
+    monkeypatch.setattr(doctor, "examine_accelerators", lambda: doctor.Finding("GPU", None, "none"))
+    folder = Store(tmp_path).get_or_make(step_key("a", 1), lambda folder: {}).path
+    doctor.doctor(tmp_path, deep=False)
+    (folder / "_output.json").write_text("{}")
+    doctor.doctor(tmp_path, deep=False)
+    with pytest.raises(typer.Exit):
+        doctor.doctor(tmp_path, deep=True)
 
 
 @pytest.mark.parametrize(("code", "text", "ok"), [(0, "2\n", True), (0, "0\n", None), (1, "", False)])
