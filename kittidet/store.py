@@ -88,6 +88,17 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def digest_path(path: Path) -> str:
+    """Return the sha256 hex digest of a file's bytes, or of a folder's files and their names within it.
+
+    Raises:
+        OSError: if it is not there or cannot be read.
+    """
+    if not path.is_dir():
+        return digest_file(path)
+    return digest_of({file.relative_to(path).as_posix(): digest_file(file) for file in list_files(path)})
+
+
 def step_key(step: str, version: int, /, **identity: Any) -> StepKey:
     """Return the key of a step from its name, its version and everything it depends on."""
     return StepKey(step, digest_of({"step": step, "version": version, "identity": identity}))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.errors import ConfigError
 from kittidet.presets import STARTER
-from kittidet.store import StepKey, StepOutput, Store, digest_file, digest_of, list_files, step_key
+from kittidet.store import StepKey, StepOutput, Store, digest_path, step_key
 
 if TYPE_CHECKING:
     from kittidet.train.history import EpochReport
@@ -28,7 +28,7 @@ def train_key(records: StepOutput, model: ModelConfig, train: TrainConfig) -> St
         start = None if train.initial_weights is None else f"coco {model.variant}"
     else:
         # By their bytes, not their place.
-        start = _digest_path(STARTER if train.initial_weights == "starter" else Path(str(train.initial_weights)))
+        start = _digest_start(STARTER if train.initial_weights == "starter" else Path(str(train.initial_weights)))
     return step_key(
         "train",
         VERSION,
@@ -65,7 +65,7 @@ def train(
                     "name": c.path.name,
                     "step": c.step,
                     "epoch": c.epoch,
-                    "digest": _digest_path(c.path),
+                    "digest": digest_path(c.path),
                 }
                 for c in result.checkpoints
             ],
@@ -81,9 +81,11 @@ def checkpoint_path(trained: StepOutput, name: str) -> Path:
     return trained.path / "checkpoints" / name
 
 
-def _digest_path(path: Path) -> str:
-    if path.is_file():
-        return digest_file(path)
-    if path.is_dir():
-        return digest_of({f.relative_to(path).as_posix(): digest_file(f) for f in list_files(path)})
-    raise ConfigError(f"{path}: no such checkpoint. Set train.initial_weights to a file or folder that exists.")
+def _digest_start(path: Path) -> str:
+    try:
+        return digest_path(path)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot read the weights to start from: {error.strerror}. "
+            "Set train.initial_weights to a file or folder that exists."
+        ) from error

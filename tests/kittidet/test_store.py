@@ -12,7 +12,17 @@ import pytest
 
 from kittidet.config import TrainConfig
 from kittidet.errors import StoreError
-from kittidet.store import MANIFEST, StepKey, Store, digest_file, digest_of, list_files, step_key, write_text_atomic
+from kittidet.store import (
+    MANIFEST,
+    StepKey,
+    Store,
+    digest_file,
+    digest_of,
+    digest_path,
+    list_files,
+    step_key,
+    write_text_atomic,
+)
 
 
 def make_two_files(folder: Path) -> dict:
@@ -223,3 +233,16 @@ def test_text_is_replaced_whole(tmp_path):
 def test_a_file_digest_is_sha256(tmp_path):
     (tmp_path / "f").write_bytes(b"abc")
     assert digest_file(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_folder_digest_is_of_names_and_bytes_and_not_of_its_place(tmp_path):
+    for name, text in (("one", "abc"), ("two", "abc"), ("three", "abd")):
+        (tmp_path / name / "deep").mkdir(parents=True)
+        (tmp_path / name / "deep" / "f").write_text(text)
+    one, two, three = (digest_path(tmp_path / name) for name in ("one", "two", "three"))
+    assert one == two != three
+    (tmp_path / "two" / "deep" / "f").rename(tmp_path / "two" / "f")
+    assert digest_path(tmp_path / "two") != one
+    assert digest_path(tmp_path / "one" / "deep" / "f") == digest_file(tmp_path / "one" / "deep" / "f")
+    with pytest.raises(FileNotFoundError):
+        digest_path(tmp_path / "none")
