@@ -6,7 +6,7 @@ import json
 import pytest
 
 from kittidet.config import SourceConfig
-from kittidet.errors import ArchiveError
+from kittidet.errors import ArchiveError, ServerError
 from kittidet.kitti.archive import fetch_official
 from kittidet.kitti.tree import open_tree
 
@@ -39,13 +39,49 @@ def test_a_second_fetch_asks_nothing_and_gives_the_same(site, source, tmp_path):
     assert len(site.requests) == 3
 
 
-def test_a_base_address_may_lack_its_last_slash(source, tmp_path):
-    fetch_official(source.model_copy(update={"base_url": source.base_url.rstrip("/")}), tmp_path / "out")
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_base_address_may_lack_its_last_slash(site, source, tmp_path, end):
+    for name in ORDER:
+        site.files[f"avg-kitti/{name}"] = site.files.pop(name)
+    fetch_official(source.model_copy(update={"base_url": f"{site.url}avg-kitti{end}"}), tmp_path / "out")
 
 
 def test_breaks_in_every_archive_are_gone_over(site, source, tmp_path):
     site.cuts = [100, None, 100, None, 1000, 1000, None]
     assert len(open_tree(fetch_official(source, tmp_path / "out")).frame_ids) == 4
+    labels, devkit, images = ORDER
+    # Each goes on at the first byte it lacks.
+    assert site.requests == [
+        *((labels, None), (labels, "bytes=100-"), (devkit, None), (devkit, "bytes=100-")),
+        *((images, None), (images, "bytes=1000-"), (images, "bytes=2000-")),
+    ]
+
+
+def test_a_server_that_ignores_range_is_read_from_the_start_again_and_nothing_is_joined(site, source, tmp_path):
+    site.ranges = False
+    site.cuts = [100, None, None, 1000, None]
+    root = fetch_official(source, tmp_path / "out")
+    assert len(open_tree(root).frame_ids) == 4
+    assert json.loads((root / "archives.json").read_text()) == {
+        name: hashlib.sha256(site.files[name]).hexdigest() for name in ORDER
+    }
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again(site, source, tmp_path):
+    site.statuses = [503, 200, 429, 502, 200, 200]
+    assert len(open_tree(fetch_official(source, tmp_path / "out")).frame_ids) == 4
+    assert [name for name, _ in site.requests] == [ORDER[0]] * 2 + [ORDER[1]] * 3 + [ORDER[2]]
+
+
+def test_a_server_that_stays_away_is_an_error_that_a_later_try_goes_on_from(site, source, tmp_path):
+    site.cuts = [None, None, 1000]
+    site.statuses = [200, 200, 200, 503, 503, 503, 503]
+    with pytest.raises(ServerError, match=r"data_object_image_2\.zip.*503"):
+        fetch_official(source, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("kitti-*"))
+    site.statuses, site.requests[:] = [], []
+    assert len(open_tree(fetch_official(source, tmp_path / "out")).frame_ids) == 4
+    assert site.requests == [(ORDER[2], "bytes=1000-")]
 
 
 def test_known_digests_are_held_to(site, source, tmp_path):
