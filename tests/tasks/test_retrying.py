@@ -7,7 +7,7 @@ import pytest
 from prefect.states import Failed
 from prefect.task_engine import TaskRunTimeoutError
 
-from kittidet.errors import ArchiveError, DatasetContractError, DiskSpaceError, ServerError
+from kittidet.errors import ArchiveError, DatasetContractError, DiskSpaceError, RecordError, ServerError
 from tasks.retrying import is_passing, may_pass
 
 
@@ -28,6 +28,8 @@ CASES = [
     (DatasetContractError("column 3"), False),
     (ArchiveError("sha256"), False),
     (caused(ArchiveError("broke off"), httpx.ReadError("")), True),
+    (caused(RecordError("a writer's process met it"), OSError(errno.EIO, "input/output error")), True),
+    (caused(RecordError("full"), OSError(errno.ENOSPC, "no space")), False),
     (ArchiveError("answered 404"), False),
     (caused(DiskSpaceError("full"), httpx.ReadError("")), False),
     (TaskRunTimeoutError("too long"), False),
