@@ -201,14 +201,6 @@ class ExportConfig(Section):
     check_min_score: float = Field(0.1, gt=0, lt=1, description="detections from here on must be in both")
 
 
-class DiagnosisConfig(Section):
-    """Which frames and labels a diagnosis lists."""
-
-    worst_frames: int = Field(12, ge=0, description="frames with the most errors at the best threshold")
-    label_errors: int = Field(50, ge=0, description="labels that a sure detection contradicts, surest first")
-    label_error_score: float = Field(0.7, ge=0, le=1, description="how sure a detection is to contradict a label")
-
-
 class ReportConfig(Section):
     """The report page of a run; no part of what the run is."""
 
@@ -216,7 +208,8 @@ class ReportConfig(Section):
     gallery_seed: int = Field(0, description="which frames count as random")
     min_score: float | None = Field(None, ge=0, le=1, description="drawn from here on; None: where mean F1 is best")
     jpeg_quality: int = Field(84, ge=30, le=95, description="of the pictures inside the page")
-    label_errors: int = Field(10, ge=0, description="doubtful labels listed at most")
+    worst_frames: int = Field(12, ge=0, description="frames with the most errors listed in measures.json")
+    label_errors: int = Field(10, ge=0, description="doubtful labels shown at most")
     label_error_score: float = Field(0.7, ge=0, le=1, description="how sure a detection must be to doubt a label")
 
 

@@ -1,14 +1,14 @@
 """The numbers behind the page, from the run's frames and detections; matching and averaging are the scoring room's."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from kittidet.config import CompareConfig, ReportConfig
 from kittidet.eval.coco import CocoMetrics, coco_metrics
 from kittidet.eval.coco_format import coco_ground_truth, result_rows
 from kittidet.eval.diagnosis import Diagnosis, diagnose
 from kittidet.eval.interval import ApIntervals, ap_intervals
-from kittidet.eval.kitti_protocol import ClassAp, kitti_ap
+from kittidet.eval.kitti_protocol import KittiAp, kitti_ap
 from kittidet.eval.kitti_results import kitti_result_rows
 from kittidet.eval.matches import match_detections
 from kittidet.report.run_folder import RunFolder
@@ -22,13 +22,22 @@ class Measures:
         coco: the twelve numbers and AP by class.
         intervals: of AP, by bootstrap over frames.
         diagnosis: curves, confusion, kinds of error, calibration, slices, doubtful labels.
-        kitti: class -> official scores; None without full labels.
+        kitti: official scores; None without full labels.
     """
 
     coco: CocoMetrics
     intervals: ApIntervals
     diagnosis: Diagnosis
-    kitti: Mapping[str, ClassAp] | None
+    kitti: KittiAp | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON types, for whoever goes on with the numbers."""
+        return {
+            "coco": self.coco.to_json(),
+            "intervals": asdict(self.intervals),
+            "kitti": None if self.kitti is None else self.kitti.to_json(),
+            "diagnosis": self.diagnosis.to_json(),
+        }
 
 
 def measure_run(run: RunFolder, *, config: ReportConfig, draws: CompareConfig) -> Measures:
@@ -53,7 +62,8 @@ def measure_run(run: RunFolder, *, config: ReportConfig, draws: CompareConfig) -
             run.frames,
             run.detections,
             run.table,
-            worst=1,  # the gallery chooses its own, which leaves out detections inside DontCare
+            # For the file of numbers: the gallery chooses its own, which leaves out detections inside DontCare.
+            worst=config.worst_frames,
             label_errors=config.label_errors,
             label_error_score=config.label_error_score,
         ),
@@ -61,8 +71,8 @@ def measure_run(run: RunFolder, *, config: ReportConfig, draws: CompareConfig) -
     )
 
 
-def _kitti(run: RunFolder) -> Mapping[str, ClassAp]:
+def _kitti(run: RunFolder) -> KittiAp:
     return kitti_ap(
         {frame.frame_id: frame.objects for frame in run.frames},
         {found.frame_id: kitti_result_rows(found, run.table) for found in run.detections},
-    ).official
+    )

@@ -33,7 +33,7 @@ def tiles(run: RunFolder, measures: Measures) -> list[dict[str, str]]:
             ("ap75", "AP75", intervals.ap75),
         )
     ]
-    car = measures.kitti.get("Car") if measures.kitti is not None else None
+    car = measures.kitti.official.get("Car") if measures.kitti is not None else None
     if car is not None and car.r40[1] is not None:
         found.append({"value": number(car.r40[1], 1), "label": "KITTI Car, moderate, R40"})
     return [*found, {"value": f"{run.summary['best_step']:,}", "label": f"step, epoch {run.summary['best_epoch']}"}]
@@ -76,7 +76,7 @@ def kitti_table(run: RunFolder, measures: Measures) -> list[dict[str, Any]] | No
     colours = plot_colours(run.table)
     return [
         {"name": name, "colour": colours.get(name, "#888888"), "iou": s.min_overlap, "numbers": (*s.r40, *s.r11)}
-        for name, s in measures.kitti.items()
+        for name, s in measures.kitti.official.items()
     ]
 
 

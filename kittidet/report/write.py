@@ -1,5 +1,6 @@
 """A run folder's report: the page and every picture beside it, complete or absent, never written over."""
 
+import json
 import logging
 import os
 import shutil
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 PAGE = "index.html"
 RESULTS = "results.png"
+NUMBERS = "measures.json"
 _NO_DATA = (
     "The data set was not at hand when this page was written, so there are no pictures and no KITTI scores, which need "
     "every label's truncation and occlusion. Write it again with --data and the folder of the data."
@@ -119,6 +121,7 @@ def _write_files(folder: Path, run: RunFolder, config: ReportConfig) -> None:
         "environment_title": "Made with" if "environment" in run.summary else "This page was made with",
         "config": facts.config_text(run),
     }
+    (folder / NUMBERS).write_text(json.dumps(measures.to_json(), indent=1) + "\n", encoding="utf-8")
     (folder / PAGE).write_text(render_page(content), encoding="utf-8")
 
 

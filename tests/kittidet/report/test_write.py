@@ -109,6 +109,18 @@ def test_the_numbers_on_the_page_are_the_runs(written):
     assert "Official KITTI AP" in text
 
 
+def test_the_numbers_also_lie_beside_the_page_as_strict_json(written):
+    report, run = written
+    text = (report.page.parent / "measures.json").read_text(encoding="utf-8")
+    numbers = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert numbers["coco"]["ap"] == pytest.approx(json.loads((run / "summary.json").read_text())["ap"])
+    assert set(numbers["kitti"]["ap"]) == {"Car", "Pedestrian", "Cyclist"}
+    assert numbers["diagnosis"]["worst_frames"]
+    assert numbers["diagnosis"]["label_errors"]
+    low, high = numbers["intervals"]["ap"]
+    assert low < numbers["coco"]["ap"] < high
+
+
 def test_the_same_report_is_found_again_and_one_without_the_data_says_so_in_its_own_folder(
     written, drawn_tree, tmp_path
 ):
