@@ -230,10 +230,12 @@ def test_levels_count_by_height_occlusion_and_truncation(change, counted):
     assert score.r40 == tuple(pytest.approx(100) if n else None for n in counted)
 
 
-def test_a_missed_half_halves_the_ap():
+def test_a_missed_half_halves_the_ap_and_leaves_6_of_11_recalls():
     labels = {f"{i:06d}": [label("Car", (10, 10, 110, 90))] for i in range(400)}
     half = {f: rows if i % 2 else [] for i, (f, rows) in enumerate(perfect(labels).items())}
-    assert kitti_ap(labels, half).official["Car"].r40[0] == pytest.approx(50)
+    score = kitti_ap(labels, half).official["Car"]
+    assert score.r40[0] == pytest.approx(50)
+    assert score.r11[0] == pytest.approx(100 * 6 / 11)  # recalls 0, 0.1, ... 0.5
 
 
 def test_looser_overlaps_accept_a_looser_box():
