@@ -238,6 +238,20 @@ def test_a_missed_half_halves_the_ap_and_leaves_6_of_11_recalls():
     assert score.r11[0] == pytest.approx(100 * 6 / 11)  # recalls 0, 0.1, ... 0.5
 
 
+def test_a_surer_detection_that_is_too_low_takes_the_object_and_is_neither_hit_nor_false():
+    """So the devkit: at easy, 40 px, the label's surest detection is 39 px high, and the label gives no hit."""
+    labels = {f"{i:06d}": [label("Car", (0, 0, 100, 50))] for i in range(50)}
+    low, high = found("Car", (0, 0, 100, 39), 0.9), found("Car", (0, 0, 100, 50), 0.5)
+    assert kitti_ap(labels, {f: [low, high] for f in labels}).official["Car"].r40[0] == 0
+    assert kitti_ap(labels, {f: [high] for f in labels}).official["Car"].r40[0] == pytest.approx(100)
+
+
+def test_an_object_takes_the_detection_that_overlaps_most_and_leaves_the_other_to_its_neighbour():
+    labels = {f"{i:06d}": [label("Car", (left, 0, left + 100, 100)) for left in (0, 24)] for i in range(50)}
+    detections = {f: [found("Car", (0, 0, 100, 100), 0.9), found("Car", (12, 0, 112, 100), 0.8)] for f in labels}
+    assert kitti_ap(labels, detections).official["Car"].r40[0] == pytest.approx(100)
+
+
 def test_looser_overlaps_accept_a_looser_box():
     labels = {f"{i:06d}": [label("Car", (0, 0, 100, 100))] for i in range(50)}
     rows = {f: [found("Car", (0, 0, 100, 60), 0.5)] for f in labels}  # IoU .6

@@ -1,9 +1,13 @@
-"""Where recall is sampled."""
+"""Where recall is sampled, and what precision is there."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from kittidet.eval.kitti_protocol import kitti_ap
 from kittidet.eval.kitti_protocol.curves import _pick_thresholds
+from kittidet.frame import KittiObject
 
 
 @pytest.mark.parametrize("once_each", [False, True])
@@ -31,3 +35,14 @@ def test_a_thousand_hits_of_a_thousand_objects_give_41_thresholds_a_fortieth_apa
 def test_with_four_objects_each_recall_up_to_the_last_is_sampled(hits, reached):
     assert len(_pick_thresholds(np.linspace(0.9, 0.5, hits), 4, once_each=False)) == reached
     assert len(_pick_thresholds(np.linspace(0.9, 0.5, hits), 4, once_each=True)) == hits
+
+
+def test_precision_at_a_recall_is_the_best_from_there_on():
+    """One false detection above 50 hits costs every recall the same: 50 of 51 are right in the end."""
+    box = (0.0, 0.0, 100.0, 50.0)
+    car = KittiObject("Car", 0, 0, -10, box, (-1, -1, -1), (-1000, -1000, -1000), -10)
+    labels = {f"{i:06d}": [car] for i in range(50)}
+    hits = {f: [replace(car, score=0.9 - i / 100)] for i, f in enumerate(labels)}
+    hits["000000"].append(replace(car, xyxy=(500.0, 0.0, 600.0, 50.0), score=0.99))
+    (easy, *_) = kitti_ap(labels, hits).official["Car"].precision
+    assert easy == pytest.approx(np.full(41, 50 / 51))
