@@ -3,14 +3,14 @@
 They cannot count; how often one run may start is bounded in ``flows/attempts.py``.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
+from uuid import UUID
 
 from prefect.automations import AutomationCore, ChangeFlowRunState, EventTrigger, Posture
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.utilities.asyncutils import run_coro_as_sync
-
-from deployments.catalog import CATALOG
 
 HEARTBEAT_S = 30
 # Three heartbeats: one may be lost, and the server may be restarted in between.
@@ -19,21 +19,22 @@ SILENCE_S = 90
 # be reported dead by the second, and started a second time beside itself.
 SETTLED_S = 60
 
-_DEPLOYMENTS = {
-    "prefect.resource.role": "deployment",
-    "prefect.resource.name": [entry.name for entry in CATALOG],
-}
 
-
-def automations() -> tuple[AutomationCore, AutomationCore]:
-    """Return both automations, for runs of the catalog's deployments only."""
+def automations(deployment_ids: Collection[UUID]) -> tuple[AutomationCore, AutomationCore]:
+    """Return both automations, for runs of these deployments only."""
+    # By id, not by name: a heartbeat names its deployment's id alone, a change of state both.
+    of_ours = {
+        "prefect.resource.role": "deployment",
+        "prefect.resource.id": [f"prefect.deployment.{i}" for i in sorted(deployment_ids)],
+    }
     silent = AutomationCore(
         name="kittidet: a run without heartbeat has crashed",
         description=f"No sign of life for {SILENCE_S} s: its process and its worker are gone.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related=_DEPLOYMENTS,
-            after={"prefect.flow-run.heartbeat"},
+            match_related=of_ours,
+            # A run may be killed before its first heartbeat is sent.
+            after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
             expect={
                 "prefect.flow-run.heartbeat",
                 "prefect.flow-run.Completed",
@@ -59,7 +60,7 @@ def automations() -> tuple[AutomationCore, AutomationCore]:
         description="Finished steps are Cached and training goes on from its checkpoint.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related=_DEPLOYMENTS,
+            match_related=of_ours,
             after={"prefect.flow-run.Crashed"},
             expect={
                 "prefect.flow-run.AwaitingRetry",
@@ -83,12 +84,16 @@ def automations() -> tuple[AutomationCore, AutomationCore]:
     return silent, crashed
 
 
-def ensure_automations() -> None:
-    """Bring both automations to the server; a person's switching one off is kept."""
+def ensure_automations(deployment_ids: Collection[UUID]) -> None:
+    """Bring both automations to the server; a person's switching one off is kept.
+
+    Args:
+        deployment_ids: whose runs are brought back.
+    """
 
     async def ensure() -> None:
         async with get_client() as client:
-            for wanted in automations():
+            for wanted in automations(deployment_ids):
                 known = await client.read_automations_by_name(wanted.name)
                 if not known:
                     await client.create_automation(wanted)

@@ -3,6 +3,7 @@
 import importlib
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -16,8 +17,8 @@ from prefect.workers.process import ProcessWorker
 from deployments.catalog import CATALOG, POOLS, Entry, Pool
 
 
-def deploy_all(working_dir: Path, *, schedule: bool | None) -> list[str]:
-    """Return the names of the deployments after bringing pools and catalog to the server.
+def deploy_all(working_dir: Path, *, schedule: bool | None) -> dict[str, UUID]:
+    """Return the ids of the deployments by ``FLOW/DEPLOYMENT`` after bringing pools and catalog to the server.
 
     Args:
         working_dir: where the runs' relative folders lie, on the workers.
@@ -26,7 +27,7 @@ def deploy_all(working_dir: Path, *, schedule: bool | None) -> list[str]:
     with get_client(sync_client=True) as client:
         for pool in POOLS:
             ensure_pool(client, pool)
-        return [deploy(client, entry, working_dir, schedule=schedule) for entry in CATALOG]
+        return dict(deploy(client, entry, working_dir, schedule=schedule) for entry in CATALOG)
 
 
 def ensure_pool(client: SyncPrefectClient, pool: Pool) -> None:
@@ -47,8 +48,8 @@ def ensure_pool(client: SyncPrefectClient, pool: Pool) -> None:
         client.update_work_pool(pool.name, WorkPoolUpdate(description=pool.description, concurrency_limit=pool.limit))
 
 
-def deploy(client: SyncPrefectClient, entry: Entry, working_dir: Path, *, schedule: bool | None) -> str:
-    """Return ``FLOW/DEPLOYMENT`` after bringing one entry to the server."""
+def deploy(client: SyncPrefectClient, entry: Entry, working_dir: Path, *, schedule: bool | None) -> tuple[str, UUID]:
+    """Return ``FLOW/DEPLOYMENT`` and its id after bringing one entry to the server."""
     flow = load_flow(entry)
     active = schedule if schedule is not None else _is_scheduled(client, flow, entry)
     deployment = cast(
@@ -68,8 +69,7 @@ def deploy(client: SyncPrefectClient, entry: Entry, working_dir: Path, *, schedu
             },
         ),
     )
-    deployment.apply()
-    return f"{flow.name}/{entry.name}"
+    return f"{flow.name}/{entry.name}", cast("UUID", deployment.apply())
 
 
 def load_flow(entry: Entry) -> Flow[..., Any]:

@@ -1,16 +1,20 @@
 """deployments.automations: two, once each, and a person's switch is kept."""
 
+from uuid import uuid4
+
+from prefect.events import ResourceSpecification
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from deployments.automations import HEARTBEAT_S, SILENCE_S, automations, ensure_automations
-from deployments.catalog import CATALOG
+
+IDS = [uuid4(), uuid4()]
 
 
 async def known() -> list:
     from prefect.client.orchestration import get_client
 
     async with get_client() as client:
-        return [found for a in automations() for found in await client.read_automations_by_name(a.name)]
+        return [found for a in automations(IDS) for found in await client.read_automations_by_name(a.name)]
 
 
 async def switch_off(automation) -> None:
@@ -21,20 +25,35 @@ async def switch_off(automation) -> None:
 
 
 def test_doing_it_again_adds_nothing_and_keeps_what_was_switched_off(prefect_server):
-    ensure_automations()
+    ensure_automations(IDS)
     first = run_coro_as_sync(known())
     assert len(first) == 2
     run_coro_as_sync(switch_off(first[1]))
-    ensure_automations()
+    ensure_automations(IDS)
     second = run_coro_as_sync(known())
     assert [a.id for a in second] == [a.id for a in first]
     assert [a.enabled for a in second] == [True, False]
 
 
-def test_only_runs_of_the_catalog_are_touched():
-    for automation in automations():
-        names = automation.trigger.match_related.root["prefect.resource.name"]
-        assert set(names) == {entry.name for entry in CATALOG}
+def test_only_runs_of_the_given_deployments_are_touched_and_heartbeats_know_them_by_id_alone(prefect_server):
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+    from prefect.events import Event
+    from prefect.flow_engine import FlowRunEngine
+
+    @flow(name="beating")
+    def beating() -> None: ...
+
+    with get_client(sync_client=True) as client:
+        ours, other = (client.create_deployment(client.create_flow(beating), name=name) for name in ("ours", "other"))
+        for deployment_id, expected in ((ours, True), (other, False)):
+            run = client.create_flow_run_from_deployment(deployment_id)
+            resource, related = FlowRunEngine(flow=beating, flow_run=run)._build_heartbeat_event_template()
+            event = Event(event="prefect.flow-run.heartbeat", resource=resource, related=related)
+            trigger = automations([ours])[0].trigger
+            patterns = trigger.match_related.root
+            assert trigger.match.matches(event.resource)
+            assert any(ResourceSpecification(patterns).matches(r) for r in event.related) is expected
 
 
 def test_one_lost_heartbeat_is_no_crash():
