@@ -70,6 +70,9 @@ def read_scoring_input(labels_dir: Path, detections_dir: Path, frames_path: Path
     found = _find_files(nested if nested.is_dir() else detections_dir, "detection")
     oddities = _Oddities()
     notes = []
+    beside = len(list(detections_dir.glob("*.txt"))) if nested.is_dir() else 0
+    if beside:
+        notes.append(f"{beside} files in {detections_dir} are not scored: it has a folder data, which is.")
     if frames_path is not None:
         frame_ids = read_frame_list(frames_path)
         _check_has_files(frame_ids, labels, f"{frames_path}: {labels_dir} lacks the label file of")
@@ -166,4 +169,5 @@ def _read_rows(path: Path, *, with_score: bool, oddities: _Oddities) -> list[Kit
 
 
 def _counts(names: Counter[str]) -> str:
-    return ", ".join(f"{name} x{count}" for name, count in names.most_common(5))
+    # A byte order mark before the first class of a file would not be seen otherwise.
+    return ", ".join(f"{name if name.isascii() else ascii(name)} x{count}" for name, count in names.most_common(5))

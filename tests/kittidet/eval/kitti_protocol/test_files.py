@@ -43,6 +43,17 @@ def test_the_devkits_data_folder_is_found(folders):
     for file in detections.glob("*.txt"):
         file.rename(detections / "data" / file.name)
     assert len(read_scoring_input(labels, detections).detections) == 3
+    assert read_scoring_input(labels, detections).notes == ()
+    (detections / "000000.txt").write_text("")
+    (note,) = read_scoring_input(labels, detections).notes
+    assert note.startswith("1 files in ")
+    assert "not scored" in note
+
+
+def test_a_byte_order_mark_shows_in_the_note(folders):
+    labels, detections = folders
+    (detections / "000000.txt").write_text(f"\ufeff{RESULT}\n", encoding="utf-8")
+    assert read_scoring_input(labels, detections).notes == (r"1 rows of classes KITTI does not have: '\ufeffCar' x1.",)
 
 
 def test_a_list_names_the_frames_in_its_order(folders, tmp_path):
