@@ -1,5 +1,6 @@
 import shutil
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -14,3 +15,12 @@ def test_a_report_that_is_there_is_said_to_be_there(written, drawn_tree, tmp_pat
     assert done.exit_code == 0, done.output
     assert "already there" in done.output
     assert not (run / "report-2").exists()
+
+
+@pytest.mark.parametrize("wrong", [["--min-score", "1.5"], ["--min-score", "-0.1"], ["--gallery-frames", "-1"]])
+def test_numbers_out_of_range_are_refused_by_the_command_line(written, wrong):
+    app = typer.Typer()
+    app.command()(report)
+    done = CliRunner().invoke(app, [str(written[1]), *wrong])
+    assert done.exit_code == 2
+    assert "range" in done.output
