@@ -60,7 +60,8 @@ def prepare_ours(task: str) -> Run:
         network = fold_batch_norm(model) if "folded" in task else model
         image = tf.constant(rng.normal(size=(1, SIZE, SIZE, 3)).astype(np.float32))
         call = tf.function(lambda x: network(x, training=False), jit_compile=False)
-        return lambda: call(image)["box_codes"].numpy()
+        # Not `call(image)["box_codes"].numpy` alone: that would call the network once, here.
+        return lambda: call(image)["box_codes"].numpy()  # noqa: PLW0108
 
     from kittidet.config import TrainConfig
     from kittidet.model.anchors import build_anchors

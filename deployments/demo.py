@@ -59,10 +59,13 @@ def demo(
 
 
 def _print_result(run: "RunResult", server: Server, *, stopped: bool) -> None:
+    from kittidet.steps.report import page_of  # noqa: PLC0415  matplotlib; `--help` stays fast
+
     print_scores(run.summary)
     out = Console(soft_wrap=True, highlight=False)
     picked = f"step {run.summary['best_step']}, epoch {run.summary['best_epoch']}"
     out.print(f"Picked checkpoint:  {run.path / run.summary['checkpoint']}  ({picked})")
+    out.print(f"Report:             {page_of(run.path)}")
     out.print(f"Run folder:         {run.path}{'  (was there: nothing to compute)' if run.cached else ''}")
     if stopped:
         out.print("The server is stopped; `kittidet up` shows this run again.")

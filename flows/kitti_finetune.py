@@ -16,6 +16,7 @@ from tasks.gpu_pool import cancel_children, has_gpu_worker, is_trained, train_on
 from tasks.logs import show_library_lines
 from tasks.publish import RunResult, StepResults, publish
 from tasks.records import write_records
+from tasks.report import report
 from tasks.split import split
 from tasks.validate import validate
 
@@ -25,7 +26,9 @@ Trainer = Literal["auto", "gpu-pool", "here"]
 
 @flow(
     name="kitti-finetune",
-    description="Fetch, validate, split, write records, fine-tune, evaluate each kept checkpoint, publish the best.",
+    description=(
+        "Fetch, validate, split, write records, fine-tune, evaluate each kept checkpoint, publish the best, report."
+    ),
     flow_run_name=run_name,
     on_cancellation=[cancel_children],
 )
@@ -75,4 +78,6 @@ def kitti_finetune(
         trained=trained,
         evaluations=evaluations,
     )
-    return publish(store_dir, run, results)
+    published = publish(store_dir, run, results)
+    report(store_dir, published, dataset)
+    return published

@@ -90,6 +90,7 @@ def fake_training(monkeypatch: pytest.MonkeyPatch) -> Counter:
 
     Step 2 of the three checkpoints has the best AP.
     """
+    from kittidet.classes import KITTI8
     from kittidet.steps.evaluate import checkpoint_facts, evaluate_key
     from kittidet.steps.train import train_key
 
@@ -119,7 +120,8 @@ def fake_training(monkeypatch: pytest.MonkeyPatch) -> Counter:
             calls["evaluate"] += 1
             facts = checkpoint_facts(trained, name)
             ap = {1: 0.1, 2: 0.5, 3: 0.3}[facts["step"]]
-            scores = {"ap": ap, "ap50": ap, "ap75": ap, "per_class_ap": {"Car": ap}, "per_class_ap50": {"Car": ap}}
+            per_class = dict.fromkeys(KITTI8.names) | {"Car": ap}
+            scores = {"ap": ap, "ap50": ap, "ap75": ap, "per_class_ap": per_class, "per_class_ap50": per_class}
             (folder / "metrics.json").write_text(json.dumps(scores))
             (folder / "predictions.json").write_text("[]")
             return {**facts, "metrics": scores}

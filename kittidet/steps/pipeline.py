@@ -9,6 +9,7 @@ from kittidet.steps.evaluate import evaluate
 from kittidet.steps.fetch import Progress, fetch
 from kittidet.steps.publish import PipelineOutputs, PublishedRun, publish
 from kittidet.steps.records import write
+from kittidet.steps.report import report
 from kittidet.steps.split import split
 from kittidet.steps.train import train
 from kittidet.steps.validate import validate
@@ -89,14 +90,17 @@ def run_pipeline(
     progress: Progress | None = None,
     on_epoch: "Callable[[EpochReport], None] | None" = None,
 ) -> PublishedRun:
-    """Return the published run of a configuration, doing only what its store does not hold.
+    """Return the published run of a configuration, with its report, doing only what its store does not hold.
 
     Raises:
         KittidetError: from the step that cannot be done.
     """
     store = Store(config.store_dir)
     outputs = train_on_records(store, config, progress=progress, on_epoch=on_epoch)
-    return publish(config, evaluate_all(store, config, outputs))
+    run = publish(config, evaluate_all(store, config, outputs))
+    made = report(run, outputs.dataset)
+    log.info("step.%s step=report page=%s", "cached" if made.cached else "made", made.page)
+    return run
 
 
 def _said(output: StepOutput) -> StepOutput:

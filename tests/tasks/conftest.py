@@ -1,9 +1,14 @@
 """The data steps' results on the drawn set, made by the tasks' own functions: no server, no run."""
 
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tasks.publish import StepResults
 
 
 @pytest.fixture(scope="session")
@@ -36,4 +41,35 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, drawn_root: Path) -> Simp
         split=parts,
         train_records=train_records,
         val_records=val_records,
+    )
+
+
+@pytest.fixture
+def results(prepared: SimpleNamespace, fake_training: Counter) -> "StepResults":
+    """What a run is published from: the prepared steps, and a training whose second checkpoint is the best."""
+    from tasks.evaluate import evaluate
+    from tasks.publish import StepResults
+    from tasks.train import fine_tune
+
+    trained = fine_tune.fn(prepared.store_dir, prepared.train_records, prepared.config.model, prepared.config.train)
+    evaluations = tuple(
+        evaluate.fn(
+            prepared.store_dir,
+            trained,
+            checkpoint["name"],
+            prepared.val_records,
+            prepared.dataset,
+            prepared.split,
+            prepared.config.evaluation,
+        )
+        for checkpoint in trained.summary["checkpoints"]
+    )
+    return StepResults(
+        dataset=prepared.dataset,
+        validation=prepared.validation,
+        split=prepared.split,
+        train_records=prepared.train_records,
+        val_records=prepared.val_records,
+        trained=trained,
+        evaluations=evaluations,
     )

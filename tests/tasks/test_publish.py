@@ -1,38 +1,8 @@
 """tasks.publish: the run's folder, and its page."""
 
-import pytest
-
 from kittidet.store import Store
 from tasks import publish as module
-from tasks.evaluate import evaluate
-from tasks.publish import StepResults, publish, run_page
-from tasks.train import fine_tune
-
-
-@pytest.fixture
-def results(prepared, fake_training) -> StepResults:
-    trained = fine_tune.fn(prepared.store_dir, prepared.train_records, prepared.config.model, prepared.config.train)
-    evaluations = tuple(
-        evaluate.fn(
-            prepared.store_dir,
-            trained,
-            checkpoint["name"],
-            prepared.val_records,
-            prepared.dataset,
-            prepared.split,
-            prepared.config.evaluation,
-        )
-        for checkpoint in trained.summary["checkpoints"]
-    )
-    return StepResults(
-        dataset=prepared.dataset,
-        validation=prepared.validation,
-        split=prepared.split,
-        train_records=prepared.train_records,
-        val_records=prepared.val_records,
-        trained=trained,
-        evaluations=evaluations,
-    )
+from tasks.publish import publish, run_page
 
 
 def test_results_stand_for_every_output(prepared, results):

@@ -1,0 +1,32 @@
+"""Step 8, report: a published run gets its page, once.
+
+It is no part of what the run is, so it is written after the run stands, and a page that is there is left as it is.
+"""
+
+from pathlib import Path
+
+from kittidet.config import ReportConfig
+from kittidet.report.write import PAGE, Report, write_report
+from kittidet.steps.fetch import dataset_tree
+from kittidet.steps.publish import PublishedRun, locked_runs
+from kittidet.store import StepOutput
+
+
+def page_of(run_dir: Path) -> Path:
+    """Return where the first report of a run is."""
+    return run_dir / "report" / PAGE
+
+
+def report(run: PublishedRun, dataset: StepOutput) -> Report:
+    """Return the report of a run, ``<run>/report/index.html``, written from the data it was scored on.
+
+    Raises:
+        StoreError: if the run is damaged or its folder cannot be written.
+        EvaluationError: if its detections cannot be scored.
+    """
+    page = page_of(run.path)
+    # One writer at a time: two runs that end alike would write the same page.
+    with locked_runs(run.path.parent):
+        if page.is_file():
+            return Report(page, cached=True)
+        return write_report(run.path, tree=dataset_tree(dataset), config=ReportConfig())
