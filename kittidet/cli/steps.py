@@ -94,14 +94,17 @@ def evaluate(
 def run(
     overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
 ) -> None:
-    """Do every step, from the data to a published run, without Prefect."""
+    """Do every step, from the data to a published run with its report, without Prefect."""
     from kittidet.steps.pipeline import run_pipeline  # noqa: PLC0415
+    from kittidet.steps.report import page_of  # noqa: PLC0415
 
     resolved = resolve_config(preset, config, data, overrides)
     with file_progress() as progress:
         published = run_pipeline(resolved, progress=progress)
     print_scores(published.summary)
-    Console().print(f"Results saved to [bold]{escape(str(published.path))}[/bold]", soft_wrap=True)
+    console = Console()
+    console.print(f"Results saved to [bold]{escape(str(published.path))}[/bold]", soft_wrap=True)
+    console.print(f"Report:          {escape(str(page_of(published.path)))}", soft_wrap=True)
 
 
 def _store(resolved: Any) -> Any:

@@ -2,12 +2,13 @@
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from kittidet.config import CompareConfig, ReportConfig
 from kittidet.errors import StoreError
@@ -21,7 +22,7 @@ from kittidet.report.plot_training import results_figure, training_panels
 from kittidet.report.run_folder import RunFolder, read_run
 from kittidet.report.shots import doubt_shots, gallery_shots
 from kittidet.report.style import PANEL_INCHES, Painter, house_style, panel, save_png, to_svg
-from kittidet.store import digest_file, list_files
+from kittidet.store import acquire_patiently, digest_file, list_files
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,12 @@ def write_report(run_dir: Path, *, tree: KittiTree | None, config: ReportConfig)
         DatasetContractError: if the data is not what the run was scored on.
     """
     run = read_run(run_dir, tree=tree)
-    partial = run_dir / f".report.partial-{os.getpid()}"
+    partial = run_dir / ".report.partial"
+    lock = FileLock(run_dir / ".report.lock")
     try:
+        # One writer at a time: what lies there unfinished is of one that was killed.
+        acquire_patiently(lock, waiting_for=f"another report in {run_dir}")
+        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         _write_files(partial, run, config)
         for folder in _candidates(run_dir):
@@ -81,6 +86,7 @@ def write_report(run_dir: Path, *, tree: KittiTree | None, config: ReportConfig)
         raise StoreError(f"{run_dir}: cannot write the report: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        lock.release()
 
 
 def _write_files(folder: Path, run: RunFolder, config: ReportConfig) -> None:

@@ -105,7 +105,7 @@ def publish(config: RunConfig, outputs: PipelineOutputs) -> PublishedRun:
     """
     digest = run_digest(config, outputs)
     runs_dir = config.runs_dir.absolute()
-    with locked_runs(runs_dir):
+    with _locked(runs_dir):
         for folder in _candidates(runs_dir, config.name):
             if not folder.exists():
                 break
@@ -234,12 +234,7 @@ def _holds(folder: Path, digest: str) -> bool:
 
 
 @contextmanager
-def locked_runs(runs_dir: Path) -> Iterator[None]:
-    """Let one process at a time write below a runs folder, which is made if need be.
-
-    Raises:
-        StoreError: if it cannot be written.
-    """
+def _locked(runs_dir: Path) -> Iterator[None]:
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
         lock = FileLock(runs_dir / ".lock")

@@ -1,4 +1,4 @@
-"""Killed in each of the seven steps and started again, a run ends as if nothing had happened."""
+"""Killed in each of the eight steps and started again, a run ends as if nothing had happened."""
 
 import json
 import multiprocessing
@@ -23,6 +23,7 @@ CAUGHT_IN = {
     "train": ("kittidet.train.callbacks", "write_history"),
     "evaluate": ("kittidet.steps.evaluate", "coco_metrics"),
     "publish": ("kittidet.steps.publish", "summarise"),
+    "report": ("kittidet.report.write", "render_page"),
 }
 
 
@@ -98,7 +99,7 @@ def test_a_run_killed_in_every_step_in_turn_ends_equal_to_an_undisturbed_one(tmp
     finish(disturbed)
     assert outcome(disturbed) == outcome(undisturbed)
     leftovers = [p.name for p in (disturbed / "store").iterdir() if p.name.endswith(".partial")]
-    leftovers += [p.name for p in (disturbed / "runs").iterdir() if "partial" in p.name]
+    leftovers += [p.name for p in (disturbed / "runs").rglob("*") if "partial" in p.name]
     assert leftovers == []
 
 
