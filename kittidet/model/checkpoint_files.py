@@ -6,7 +6,9 @@ them is followed.
 
 import json
 import tempfile
+import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,20 @@ _OBJECT_BASED = "/.ATTRIBUTES/"
 _KINDS = (
     "a TF1 checkpoint (its folder, prefix or .index file), a Keras .h5 of the published layout, or a .keras or "
     ".weights.h5 of this project"
+)
+
+
+_DAMAGE = (
+    OSError,
+    LookupError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    UserWarning,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 
 
@@ -63,7 +79,7 @@ def read_checkpoint(path: Path, model: EfficientDet) -> dict[str, Array]:
 def _damage_told(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise CheckpointMismatchError(
             f"{path}: truncated, damaged or of another model: {error}. Expected a whole file; copy or fetch it again."
         ) from error
@@ -176,5 +192,8 @@ def _read_own_weights(path: Path, model: EfficientDet) -> dict[str, Array]:
     # Shapes of weights do not depend on the image: the smallest twin does.
     side = model.spec.smallest_side
     twin = build_efficientdet(model.variant, others[0] // ANCHORS_PER_CELL, (side, side))
-    twin.load_weights(path)
+    with warnings.catch_warnings():
+        # Keras only warns of layers that it finds no weights for, and leaves them as they are.
+        warnings.simplefilter("error", UserWarning)
+        twin.load_weights(path)
     return {name: keras.ops.convert_to_numpy(v.value) for name, v in reference_variables(twin).items()}

@@ -133,7 +133,7 @@ def normalize_and_activate(
             elif activation is not None:
                 grad = grad * ops.cast(ops.logical_and(outputs > 0.0, outputs < RELU6_TOP), dtype)
             sum_grad = ops.sum(ops.cast(grad, "float32"), axis=(0, 1, 2))
-            grad_gamma = ops.sum(ops.cast(grad * centred, "float32"), axis=(0, 1, 2)) * inverse
+            grad_gamma = ops.sum(ops.cast(grad, "float32") * ops.cast(centred, "float32"), axis=(0, 1, 2)) * inverse
             # The gradient less its mean and less its projection on the normalised map.
             by_centred = ops.cast(-inverse * grad_gamma / count, dtype)
             centred_grad = grad - ops.cast(sum_grad / count, dtype)

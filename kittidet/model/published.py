@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -117,7 +118,7 @@ def _unpack(archive: Path, folder: Path) -> None:
     try:
         with tarfile.open(archive, "r:gz") as tar:
             _copy_members(tar, partial, archive)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         shutil.rmtree(partial)
         raise ArchiveError(
             f"{archive}: cannot be unpacked: {error}. Delete it and {archive.name}.sha256, and fetch it again."

@@ -152,3 +152,22 @@ def test_a_missing_or_unknown_file_names_the_kinds_that_are_read(model, tmp_path
     for name in ("nothing.h5", "weights.pkl", "folder"):
         with pytest.raises(CheckpointMismatchError, match="TF1 checkpoint"):
             load_checkpoint(model, tmp_path / name)
+
+
+def test_own_weights_that_lack_a_part_of_the_network_are_refused(model, tmp_path):
+    """Keras itself only warns, and would leave the random start there."""
+    path = tmp_path / "lacking.weights.h5"
+    model.save_weights(path)
+    with h5py.File(path, "r+") as file:
+        del file["layers/bi_fpn/cells"]
+    with pytest.raises(CheckpointMismatchError, match="lacking"):
+        load_checkpoint(model, path)
+
+
+def test_a_saved_file_holds_every_weight(model, tmp_path):
+    path = tmp_path / "whole.weights.h5"
+    model.save_weights(path)
+    held = []
+    with h5py.File(path, "r") as file:
+        file.visititems(lambda name, item: held.append(name) if isinstance(item, h5py.Dataset) else None)
+    assert len([name for name in held if "seed_generator" not in name]) == len(model.weights)
