@@ -236,7 +236,7 @@ def test_a_file_digest_is_sha256(tmp_path):
 
 
 def test_a_folder_digest_is_of_names_and_bytes_and_not_of_its_place(tmp_path):
-    for name, text in (("one", "abc"), ("two", "abc"), ("three", "abd")):
+    for name, text in (("one", "abc"), ("two", "abc"), ("three", "xyz")):
         (tmp_path / name / "deep").mkdir(parents=True)
         (tmp_path / name / "deep" / "f").write_text(text)
     one, two, three = (digest_path(tmp_path / name) for name in ("one", "two", "three"))
