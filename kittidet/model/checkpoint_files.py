@@ -179,8 +179,11 @@ def _read_keras_archive(path: Path, model: EfficientDet) -> dict[str, Array]:
 def _read_own_weights(path: Path, model: EfficientDet) -> dict[str, Array]:
     """Read weights of this project through a twin of the model that has the file's number of classes."""
     biases: list[int] = []
+    arrays = 0
 
     def keep(name: str, item: Any) -> None:
+        nonlocal arrays
+        arrays += isinstance(item, h5py.Dataset)
         if isinstance(item, h5py.Dataset) and "/predict/" in name and item.ndim == 1:
             biases.append(item.shape[0])
 
@@ -192,8 +195,15 @@ def _read_own_weights(path: Path, model: EfficientDet) -> dict[str, Array]:
     # Shapes of weights do not depend on the image: the smallest twin does.
     side = model.spec.smallest_side
     twin = build_efficientdet(model.variant, others[0] // ANCHORS_PER_CELL, (side, side))
-    with warnings.catch_warnings():
-        # Keras only warns of layers that it finds no weights for, and leaves them as they are.
-        warnings.simplefilter("error", UserWarning)
-        twin.load_weights(path)
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns of layers that it finds no weights for, and leaves them as they are.
+            warnings.simplefilter("error", UserWarning)
+            twin.load_weights(path)
+    except (ValueError, KeyError, UserWarning) as error:
+        raise CheckpointMismatchError(
+            f"{path}: not the whole weights of {model.variant}. Expected {len(twin.weights)} arrays of its shapes, got "
+            f"{arrays} that do not all fit: they are of another variant, folded, or damaged. Build the variant that "
+            "they are of, or choose another file."
+        ) from error
     return {name: keras.ops.convert_to_numpy(v.value) for name, v in reference_variables(twin).items()}

@@ -160,7 +160,15 @@ def test_own_weights_that_lack_a_part_of_the_network_are_refused(model, tmp_path
     model.save_weights(path)
     with h5py.File(path, "r+") as file:
         del file["layers/bi_fpn/cells"]
-    with pytest.raises(CheckpointMismatchError, match="lacking"):
+    with pytest.raises(CheckpointMismatchError, match=r"lacking.*not the whole weights of"):
+        load_checkpoint(model, path)
+
+
+def test_own_weights_of_another_variant_are_refused_with_what_was_expected_and_got(model, tmp_path):
+    path = tmp_path / "other.weights.h5"
+    other = build_efficientdet("d1", 3, (128, 128))
+    other.save_weights(path)
+    with pytest.raises(CheckpointMismatchError, match=rf"{model.variant}.*Expected \d+ arrays.*got \d+"):
         load_checkpoint(model, path)
 
 
