@@ -48,7 +48,7 @@ parity: setup ## every output of the reference that lies in ../shared/oracle, ag
 starter: setup ## train the demo's starter weights again, by their recipe (about an hour on two quiet cores)
 	$(BIN)/kittidet run --config kittidet/starter/recipe.yaml
 	rm -rf kittidet/starter/checkpoint
-	$(BIN)/python -c 'from pathlib import Path; from kittidet.train.checkpoints import write_half_precision; write_half_precision(Path("runs/starter/weights/best"), Path("kittidet/starter/checkpoint"))'
+	$(BIN)/python -c 'from pathlib import Path; from kittidet.detect.checkpoint import write_half_precision; write_half_precision(Path("runs/starter/weights/best"), Path("kittidet/starter/checkpoint"))'
 
 bench: setup ## all benchmarks; rows go to benchmarks/RESULTS.md
 	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done

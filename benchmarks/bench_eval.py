@@ -83,7 +83,7 @@ def read_kitti_rows() -> tuple[dict[str, list[KittiObject]], dict[str, list[Kitt
             ]
             for d in found
         }
-        return {f.frame_id: list(f.objects) for f in frames}, rows, "drawn"
+        return {f.frame_id: list(f.objects) for f in frames}, rows, "synthetic"
 
     def read(name: str, *, with_score: bool) -> dict[str, list[KittiObject]]:
         with zipfile.ZipFile(KITTI / name) as archive:
@@ -142,21 +142,21 @@ def measure_predict(frames: int, variant: str, repeat: int) -> str:
     """Return images per second of the bare forward pass and of predicting on records, at batch 8."""
     import tensorflow as tf  # noqa: PLC0415  scoring is timed without it
 
-    from kittidet.eval.predict import predict_records  # noqa: PLC0415
-    from kittidet.kitti.synth import draw_dataset  # noqa: PLC0415
+    from kittidet.detect.checkpoint import LoadedDetector  # noqa: PLC0415
+    from kittidet.eval.records import predict_records  # noqa: PLC0415
     from kittidet.kitti.tree import open_tree  # noqa: PLC0415
     from kittidet.model.efficientdet import build_efficientdet  # noqa: PLC0415
     from kittidet.records.write import write_records  # noqa: PLC0415
-    from kittidet.train.checkpoints import LoadedDetector  # noqa: PLC0415
+    from kittidet.synthetic import render_dataset  # noqa: PLC0415
 
     model = ModelConfig(variant=variant)
-    network = build_efficientdet(variant, len(KITTI8), model.canvas_hw)
+    network = build_efficientdet(variant, len(KITTI8), model.input_hw)
     detector = LoadedDetector(network, KITTI8, model, 0)
     config = EvalConfig(batch_size=8)
-    batch = tf.random.normal((8, *model.canvas_hw, 3))
+    batch = tf.random.normal((8, *model.input_hw, 3))
     forward = tf.function(lambda images: network(images, training=False)).get_concrete_function(batch)
     with tempfile.TemporaryDirectory() as folder:
-        tree = open_tree(draw_dataset(Path(folder) / "kitti", frames=frames, seed=1, zips=False))
+        tree = open_tree(render_dataset(Path(folder) / "kitti", frames=frames, seed=1, zips=False))
         records = Path(folder) / "val"
         write_records(tree, tree.frame_ids, split_name="val", table=KITTI8, num_shards=2, out_dir=records)
         rounds = -(-frames // 8)

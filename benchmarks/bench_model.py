@@ -65,12 +65,12 @@ def prepare_ours(task: str) -> Run:
 
     from kittidet.config import TrainConfig
     from kittidet.model.anchors import build_anchors
-    from kittidet.train.detector import Detector
-    from kittidet.train.optimizer import build_optimizer
+    from kittidet.training.model import Detector
+    from kittidet.training.optimizer import build_optimizer
 
     if "frozen" in task:
         freeze_batch_norm(model)
-    detector = Detector(model, anchors_xyxy=build_anchors("d0", image_size=(SIZE, SIZE)), recipe=TrainConfig())
+    detector = Detector(model, anchors_xyxy=build_anchors("d0", input_hw=(SIZE, SIZE)), recipe=TrainConfig())
     optimizer = build_optimizer(
         "sgd", learning_rate=0.001, clip_norm=10.0, ema_decay=0.0, weight_decay=0.0, model=detector
     )
@@ -98,7 +98,7 @@ def prepare_effdet(task: str) -> Run:
 
     torch.set_num_threads(THREADS)
     config = get_efficientdet_config("tf_efficientdet_d0")
-    config.num_classes, config.image_size = CLASSES, (SIZE, SIZE)
+    config.num_classes, config.input_hw = CLASSES, (SIZE, SIZE)
     layout = torch.channels_last if "channels_last" in task else torch.contiguous_format
     model = EfficientDet(config, pretrained_backbone=False).to(memory_format=layout)
     images = torch.randn(1 if "forward" in task else 2, 3, SIZE, SIZE).to(memory_format=layout)

@@ -26,9 +26,9 @@ from PIL import Image
 
 from kittidet.classes import KITTI8
 from kittidet.kitti.labels import parse_label_file
-from kittidet.kitti.synth import draw_dataset
 from kittidet.kitti.tree import open_tree
 from kittidet.records.write import write_records
+from kittidet.synthetic import render_dataset
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
@@ -121,9 +121,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         root = arguments.images or ROOT.parent / "shared" / "kitti" / "mini"
-        kind = "real" if root.is_dir() else "drawn"
-        if kind == "drawn":
-            root = draw_dataset(folder / "drawn", frames=8, seed=1, zips=False)
+        kind = "real" if root.is_dir() else "synthetic"
+        if kind == "synthetic":
+            root = render_dataset(folder / "synthetic", frames=8, seed=1, zips=False)
         tree = open_tree(root)
         frames = RepeatedFrames(
             tuple(tree.image_path(i) for i in tree.frame_ids), tuple(tree.label_path(i) for i in tree.frame_ids)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from deployments.local import Port, alone
+from deployments.local.server import LOOPBACK, Server, ensure_server, server_process
+from deployments.local.stack import Port, alone
 from deployments.project import connected, find_project
-from deployments.server import LOOPBACK, Server, ensure_server, server_process
 from kittidet.cli.tables import print_scores
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from kittidet.cli import data, doctor, operations, reference, settings, steps
+from kittidet.cli import data, doctor, operations, settings, steps
 from kittidet.cli.compare import compare
 from kittidet.cli.convert import convert
 from kittidet.cli.evaluate_kitti import evaluate_kitti
 from kittidet.cli.export import export
+from kittidet.cli.parity import parity
 from kittidet.cli.predict import predict
 from kittidet.cli.report import report
 from kittidet.cli.zero_shot import zero_shot
@@ -26,7 +27,7 @@ app = typer.Typer(
 )
 
 PIPELINE = (steps.fetch, steps.validate, steps.split, steps.records, steps.train, steps.evaluate, steps.run)
-AFTERWARDS = (evaluate_kitti, compare, predict, report, export, zero_shot, convert, reference.parity)
+AFTERWARDS = (evaluate_kitti, compare, predict, report, export, zero_shot, convert, parity)
 for _verb in (data.synth, *PIPELINE, data.inspect, *AFTERWARDS, settings.config, doctor.doctor):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
 

@@ -15,6 +15,8 @@ KITTI_TYPES = ("Car", "Van", "Truck", "Pedestrian", "Person_sitting", "Cyclist",
 
 # COCO's 90-id label map, the names KITTI has a counterpart for (ids from the published COCO annotations).
 COCO_IDS: Mapping[str, int] = MappingProxyType({"person": 1, "bicycle": 2, "car": 3, "train": 7, "truck": 8})
+# COCO's label map has ids 1..90, with gaps; a network for it has 90 outputs.
+COCO_CLASSES = 90
 # The COCO class a KITTI type can start from. A Cyclist is rider and bicycle in one box and Misc is a mixture: none.
 COCO_OF_KITTI: Mapping[str, str] = MappingProxyType(
     {"Car": "car", "Van": "car", "Truck": "truck", "Pedestrian": "person", "Person_sitting": "person", "Tram": "train"},
@@ -97,3 +99,9 @@ def class_table(name: str) -> ClassTable:
     if name not in CLASS_TABLES:
         raise ConfigError(f"unknown class table {name!r}: expected one of {sorted(CLASS_TABLES)}.")
     return CLASS_TABLES[name]
+
+
+def coco_table() -> ClassTable:
+    """Return COCO's 90 ids as a class table, those KITTI has a counterpart for by name."""
+    names = {number: name for name, number in COCO_IDS.items()}
+    return ClassTable(tuple(names.get(i, f"coco-{i}") for i in range(1, COCO_CLASSES + 1)))

@@ -5,11 +5,12 @@ values out of range are errors. ``None`` means "not set".
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from kittidet.classes import ClassTable, class_table
+from kittidet.section import Section
 
 # Variants are listed here, not in `model`, so that `--help` and the checks need no Keras.
 VARIANTS = (
@@ -42,12 +43,6 @@ Variant = Annotated[str, AfterValidator(_check_variant)]
 ClassTableName = Literal["kitti8", "kitti3"]
 
 
-class Section(BaseModel):
-    """A frozen part of the configuration that refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class BackoffConfig(Section):
     """How patient a download is."""
 
@@ -60,8 +55,11 @@ class BackoffConfig(Section):
 class SourceConfig(Section):
     """Where the KITTI data comes from."""
 
-    kind: Literal["official", "folder", "drawn"] = Field(
-        "official", description="official archives, a local folder of zips or files, or a drawn set"
+    renamed_keys: ClassVar = {"drawn_frames": "synthetic_frames", "drawn_seed": "synthetic_seed"}
+    renamed_values: ClassVar = {"kind": {"drawn": "synthetic"}}
+
+    kind: Literal["official", "folder", "synthetic"] = Field(
+        "official", description="official archives, a local folder of zips or files, or a synthetic set"
     )
     path: Path | None = Field(None, description="folder: the unpacked tree, or the folder that holds the official zips")
     base_url: str = Field(
@@ -69,8 +67,8 @@ class SourceConfig(Section):
     )
     sha256: dict[str, str] = Field(default_factory=dict, description="official: known digests, archive name -> hex")
     backoff: BackoffConfig = Field(BackoffConfig(), description="official: patience with the network")
-    drawn_frames: int = Field(120, ge=1, description="drawn: how many frames")
-    drawn_seed: int = Field(7, description="drawn: the seed")
+    synthetic_frames: int = Field(120, ge=1, description="synthetic: how many frames")
+    synthetic_seed: int = Field(7, description="synthetic: the seed")
 
 
 class ValidateConfig(Section):
@@ -107,8 +105,10 @@ class RecordsConfig(Section):
 class ModelConfig(Section):
     """The detector."""
 
+    renamed_keys: ClassVar = {"canvas_hw": "input_hw"}
+
     variant: Variant = Field("d0", description="efficientdet variant")
-    canvas_hw: tuple[PositiveInt, PositiveInt] = Field(
+    input_hw: tuple[PositiveInt, PositiveInt] = Field(
         (384, 1280), description="network input, height and width, pixels"
     )
     anchor_scale: float | None = Field(None, gt=0, description="None: the variant's published value")
@@ -171,10 +171,14 @@ class TrainConfig(Section):
 class EvalConfig(Section):
     """Scoring."""
 
+    renamed_values: ClassVar = {"nms": {"gaussian": "soft"}}
+
     batch_size: int = Field(8, ge=1)
     score_threshold: float = Field(0.01, ge=0, lt=1, description="detections below are dropped before scoring")
     max_detections: int = Field(100, ge=1)
-    nms: Literal["gaussian", "hard"] = "gaussian"
+    nms: Literal["soft", "hard"] = Field(
+        "soft", description="non-maximum suppression: soft lowers the scores of overlapping boxes, hard drops them"
+    )
 
 
 class PredictConfig(Section):

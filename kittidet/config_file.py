@@ -25,7 +25,7 @@ def load_run_config(base: RunConfig, file: Path | None = None, overrides: Sequen
     """
     values = base.model_dump(mode="json")
     if file is not None:
-        _merge(values, _read_mapping(file))
+        _merge(values, _current_names(_read_mapping(file), where=str(file)))
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals:
@@ -33,7 +33,7 @@ def load_run_config(base: RunConfig, file: Path | None = None, overrides: Sequen
         nested: Any = _parse_yaml(value, where=f"override {text!r}")
         for part in reversed(key.split(".")):
             nested = {part: nested}
-        _merge(values, nested)
+        _merge(values, _current_names(nested, where=f"override {text!r}"))
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
@@ -64,6 +64,14 @@ def _parse_yaml(text: str, *, where: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{where}: the value is not valid YAML: {error}") from error
+
+
+def _current_names(values: dict[str, Any], *, where: str) -> dict[str, Any]:
+    try:
+        names: dict[str, Any] = RunConfig.current_names(values)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}.") from error
+    return names
 
 
 def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:

@@ -35,10 +35,10 @@ def demo() -> RunConfig:
     """Minutes on two CPU cores: a drawn set, a small canvas, a start from the bundled starter weights."""
     return RunConfig(
         name="demo",
-        source=SourceConfig(kind="drawn", drawn_frames=150, drawn_seed=7),
+        source=SourceConfig(kind="synthetic", synthetic_frames=150, synthetic_seed=7),
         records=RecordsConfig(train_shards=4, val_shards=2),
         # Canvas and anchors of the starter; anchors half the published size, for objects shrink to 0.4 of theirs here.
-        model=ModelConfig(variant="d0", canvas_hw=(160, 512), anchor_scale=2.0),
+        model=ModelConfig(variant="d0", input_hw=(160, 512), anchor_scale=2.0),
         train=TrainConfig(
             epochs=9,
             batch_size=8,

@@ -8,9 +8,9 @@ from kittidet.config import EvalConfig
 from kittidet.steps.evaluate import evaluate as evaluate_step
 from kittidet.steps.evaluate import evaluate_key
 from kittidet.store import Store
-from tasks.artifacts import Progress, show_table
 from tasks.caching import StepCache
 from tasks.retrying import BACKOFF, may_pass
+from tasks.show import Progress, show_table
 from tasks.step_result import StepResult
 
 

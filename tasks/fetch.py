@@ -9,9 +9,9 @@ from kittidet.config import SourceConfig
 from kittidet.steps.fetch import fetch as fetch_step
 from kittidet.steps.fetch import fetch_key
 from kittidet.store import Store
-from tasks.artifacts import Progress, show_facts
 from tasks.caching import StepCache
 from tasks.retrying import BACKOFF, may_pass
+from tasks.show import Progress, show_facts
 from tasks.step_result import StepResult
 
 log = logging.getLogger(__name__)

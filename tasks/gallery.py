@@ -10,7 +10,7 @@ from kittidet.classes import ClassTable
 from kittidet.drawing import draw_frame, draw_gallery
 from kittidet.eval.coco_format import image_ids, rows_from_results
 from kittidet.frame import Detections, Frame
-from kittidet.kitti.images import load_frame
+from kittidet.kitti.frames import load_frame
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.split import Side, split_ids

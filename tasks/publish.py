@@ -12,9 +12,9 @@ from kittidet.config import RunConfig
 from kittidet.steps.publish import PipelineOutputs
 from kittidet.steps.publish import publish as publish_step
 from kittidet.store import Store
-from tasks.artifacts import picture_markdown, show_link, show_table, show_text
 from tasks.gallery import prediction_gallery
 from tasks.retrying import BACKOFF, may_pass
+from tasks.show import picture_markdown, show_link, show_table, show_text
 from tasks.step_result import StepResult
 
 

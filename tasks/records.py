@@ -8,10 +8,10 @@ from kittidet.config import RecordsConfig
 from kittidet.steps.records import records_key, write
 from kittidet.steps.split import Side
 from kittidet.store import Store
-from tasks.artifacts import picture_markdown, show_facts, show_table, show_text
 from tasks.caching import StepCache
 from tasks.gallery import label_gallery
 from tasks.retrying import BACKOFF, may_pass
+from tasks.show import picture_markdown, show_facts, show_table, show_text
 from tasks.step_result import StepResult
 
 

@@ -8,9 +8,9 @@ from prefect.cache_policies import NO_CACHE
 from kittidet.steps.publish import PublishedRun
 from kittidet.steps.report import report as report_step
 from kittidet.store import Store
-from tasks.artifacts import show_link
 from tasks.publish import RunResult
 from tasks.retrying import BACKOFF, may_pass
+from tasks.show import show_link
 from tasks.step_result import StepResult
 
 

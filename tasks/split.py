@@ -8,9 +8,9 @@ from kittidet.config import SplitConfig
 from kittidet.steps.split import split as split_step
 from kittidet.steps.split import split_key
 from kittidet.store import Store
-from tasks.artifacts import show_facts
 from tasks.caching import StepCache
 from tasks.retrying import BACKOFF, may_pass
+from tasks.show import show_facts
 from tasks.step_result import StepResult
 
 

@@ -9,13 +9,13 @@ from kittidet.config import ModelConfig, TrainConfig
 from kittidet.steps.train import train as train_step
 from kittidet.steps.train import train_key
 from kittidet.store import Store
-from tasks.artifacts import Progress, show_facts
 from tasks.caching import StepCache
 from tasks.retrying import BACKOFF, may_pass
+from tasks.show import Progress, show_facts
 from tasks.step_result import StepResult
 
 if TYPE_CHECKING:
-    from kittidet.train.history import EpochReport
+    from kittidet.training.history import EpochReport
 
 
 @task(

@@ -11,9 +11,9 @@ from kittidet.errors import DatasetContractError
 from kittidet.steps.validate import check_output, validate_key
 from kittidet.steps.validate import validate as validate_step
 from kittidet.store import StepKey, StepOutput, Store
-from tasks.artifacts import show_facts, show_table
 from tasks.caching import StepCache
 from tasks.retrying import BACKOFF, may_pass
+from tasks.show import show_facts, show_table
 from tasks.step_result import StepResult
 
 # Rows of findings.csv in the table artifact; the file has them all.

@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from kittidet.kitti.synth import draw_dataset
+from kittidet.synthetic import render_dataset
+
+pytest_plugins = ["fixtures.web_server", "fixtures.tiny_models", "fixtures.small_records", "fixtures.synthetic_coco"]
 
 SHARED = Path(__file__).parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")
-def drawn_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def synthetic_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The root of a drawn tree of 10 frames with its zips; read only, copy before you change it."""
-    return draw_dataset(tmp_path_factory.mktemp("drawn") / "kitti", frames=10, seed=3, zips=True)
+    return render_dataset(tmp_path_factory.mktemp("synthetic") / "kitti", frames=10, seed=3, zips=True)
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +50,8 @@ def prefect_server(prefect_project, request: pytest.FixtureRequest) -> Iterator[
     """
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
 
+    from deployments.local.server import ensure_server, free_port, server_process
     from deployments.project import send_the_rest
-    from deployments.server import ensure_server, free_port, server_process
 
     project = prefect_project
     template = request.config.cache.mkdir("prefect") / f"{version('prefect')}.db"

@@ -18,7 +18,7 @@ TESTED_ELSEWHERE = {
     "kittidet/presets.py": "tests/kittidet/test_config.py",
     # What a drawn picture is painted with is judged in the picture.
     **{
-        f"kittidet/kitti/synth/{name}.py": "tests/kittidet/kitti/synth/test_render.py"
+        f"kittidet/synthetic/{name}.py": "tests/kittidet/kitti/synth/test_render.py"
         for name in (
             *("bodies_cars", "bodies_large", "bodies_people", "bodies_street", "canvas", "draws", "green", "ground"),
             *("lens", "look", "mesh", "scenery", "things", "world"),

@@ -63,9 +63,9 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel):
 def test_the_commands_work_from_an_empty_folder(installed, tmp_path):
     out = run(installed / "kittidet", "--help", cwd=tmp_path)
     assert {"synth", "train", "demo", "up"} <= set(out.split())
-    run(installed / "kittidet", "synth", "--frames", "2", "--seed", "1", "--out", "drawn", cwd=tmp_path)
-    assert len(list((tmp_path / "drawn" / "training" / "image_2").iterdir())) == 2
-    run(installed / "kittidet", "validate", "--data", "drawn", cwd=tmp_path)
+    run(installed / "kittidet", "synth", "--frames", "2", "--seed", "1", "--out", "synthetic", cwd=tmp_path)
+    assert len(list((tmp_path / "synthetic" / "training" / "image_2").iterdir())) == 2
+    run(installed / "kittidet", "validate", "--data", "synthetic", cwd=tmp_path)
     assert list((tmp_path / "store").glob("validate-*/findings.csv"))
 
 

@@ -21,16 +21,16 @@ def compare(
     resamples: Resamples = None,
     seed: Seed = None,
     json_file: JsonFile = None,
-    gate: Gate = False,  # noqa: FBT002  a command-line flag
+    gate: Gate = False,
 ) -> None:
     """Compare two runs on the same frames: differences with 95 % intervals, and a verdict."""
-    from rich import box  # noqa: PLC0415  `--help` stays fast
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
 
-    from kittidet.config import CompareConfig  # noqa: PLC0415
-    from kittidet.eval.compare import compare_runs  # noqa: PLC0415
-    from kittidet.eval.score_text import NO_TRUTH  # noqa: PLC0415
+    from kittidet.config import CompareConfig
+    from kittidet.eval.score_text import NO_TRUTH
+    from kittidet.runs.compare import compare_runs
 
     check_json_file(json_file)
     given = {name: value for name, value in (("resamples", resamples), ("seed", seed)) if value is not None}

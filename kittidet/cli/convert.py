@@ -34,9 +34,9 @@ def convert(
 
     KITTI to COCO and back gives the same bytes. YOLO keeps class and box alone.
     """
-    from kittidet.kitti.formats.coco import KITTI_OF_COCO  # noqa: PLC0415  only when asked, so that --help is fast
-    from kittidet.kitti.formats.convert import coco_to_tree, tree_to_coco, tree_to_yolo  # noqa: PLC0415
-    from kittidet.kitti.tree import open_tree  # noqa: PLC0415
+    from kittidet.convert.coco import KITTI_OF_COCO  # only when asked, so that --help is fast
+    from kittidet.convert.trees import coco_to_tree, tree_to_coco, tree_to_yolo
+    from kittidet.kitti.tree import open_tree
 
     is_coco = source_format == "coco" or (source_format is None and source.is_file())
     if is_coco != (to == "kitti"):

@@ -12,12 +12,12 @@ def synth(
     out: Annotated[Path, typer.Option("--out", help="Folder to write; must not hold another set.")],
     frames: Annotated[int, typer.Option("--frames", min=1, help="How many frames to draw.")],
     seed: Annotated[int, typer.Option("--seed", help="Same frames and seed, same data.")] = 7,
-    zips: Annotated[bool, typer.Option("--zips/--no-zips", help="Also pack it as the official archives.")] = True,  # noqa: FBT002
+    zips: Annotated[bool, typer.Option("--zips/--no-zips", help="Also pack it as the official archives.")] = True,
 ) -> None:
     """Draw a KITTI-shaped data set: images, 15-column labels, drives, zips."""
-    from kittidet.kitti.synth import draw_dataset  # noqa: PLC0415  `--help` stays fast
+    from kittidet.synthetic import render_dataset
 
-    root = draw_dataset(out, frames=frames, seed=seed, zips=zips)
+    root = render_dataset(out, frames=frames, seed=seed, zips=zips)
     Console().print(f"{frames} frames drawn in {escape(str(root))}", soft_wrap=True)
 
 
@@ -26,7 +26,7 @@ def inspect(
     grid: Annotated[Path | None, typer.Option("--grid", help="Write a picture of the first frames here.")] = None,
 ) -> None:
     """Say what is in TFRecords; exit 1 if boxes are not 0..1, labels are unknown, or a shard is damaged."""
-    from kittidet.records.inspect import draw_grid, inspect_records  # noqa: PLC0415  loads what it reads with
+    from kittidet.records.inspect import draw_grid, inspect_records  # loads what it reads with
 
     report = inspect_records(records)
     console = Console()

@@ -43,7 +43,7 @@ class Finding:
 
 def doctor(
     store: Annotated[Path, typer.Option("--store", help="Where step outputs will be written.")] = Path("store"),
-    deep: Annotated[  # noqa: FBT002  a switch of the command line
+    deep: Annotated[
         bool, typer.Option("--deep", help="Also read every byte of every step output there; minutes for all of KITTI.")
     ] = False,
 ) -> None:
@@ -102,7 +102,7 @@ def examine_outputs(store: Path) -> Iterator[Finding]:
 
     A run looks at sizes and times only, so a disk that loses bits goes unseen there.
     """
-    from kittidet.store import Store  # noqa: PLC0415  `--help` stays fast
+    from kittidet.store import Store
 
     whole = 0
     for folder, problems in Store(store).examine():

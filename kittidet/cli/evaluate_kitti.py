@@ -30,14 +30,14 @@ def evaluate_kitti(
     detections: DetectionFiles,
     frames: FrameList = None,
     json_file: JsonFile = None,
-    devkit_rounding: DevkitRounding = False,  # noqa: FBT002  a command-line flag
+    devkit_rounding: DevkitRounding = False,
 ) -> None:
     """Score KITTI result files by the official 2D protocol: AP R40 and R11, easy, moderate and hard."""
-    from dataclasses import replace  # noqa: PLC0415  `--help` stays fast
+    from dataclasses import replace
 
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from kittidet.eval.kitti_protocol import kitti_ap, read_scoring_input  # noqa: PLC0415
+    from kittidet.eval.kitti_protocol import kitti_ap, read_scoring_input
 
     check_json_file(json_file)
     given = read_scoring_input(labels, detections, frames)
@@ -50,7 +50,7 @@ def evaluate_kitti(
 
 def print_kitti_scores(scores: "KittiAp", console: "Console") -> None:
     """Print one table for the official overlaps and one for the looser ones, then the notes."""
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
     title = f"KITTI 2D AP on {scores.n_frames} frames"
     for name, classes in ((title, scores.official), (f"{title}, looser overlap", scores.loose)):
@@ -67,7 +67,7 @@ def print_kitti_scores(scores: "KittiAp", console: "Console") -> None:
 
 
 def _cells(score: "ClassAp") -> list[str]:
-    from kittidet.eval.score_text import NO_TRUTH  # noqa: PLC0415
+    from kittidet.eval.score_text import NO_TRUTH
 
     if not any(score.objects):
         return [NO_TRUTH, "", "", "", "", ""]

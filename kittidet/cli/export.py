@@ -25,17 +25,17 @@ def export(
     score: ScoreThreshold = None,
 ) -> None:
     """Write the detector for use elsewhere; succeeds only if the export finds what the source finds."""
-    from pydantic import ValidationError  # noqa: PLC0415  `--help` stays fast
+    from pydantic import ValidationError
 
-    from kittidet.config import EvalConfig, ExportConfig  # noqa: PLC0415
-    from kittidet.errors import ConfigError  # noqa: PLC0415
+    from kittidet.config import EvalConfig, ExportConfig
+    from kittidet.errors import ConfigError
 
     try:
         config = ExportConfig() if not to else ExportConfig.model_validate({"formats": list(dict.fromkeys(to))})
         evaluation = EvalConfig() if score is None else EvalConfig(score_threshold=score)
     except ValidationError as error:
         raise ConfigError(f"export: {error.errors()[0]['msg']}, got {error.errors()[0]['input']!r}.") from error
-    from kittidet.export.write import export_detector  # noqa: PLC0415  TensorFlow
+    from kittidet.export.write import export_detector  # TensorFlow
 
     made = export_detector(
         source, out or source / "export", config=config, evaluation=evaluation, pictures=picture or []

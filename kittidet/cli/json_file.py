@@ -24,9 +24,9 @@ def write_json_file(path: Path | None, content: Any) -> None:
     Raises:
         EvaluationError: if the file cannot be written.
     """
-    from rich.console import Console  # noqa: PLC0415  `--help` stays fast
+    from rich.console import Console
 
-    from kittidet.store import write_text_atomic  # noqa: PLC0415
+    from kittidet.store import write_text_atomic
 
     if path is None:
         return

@@ -26,8 +26,8 @@ def resolve_config(preset_name: str, file: Path | None, data: Path | None, overr
     Raises:
         ConfigError: naming every wrong key or value.
     """
-    from kittidet.config_file import load_run_config  # noqa: PLC0415  `--help` stays fast
-    from kittidet.presets import preset  # noqa: PLC0415
+    from kittidet.config_file import load_run_config
+    from kittidet.presets import preset
 
     texts = list(overrides or [])
     if data is not None:

@@ -1,113 +1,34 @@
-"""``kittidet parity``: hold this library to the reference's own numbers, file by file."""
+"""``kittidet parity``: the detector held against stored outputs of the reference implementation."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import numpy as np
-import numpy.typing as npt
-
-Arrays = dict[str, npt.NDArray[Any]]
+import typer
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One line of the table.
+def parity(
+    oracle: Annotated[Path, typer.Argument(help="Folder with the reference's outputs (.npz files).")] = Path(
+        "../shared/oracle"
+    ),
+) -> None:
+    """Compare every variant with the reference's stored outputs, file by file; exit 1 if one differs."""
+    from rich.console import Console
+    from rich.table import Table
 
-    Attributes:
-        subject: what was computed, such as a variant.
-        outputs: which of its numbers were compared.
-        max_abs: the largest absolute difference.
-        max_rel: that, relative to the largest magnitude of the reference's numbers.
-        passed: whether every number is within its tolerance.
-    """
-
-    subject: str
-    outputs: str
-    max_abs: float
-    max_rel: float
-    passed: bool
-
-
-def compare(subject: str, outputs: str, found: Any, expected: Any, *, rtol: float, atol: float = 0.0) -> Comparison:
-    """Return how far ``found`` is from ``expected``.
-
-    A number passes within ``atol`` or ``rtol`` of the largest magnitude beside it: sums of large terms that cancel
-    carry the rounding of the terms.
-    """
-    ours, theirs = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-    if ours.shape != theirs.shape:
-        return Comparison(
-            subject, f"{outputs}: shape {ours.shape}, expected {theirs.shape}", np.inf, np.inf, passed=False
-        )
-    if not theirs.size:
-        return Comparison(subject, outputs, 0.0, 0.0, passed=True)
-    worst = float(np.max(np.abs(ours - theirs))) if np.isfinite(ours).all() else np.inf
-    scale = float(np.max(np.abs(theirs)))
-    relative = worst / scale if scale else (0.0 if worst == 0 else np.inf)
-    return Comparison(subject, outputs, worst, relative, passed=worst <= max(atol, rtol * scale))
-
-
-Check = Callable[[Path, Arrays], Iterable[Comparison]]
-
-
-def checks() -> dict[str, Check]:
-    """Return the check of each oracle file, by a glob of its path below the oracle's folder."""
-    # Imported here: they load TensorFlow, and the command line should answer at once.
-    from kittidet.cli import parity_data, parity_model, parity_train  # noqa: PLC0415
-
-    return {
-        "anchors_*.npz": parity_model.check_anchors,
-        "forward_*/*.npz": parity_model.check_forward,
-        "efficientdet-*.npz": parity_model.check_forward,
-        "loss_cases.npz": parity_train.check_losses,
-        "train_step.npz": parity_train.check_train_step,
-        "lr_schedule.npz": parity_train.check_schedule,
-        "postprocess.npz": parity_model.check_postprocess,
-        "preprocess.npz": parity_data.check_preprocess,
-        "coco_metric.npz": parity_data.check_coco,
-    }
-
-
-def compare_all(oracle_dir: Path) -> Iterator[tuple[Path, Comparison]]:
-    """Yield the file and the comparison for everything in ``oracle_dir`` that there is a check for.
-
-    Raises:
-        ValueError: if the folder is missing or holds no oracle file.
-    """
-    seen = False
-    for pattern, check in checks().items():
-        for file in sorted(oracle_dir.glob(pattern)):
-            seen = True
-            with np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            for comparison in check(file, arrays):
-                yield file, comparison
-    if not seen:
-        raise ValueError(f"{oracle_dir}: no oracle file there. Expected a folder with {', '.join(checks())}.")
-
-
-def parity(oracle_dir: Path) -> bool:
-    """Print a table of all comparisons with the reference; return whether all passed.
-
-    Args:
-        oracle_dir: the folder with the reference's outputs.
-
-    Raises:
-        ValueError: if the folder holds no oracle file.
-    """
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from kittidet.parity.comparison import compare_all  # loads TensorFlow
 
     table = Table("file", "subject", "outputs", "max abs", "max rel", "pass", title="Parity with google/automl")
     passed = []
-    for file, line in compare_all(oracle_dir):
-        mark = "[green]yes[/]" if line.passed else "[red]NO[/]"
-        where = file.relative_to(oracle_dir).as_posix()
-        table.add_row(where, line.subject, line.outputs, f"{line.max_abs:.2e}", f"{line.max_rel:.2e}", mark)
-        passed.append(line.passed)
+    try:
+        for file, line in compare_all(oracle):
+            mark = "[green]yes[/]" if line.passed else "[red]NO[/]"
+            where = file.relative_to(oracle).as_posix()
+            table.add_row(where, line.subject, line.outputs, f"{line.max_abs:.2e}", f"{line.max_rel:.2e}", mark)
+            passed.append(line.passed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     console = Console()
     console.print(table)
     console.print(f"{sum(passed)} of {len(passed)} comparisons pass")
-    return all(passed)
+    if not all(passed):
+        raise typer.Exit(1)

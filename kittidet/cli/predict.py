@@ -20,33 +20,36 @@ def predict(
     source: Source,
     model: Model,
     out: Out = None,
-    save_images: SaveImages = False,  # noqa: FBT002  command-line flags
-    save_kitti: SaveKitti = False,  # noqa: FBT002
-    save_json: SaveJson = False,  # noqa: FBT002
+    save_images: SaveImages = False,
+    save_kitti: SaveKitti = False,
+    save_json: SaveJson = False,
     min_score: MinScore = None,
     batch: BatchSize = None,
-    fail_on_corrupt: Strict = False,  # noqa: FBT002
+    fail_on_corrupt: Strict = False,
 ) -> None:
     """Find objects in pictures; go on past corrupt ones and list them."""
-    from collections import Counter  # noqa: PLC0415  `--help` stays fast
-    from contextlib import ExitStack  # noqa: PLC0415
+    from collections import Counter
+    from contextlib import ExitStack
 
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress
 
-    from kittidet.config import EvalConfig, PredictConfig  # noqa: PLC0415
-    from kittidet.eval.pictures import PictureError, find_pictures  # noqa: PLC0415
-    from kittidet.eval.predict import detector_path, predict_images  # noqa: PLC0415
-    from kittidet.eval.prediction_files import PredictionWriter, check_new_folder, next_free_folder  # noqa: PLC0415
-    from kittidet.train.checkpoints import load_detector  # noqa: PLC0415
+    from kittidet.config import EvalConfig, PredictConfig
+    from kittidet.detect.checkpoint import (
+        detector_path,
+        load_detector,
+    )
+    from kittidet.detect.images import ImageError, find_images
+    from kittidet.detect.prediction_files import PredictionWriter, check_new_folder, next_free_folder
+    from kittidet.detect.predictor import predict_images
 
     # What can be refused is refused before the model is loaded.
-    pictures = find_pictures(source)
+    pictures = find_images(source)
     out_dir = next_free_folder(Path("predictions")) if out is None else check_new_folder(out)
     settings = PredictConfig() if min_score is None else PredictConfig(min_score=min_score)
     scoring = EvalConfig() if batch is None else EvalConfig(batch_size=batch)
     detector = load_detector(detector_path(model))
-    failures: list[PictureError] = []
+    failures: list[ImageError] = []
     done = 0
     shown: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -66,7 +69,7 @@ def predict(
         bar = stack.enter_context(Progress(console=Console(stderr=True)))
         task = bar.add_task("predict", total=pictures.count)
 
-        def fail(error: PictureError) -> None:
+        def fail(error: ImageError) -> None:
             failures.append(error)
             bar.advance(task)
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from kittidet.cli.run_data import find_tree
 from kittidet.config import ReportConfig
+from kittidet.runs.data import find_tree
 
 _FIELDS = ReportConfig.model_fields
 
@@ -22,7 +22,7 @@ def report(
     min_score: Annotated[float | None, typer.Option(min=0, max=1, help=_FIELDS["min_score"].description)] = None,
 ) -> None:
     """Write RUN/report/index.html and the pictures beside it. An existing report is never written over."""
-    from kittidet.report.write import write_report  # noqa: PLC0415  matplotlib; `--help` stays fast
+    from kittidet.report.write import write_report
 
     tree = find_tree(run, data)
     if tree is None:

@@ -9,7 +9,7 @@ def config(
     overrides: Overrides = None, file: ConfigFile = None, preset: Preset = "kitti_d0", data: DataDir = None
 ) -> None:
     """Print the resolved configuration as YAML; it can be given back with --config."""
-    import yaml  # noqa: PLC0415  `--help` stays fast
+    import yaml
 
     resolved = resolve_config(preset, file, data, overrides)
     yaml.safe_dump(resolved.model_dump(mode="json"), sys.stdout, sort_keys=False)

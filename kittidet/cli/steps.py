@@ -16,7 +16,7 @@ def fetch(
     overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
 ) -> None:
     """Download, unpack or draw the data set, and verify it."""
-    from kittidet.steps.fetch import fetch as fetch_step  # noqa: PLC0415
+    from kittidet.steps.fetch import fetch as fetch_step
 
     resolved = resolve_config(preset, config, data, overrides)
     with file_progress() as progress:
@@ -28,8 +28,8 @@ def validate(
     overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
 ) -> None:
     """Check every label and image against the data contract; list every finding."""
-    from kittidet.steps.fetch import fetch as fetch_step  # noqa: PLC0415
-    from kittidet.steps.validate import validate as validate_step  # noqa: PLC0415
+    from kittidet.steps.fetch import fetch as fetch_step
+    from kittidet.steps.validate import validate as validate_step
 
     resolved = resolve_config(preset, config, data, overrides)
     with file_progress() as progress:
@@ -41,7 +41,7 @@ def split(
     overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
 ) -> None:
     """Divide the accepted frames into train and val; print the leakage between them."""
-    from kittidet.steps.pipeline import prepare  # noqa: PLC0415
+    from kittidet.steps.pipeline import prepare
 
     resolved = resolve_config(preset, config, data, overrides)
     with file_progress() as progress:
@@ -53,8 +53,8 @@ def records(
     overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
 ) -> None:
     """Write both sides of the split as sharded TFRecords."""
-    from kittidet.steps.pipeline import prepare  # noqa: PLC0415
-    from kittidet.steps.records import write  # noqa: PLC0415
+    from kittidet.steps.pipeline import prepare
+    from kittidet.steps.records import write
 
     resolved = resolve_config(preset, config, data, overrides)
     store = _store(resolved)
@@ -68,7 +68,7 @@ def train(
     overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
 ) -> None:
     """Fine-tune; goes on from the last saved epoch if an earlier try was stopped."""
-    from kittidet.steps.pipeline import train_on_records  # noqa: PLC0415
+    from kittidet.steps.pipeline import train_on_records
 
     resolved = resolve_config(preset, config, data, overrides)
     with file_progress() as progress:
@@ -80,8 +80,8 @@ def evaluate(
     overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
 ) -> None:
     """Score every kept checkpoint on the validation labels, without publishing a run."""
-    from kittidet.steps.pipeline import evaluate_all, train_on_records  # noqa: PLC0415
-    from kittidet.steps.publish import pick_best, summarise  # noqa: PLC0415
+    from kittidet.steps.pipeline import evaluate_all, train_on_records
+    from kittidet.steps.publish import pick_best, summarise
 
     resolved = resolve_config(preset, config, data, overrides)
     store = _store(resolved)
@@ -95,8 +95,8 @@ def run(
     overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
 ) -> None:
     """Do every step, from the data to a published run with its report, without Prefect."""
-    from kittidet.steps.pipeline import run_pipeline  # noqa: PLC0415
-    from kittidet.steps.report import page_of  # noqa: PLC0415
+    from kittidet.steps.pipeline import run_pipeline
+    from kittidet.steps.report import page_of
 
     resolved = resolve_config(preset, config, data, overrides)
     with file_progress() as progress:
@@ -108,6 +108,6 @@ def run(
 
 
 def _store(resolved: Any) -> Any:
-    from kittidet.store import Store  # noqa: PLC0415
+    from kittidet.store import Store
 
     return Store(resolved.store_dir)

@@ -17,21 +17,21 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything 
 
 def zero_shot(run: Run, weights: Weights, data: Data = None, json_file: JsonFile = None) -> None:
     """Score a COCO checkpoint on the run's frames through the class map, beside the fine-tuned detector."""
-    from functools import partial  # noqa: PLC0415  `--help` stays fast
+    from functools import partial
 
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import track  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import track
+    from rich.table import Table
 
-    from kittidet.cli.run_data import find_tree  # noqa: PLC0415
-    from kittidet.config import RunConfig  # noqa: PLC0415
-    from kittidet.errors import EvaluationError  # noqa: PLC0415
-    from kittidet.eval.coco_detector import load_coco_detector  # noqa: PLC0415
-    from kittidet.eval.pictures import PictureError, read_picture  # noqa: PLC0415
-    from kittidet.eval.predict import predict_images  # noqa: PLC0415
-    from kittidet.eval.score_text import score_text  # noqa: PLC0415
-    from kittidet.eval.zero_shot import zero_shot_baseline  # noqa: PLC0415
-    from kittidet.report.run_folder import read_run  # noqa: PLC0415
+    from kittidet.config import RunConfig
+    from kittidet.detect.coco_detector import load_coco_detector
+    from kittidet.detect.images import ImageError, read_image
+    from kittidet.detect.predictor import predict_images
+    from kittidet.errors import EvaluationError
+    from kittidet.eval.score_text import score_text
+    from kittidet.eval.zero_shot import zero_shot_baseline
+    from kittidet.runs.data import find_tree
+    from kittidet.runs.run import read_run
 
     check_json_file(json_file)
     tree = find_tree(run, data)
@@ -41,10 +41,10 @@ def zero_shot(run: Run, weights: Weights, data: Data = None, json_file: JsonFile
     config = RunConfig.model_validate(finished.config)
     detector = load_coco_detector(weights, model=config.model)
 
-    def stop(error: PictureError) -> None:
+    def stop(error: ImageError) -> None:
         raise error  # a frame that is left out would change the number
 
-    sources = (partial(read_picture, frame.image_path) for frame in finished.frames)
+    sources = (partial(read_image, frame.image_path) for frame in finished.frames)
     found = predict_images(detector, sources, config=config.evaluation, on_failure=stop)
     shown = track(found, "predict", total=len(finished.frames), console=Console(stderr=True))
     baseline = zero_shot_baseline(

@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from kittidet.config import AugmentConfig
-from kittidet.data.picture import boxes_to_canvas, fit_hw, letterbox_row, resize_crop, size_wh_of
+from kittidet.detect.preprocess import boxes_to_input, fit_hw, letterbox_row, resize_crop, size_wh_of
 
 Tensor = Any
 
@@ -57,13 +57,13 @@ def flip_horizontal(image: Tensor, xyxy: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def scale_and_offset(
-    size_wh: Tensor, canvas_hw: tuple[int, int], *, scale: Tensor, offset_y: Tensor, offset_x: Tensor
+    size_wh: Tensor, input_hw: tuple[int, int], *, scale: Tensor, offset_y: Tensor, offset_x: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the size to resize to and where the crop starts, both ``[2]`` int32, height first.
 
     Args:
         size_wh: ``[2]`` int32, of the frame.
-        canvas_hw: pixels.
+        input_hw: pixels.
         scale: 1.0 fits the frame into the canvas; more makes it larger than that, so that a crop is cut.
         offset_y: 0..1, where between the top and the bottom a larger frame is cut.
         offset_x: 0..1, the same for left and right.
@@ -71,7 +71,7 @@ def scale_and_offset(
     Source:
         google/automl efficientdet/dataloader.py, set_training_random_scale_factors.
     """
-    canvas = tf.constant(canvas_hw, tf.int32)
+    canvas = tf.constant(input_hw, tf.int32)
     target = tf.maximum(tf.cast(tf.cast(canvas, tf.float32) * scale, tf.int32), 1)
     resized = fit_hw(size_wh, target)
     spare = tf.cast(tf.maximum(resized - canvas, 0), tf.float32)
@@ -100,11 +100,11 @@ def jitter_colour(
     return tf.clip_by_value(changed, 0.0, 255.0)
 
 
-def keep_visible(canvas_xyxy: Tensor, inside_hw: Tensor) -> tuple[Tensor, Tensor]:
+def keep_visible(input_xyxy: Tensor, inside_hw: Tensor) -> tuple[Tensor, Tensor]:
     """Return the boxes clipped to the visible image, and which are still worth a label.
 
     Args:
-        canvas_xyxy: ``[n, 4]`` float32, canvas pixels, not clipped.
+        input_xyxy: ``[n, 4]`` float32, canvas pixels, not clipped.
         inside_hw: ``[2]``, height and width of the part of the canvas that shows the image.
 
     Returns:
@@ -112,15 +112,15 @@ def keep_visible(canvas_xyxy: Tensor, inside_hw: Tensor) -> tuple[Tensor, Tensor
         ``MIN_SIDE_PX`` on both sides.
     """
     limit = tf.tile(tf.cast(tf.reverse(inside_hw, [0]), tf.float32), [2])
-    clipped = tf.clip_by_value(canvas_xyxy, 0.0, limit)
+    clipped = tf.clip_by_value(input_xyxy, 0.0, limit)
     sides = clipped[:, 2:] - clipped[:, :2]
-    area = tf.reduce_prod(canvas_xyxy[:, 2:] - canvas_xyxy[:, :2], axis=-1)
+    area = tf.reduce_prod(input_xyxy[:, 2:] - input_xyxy[:, :2], axis=-1)
     visible = tf.reduce_prod(sides, axis=-1) >= MIN_VISIBLE_SHARE * area
     return clipped, visible & tf.reduce_all(sides >= MIN_SIDE_PX, axis=-1)
 
 
 def augment(
-    example: dict[str, Tensor], draws: Draws, *, config: AugmentConfig, canvas_hw: tuple[int, int], antialias: bool
+    example: dict[str, Tensor], draws: Draws, *, config: AugmentConfig, input_hw: tuple[int, int], antialias: bool
 ) -> dict[str, Tensor]:
     """Return the example in the canvas, changed as drawn; not yet normalised or padded.
 
@@ -128,7 +128,7 @@ def augment(
         example: of `parse.parse_example`; boxes in pixels of the original image.
         draws: of `draw`.
         config: which changes, and how strong.
-        canvas_hw: pixels.
+        input_hw: pixels.
         antialias: see `picture.resize_crop`.
 
     Returns:
@@ -143,12 +143,12 @@ def augment(
         image, both = tf.cond(draws.flip < 0.5, lambda: flip_horizontal(image, both), lambda: (image, both))
     resized, offset = scale_and_offset(
         size_wh,
-        canvas_hw,
+        input_hw,
         scale=config.scale_min + (config.scale_max - config.scale_min) * draws.scale,
         offset_y=draws.offset_y,
         offset_x=draws.offset_x,
     )
-    image = resize_crop(image, resized_hw=resized, offset_hw=offset, canvas_hw=canvas_hw, antialias=antialias)
+    image = resize_crop(image, resized_hw=resized, offset_hw=offset, input_hw=input_hw, antialias=antialias)
     if config.colour > 0:
         image = jitter_colour(
             image,
@@ -158,7 +158,7 @@ def augment(
             saturation=draws.saturation,
         )
     row = letterbox_row(size_wh, resized, offset)
-    clipped, visible = keep_visible(boxes_to_canvas(both, row), tf.shape(image)[:2])
+    clipped, visible = keep_visible(boxes_to_input(both, row), tf.shape(image)[:2])
     is_object = tf.range(tf.shape(both)[0]) < tf.shape(boxes)[0]
     is_something = tf.reduce_all(clipped[:, 2:] > clipped[:, :2], axis=-1)
     labelled = visible & is_object

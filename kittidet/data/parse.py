@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kittidet.data.picture import size_wh_of
+from kittidet.detect.preprocess import size_wh_of
 from kittidet.records.example import DONT_CARE_BOX, FRAME_ID, LABEL, OBJECT_BOX, SIDES
 
 Tensor = Any

@@ -17,7 +17,7 @@ from kittidet.config import AugmentConfig
 from kittidet.data.augment import augment as augment_example
 from kittidet.data.augment import draw
 from kittidet.data.parse import parse_example
-from kittidet.data.picture import boxes_to_canvas, fit_hw, letterbox_row, normalise_pad, resize_crop
+from kittidet.detect.preprocess import boxes_to_input, fit_hw, letterbox_row, normalise_pad, resize_crop
 from kittidet.errors import RecordError
 from kittidet.records.manifest import RecordsManifest, read_manifest
 from kittidet.records.shard import RecordSpan, index_records, read_record
@@ -36,7 +36,7 @@ def steps_per_epoch(num_frames: int, batch_size: int) -> int:
 def training_batches(
     records_dir: Path,
     *,
-    canvas_hw: tuple[int, int],
+    input_hw: tuple[int, int],
     batch_size: int,
     augment: AugmentConfig,
     seed: int,
@@ -54,7 +54,7 @@ def training_batches(
 
     Args:
         records_dir: a folder that ``records.write`` made.
-        canvas_hw: network input, pixels.
+        input_hw: network input, pixels.
         batch_size: frames.
         augment: random changes.
         seed: of order and changes.
@@ -92,11 +92,11 @@ def training_batches(
         example = parse_example(read(place % num_frames))
         # `place` and not the frame's index: a frame that is repeated within an epoch is changed differently.
         changed = augment_example(
-            example, draw(seed, epoch, place), config=augment, canvas_hw=canvas_hw, antialias=antialias
+            example, draw(seed, epoch, place), config=augment, input_hw=input_hw, antialias=antialias
         )
         return _finish(
             changed,
-            canvas_hw=canvas_hw,
+            input_hw=input_hw,
             pixel_mean=pixel_mean,
             pixel_std=pixel_std,
             max_objects=manifest.max_objects,
@@ -118,7 +118,7 @@ def training_batches(
 def evaluation_batches(
     records_dir: Path,
     *,
-    canvas_hw: tuple[int, int],
+    input_hw: tuple[int, int],
     batch_size: int,
     pixel_mean: tuple[float, ...],
     pixel_std: tuple[float, ...],
@@ -128,7 +128,7 @@ def evaluation_batches(
 
     Args:
         records_dir: a folder that ``records.write`` made.
-        canvas_hw: network input, pixels.
+        input_hw: network input, pixels.
         batch_size: frames.
         pixel_mean: per channel, 0..255.
         pixel_std: per channel, 0..255.
@@ -150,20 +150,20 @@ def evaluation_batches(
     def load(index: Tensor) -> Element:
         example = parse_example(read(index))
         size_wh = example["original_wh"]
-        resized, offset = fit_hw(size_wh, canvas_hw), tf.zeros([2], tf.int32)
+        resized, offset = fit_hw(size_wh, input_hw), tf.zeros([2], tf.int32)
         row = letterbox_row(size_wh, resized, offset)
         placed = {
             **example,
             "image": resize_crop(
-                example["image"], resized_hw=resized, offset_hw=offset, canvas_hw=canvas_hw, antialias=antialias
+                example["image"], resized_hw=resized, offset_hw=offset, input_hw=input_hw, antialias=antialias
             ),
-            "boxes_xyxy": boxes_to_canvas(example["boxes_xyxy"], row),
-            "dont_care_xyxy": boxes_to_canvas(example["dont_care_xyxy"], row),
+            "boxes_xyxy": boxes_to_input(example["boxes_xyxy"], row),
+            "dont_care_xyxy": boxes_to_input(example["dont_care_xyxy"], row),
             "letterbox": row,
         }
         return _finish(
             placed,
-            canvas_hw=canvas_hw,
+            input_hw=input_hw,
             pixel_mean=pixel_mean,
             pixel_std=pixel_std,
             max_objects=manifest.max_objects,
@@ -216,7 +216,7 @@ def _reader(records_dir: Path, manifest: RecordsManifest) -> Callable[[Tensor], 
 def _finish(
     example: Element,
     *,
-    canvas_hw: tuple[int, int],
+    input_hw: tuple[int, int],
     pixel_mean: tuple[float, ...],
     pixel_std: tuple[float, ...],
     max_objects: int,
@@ -224,7 +224,7 @@ def _finish(
 ) -> Element:
     """Return the element of a batch: image normalised and padded, lists padded to one length (at least 1)."""
     return {
-        "image": normalise_pad(example["image"], canvas_hw=canvas_hw, pixel_mean=pixel_mean, pixel_std=pixel_std),
+        "image": normalise_pad(example["image"], input_hw=input_hw, pixel_mean=pixel_mean, pixel_std=pixel_std),
         "boxes_xyxy": _pad_rows(example["boxes_xyxy"], max(1, max_objects)),
         "class_ids": _pad_rows(example["class_ids"], max(1, max_objects)),
         "dont_care_xyxy": _pad_rows(example["dont_care_xyxy"], max(1, max_dont_care)),

@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from kittidet.classes import COCO_IDS, COCO_OF_KITTI, KITTI_TYPES, ClassTable
+from kittidet.classes import COCO_CLASSES, COCO_IDS, COCO_OF_KITTI, KITTI_TYPES, ClassTable
 from kittidet.eval.coco import CocoMetrics, Engine, score_coco
 from kittidet.eval.coco_format import coco_ground_truth, result_rows
 from kittidet.frame import Detections, Frame
 
-# COCO's label map has ids 1..90; a network for it has 90 outputs.
-COCO_CLASSES = 90
 _COCO_NAMES: Mapping[int, str] = {number: name for name, number in COCO_IDS.items()}
 
 
@@ -57,11 +55,6 @@ class ZeroShotBaseline:
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON types."""
         return {**asdict(self), "coco_words": {name: list(words) for name, words in self.coco_words.items()}}
-
-
-def coco_table() -> ClassTable:
-    """Return COCO's 90 ids as a class table, those KITTI has a counterpart for by name."""
-    return ClassTable(tuple(_COCO_NAMES.get(i, f"coco-{i}") for i in range(1, COCO_CLASSES + 1)))
 
 
 def coco_coverage(table: ClassTable) -> CocoCoverage:

@@ -11,16 +11,16 @@ import numpy.typing as npt
 
 from kittidet.boxes import clip_xyxy
 from kittidet.config import EvalConfig, ExportConfig
-from kittidet.data.letterbox import Letterbox
-from kittidet.eval.pictures import read_picture
-from kittidet.eval.predict import Predictor
+from kittidet.detect.checkpoint import LoadedDetector
+from kittidet.detect.images import read_image
+from kittidet.detect.letterbox import Letterbox
+from kittidet.detect.predictor import Predictor
 from kittidet.export.agreement import Candidates
 from kittidet.frame import Detections
-from kittidet.kitti.synth import draw_dataset
 from kittidet.kitti.tree import open_tree
 from kittidet.model.anchors import build_anchors
-from kittidet.model.box_code import decode_boxes
-from kittidet.train.checkpoints import LoadedDetector
+from kittidet.model.box_coder import decode_boxes
+from kittidet.synthetic import render_dataset
 
 Outputs = dict[str, npt.NDArray[np.float32]]
 RawModel = Callable[[npt.NDArray[np.float32]], Outputs]
@@ -59,7 +59,7 @@ def build_check_set(
     """
     with TemporaryDirectory() as folder:
         paths = list(pictures) or _draw(Path(folder), config)
-        read = [read_picture(path) for path in paths]
+        read = [read_image(path) for path in paths]
         encoded = [path.read_bytes() for path in paths]
     predictor = Predictor(detector, config=evaluation)
     placed = [predictor.place(picture.pixels) for picture in read]
@@ -81,8 +81,8 @@ def build_check_set(
 def candidates_of(raw: Outputs, detector: LoadedDetector) -> Candidates:
     """Return class probabilities ``[n, A, K]`` and boxes ``[n, A, 4]``, canvas pixels, of raw outputs."""
     model = detector.model_config
-    canvas_hw = (int(model.canvas_hw[0]), int(model.canvas_hw[1]))
-    anchors = build_anchors(model.variant, image_size=canvas_hw, anchor_scale=model.anchor_scale)
+    input_hw = (int(model.input_hw[0]), int(model.input_hw[1]))
+    anchors = build_anchors(model.variant, input_hw=input_hw, anchor_scale=model.anchor_scale)
     probabilities = 1 / (1 + np.exp(-raw["class_logits"].astype(np.float64)))
     return probabilities, np.asarray(decode_boxes(raw["box_codes"], anchors))
 
@@ -106,6 +106,6 @@ def to_detections(name: str, xyxy: Any, scores: Any, class_ids: Any, size_wh: tu
 
 
 def _draw(folder: Path, config: ExportConfig) -> list[Path]:
-    root = draw_dataset(folder / "kitti", frames=config.check_frames, seed=config.check_seed, zips=False, workers=1)
+    root = render_dataset(folder / "kitti", frames=config.check_frames, seed=config.check_seed, zips=False, workers=1)
     tree = open_tree(root)
     return [tree.image_path(frame_id) for frame_id in tree.frame_ids]

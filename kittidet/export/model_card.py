@@ -6,10 +6,10 @@ from typing import Any
 
 import kittidet
 from kittidet.config import EvalConfig
+from kittidet.detect.checkpoint import DetectorFacts
 from kittidet.eval.interval import ApIntervals, Interval
 from kittidet.eval.score_text import score_text
 from kittidet.export.agreement import Agreement
-from kittidet.train.checkpoints import DetectorFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def write_card(
         evaluation: what is fixed in the SavedModel's graph.
         run: data and scores; None for a checkpoint without a run, and the card says that they are not known.
     """
-    height, width = facts.model.canvas_hw
+    height, width = facts.model.input_hw
     name = f"EfficientDet-{facts.model.variant.upper()}"
     parts = [
         f"# {name} on KITTI 2D",

@@ -8,12 +8,12 @@ from typing import Any
 import tensorflow as tf
 
 from kittidet.config import EvalConfig
-from kittidet.data.picture import fit_hw, letterbox_row, normalise_pad, resize_crop, size_wh_of
+from kittidet.detect.checkpoint import LoadedDetector
+from kittidet.detect.preprocess import fit_hw, letterbox_row, normalise_pad, resize_crop, size_wh_of
 from kittidet.export.damage import opening
 from kittidet.model.anchors import build_anchors
 from kittidet.model.decode import decode_detections
 from kittidet.model.scaling import variant_spec
-from kittidet.train.checkpoints import LoadedDetector
 
 _SERVE = "serving_default"
 
@@ -33,18 +33,18 @@ class ServingModule(tf.Module):
         # tf.Module finds tf.Variables in its own attributes, not inside Keras layers.
         self.weights = [variable.value for variable in detector.network.weights]
         self.class_names = tf.saved_model.Asset(str(class_names_path))
-        self._canvas_hw = (int(detector.model_config.canvas_hw[0]), int(detector.model_config.canvas_hw[1]))
+        self._input_hw = (int(detector.model_config.input_hw[0]), int(detector.model_config.input_hw[1]))
         self._config = config
         self._spec = variant_spec(detector.model_config.variant)
         self._anchors = build_anchors(
             detector.model_config.variant,
-            image_size=self._canvas_hw,
+            input_hw=self._input_hw,
             anchor_scale=detector.model_config.anchor_scale,
         )
 
     def signatures(self) -> dict[str, Any]:
         """Return signature name -> concrete function: ``serving_default`` and ``network``."""
-        canvas = tf.TensorSpec((None, *self._canvas_hw, 3), tf.float32, name="images")
+        canvas = tf.TensorSpec((None, *self._input_hw, 3), tf.float32, name="images")
         encoded = tf.TensorSpec((None,), tf.string, name="image_bytes")
         return {
             _SERVE: tf.function(self._serve).get_concrete_function(encoded),
@@ -61,7 +61,7 @@ class ServingModule(tf.Module):
             self._place,
             image_bytes,
             fn_output_signature=(
-                tf.TensorSpec((*self._canvas_hw, 3), tf.float32),
+                tf.TensorSpec((*self._input_hw, 3), tf.float32),
                 tf.TensorSpec((4,), tf.float32),
                 tf.TensorSpec((2,), tf.int32),
             ),
@@ -69,7 +69,7 @@ class ServingModule(tf.Module):
         found = decode_detections(
             self._network(images, training=False),
             self._anchors,
-            image_size=self._canvas_hw,
+            input_hw=self._input_hw,
             nms=self._config.nms,
             score_threshold=self._config.score_threshold,
             max_detections=self._config.max_detections,
@@ -93,10 +93,10 @@ class ServingModule(tf.Module):
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
         image.set_shape((None, None, 3))
         size_wh = size_wh_of(image)
-        resized, offset = fit_hw(size_wh, self._canvas_hw), tf.zeros([2], tf.int32)
-        placed = resize_crop(image, resized_hw=resized, offset_hw=offset, canvas_hw=self._canvas_hw, antialias=False)
+        resized, offset = fit_hw(size_wh, self._input_hw), tf.zeros([2], tf.int32)
+        placed = resize_crop(image, resized_hw=resized, offset_hw=offset, input_hw=self._input_hw, antialias=False)
         normalised = normalise_pad(
-            placed, canvas_hw=self._canvas_hw, pixel_mean=self._spec.pixel_mean, pixel_std=self._spec.pixel_std
+            placed, input_hw=self._input_hw, pixel_mean=self._spec.pixel_mean, pixel_std=self._spec.pixel_std
         )
         return normalised, letterbox_row(size_wh, resized, offset), size_wh
 

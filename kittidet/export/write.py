@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kittidet.config import CompareConfig, EvalConfig, ExportConfig
+from kittidet.detect.checkpoint import LoadedDetector, detector_path, load_detector, read_facts
 from kittidet.errors import ExportError
-from kittidet.eval.compare import read_run_results
 from kittidet.eval.interval import ap_intervals
 from kittidet.eval.matches import match_detections
-from kittidet.eval.predict import detector_path
 from kittidet.export.agreement import BYTES, EXACT, HALF, Agreement, Tolerance, check_candidates, check_detections
 from kittidet.export.check_set import CheckSet, RawModel, build_check_set, candidates_of, to_detections
 from kittidet.export.model_card import ExportedFile, RunScores, write_card
 from kittidet.export.onnx import check_onnx_installed, open_onnx, write_onnx
 from kittidet.export.serving import open_saved_model, write_saved_model
 from kittidet.export.tflite import open_tflite, write_tflite
+from kittidet.runs.compare import read_run_results
 from kittidet.store import list_files
-from kittidet.train.checkpoints import LoadedDetector, load_detector, read_facts
 
 log = logging.getLogger(__name__)
 

@@ -15,14 +15,14 @@ from kittidet.model.scaling import ASPECT_RATIOS, NUM_SCALES, feature_sizes, var
 
 
 def build_level_anchors(
-    *, image_size: tuple[int, int], min_level: int, max_level: int, anchor_scale: float | Sequence[float]
+    *, input_hw: tuple[int, int], min_level: int, max_level: int, anchor_scale: float | Sequence[float]
 ) -> npt.NDArray[np.float32]:
     """Return all anchors ``[A, 4]`` float32, ``xyxy`` in input pixels, not clipped to the input.
 
     Order: levels from fine to coarse; in a level row by row; in a cell first the size, then the shape.
 
     Args:
-        image_size: height and width of the network's input, pixels.
+        input_hw: height and width of the network's input, pixels.
         min_level: the finest level; its cells are about ``2**min_level`` pixels wide.
         max_level: the coarsest level.
         anchor_scale: side of the smallest square anchor in cells; one number, or one for each level.
@@ -35,25 +35,25 @@ def build_level_anchors(
         for bit.
     """
     levels = range(min_level, max_level + 1)
-    if min(image_size) < 1:
-        raise ValueError(f"image_size {image_size!r}: expected (height, width), both at least 1 pixel")
+    if min(input_hw) < 1:
+        raise ValueError(f"input_hw {input_hw!r}: expected (height, width), both at least 1 pixel")
     if not 0 < min_level <= max_level:
         raise ValueError(f"levels {min_level}..{max_level}: expected 0 < min_level <= max_level")
     scales = list(anchor_scale) if isinstance(anchor_scale, Sequence) else [anchor_scale] * len(levels)
     if len(scales) != len(levels) or min(scales) <= 0:
         raise ValueError(f"anchor_scale {anchor_scale!r}: expected a positive number, or {len(levels)} of them")
-    parts = [_one_level(image_size, level, scale) for level, scale in zip(levels, scales, strict=True)]
+    parts = [_one_level(input_hw, level, scale) for level, scale in zip(levels, scales, strict=True)]
     return np.concatenate(parts).astype(np.float32)
 
 
 def build_anchors(
-    variant: str, *, image_size: tuple[int, int], anchor_scale: float | Sequence[float] | None = None
+    variant: str, *, input_hw: tuple[int, int], anchor_scale: float | Sequence[float] | None = None
 ) -> npt.NDArray[np.float32]:
     """Return the anchors ``[A, 4]`` float32 ``xyxy`` input pixels of a published variant.
 
     Args:
         variant: ``d0`` to ``d7x``, ``lite0`` to ``lite4``.
-        image_size: height and width of the network's input, pixels.
+        input_hw: height and width of the network's input, pixels.
         anchor_scale: instead of the variant's published one; None keeps that.
 
     Raises:
@@ -61,7 +61,7 @@ def build_anchors(
     """
     spec = variant_spec(variant)
     return build_level_anchors(
-        image_size=image_size,
+        input_hw=input_hw,
         min_level=spec.min_level,
         max_level=spec.max_level,
         anchor_scale=spec.anchor_scale if anchor_scale is None else anchor_scale,
@@ -83,11 +83,11 @@ def anchor_coverage(
     return int((iou_xyxy(boxes_xyxy, anchors_xyxy).max(axis=1) >= min_iou).sum())
 
 
-def _one_level(image_size: tuple[int, int], level: int, scale: float) -> npt.NDArray[np.float64]:
-    rows, columns = feature_sizes(image_size, level)[level]
-    stride_y, stride_x = image_size[0] / rows, image_size[1] / columns
-    center_y = np.arange(stride_y / 2, image_size[0], stride_y)  # [rows]
-    center_x = np.arange(stride_x / 2, image_size[1], stride_x)  # [columns]
+def _one_level(input_hw: tuple[int, int], level: int, scale: float) -> npt.NDArray[np.float64]:
+    rows, columns = feature_sizes(input_hw, level)[level]
+    stride_y, stride_x = input_hw[0] / rows, input_hw[1] / columns
+    center_y = np.arange(stride_y / 2, input_hw[0], stride_y)  # [rows]
+    center_x = np.arange(stride_x / 2, input_hw[1], stride_x)  # [columns]
     half_w, half_h = [], []
     for octave in range(NUM_SCALES):
         side = 2 ** (octave / NUM_SCALES)

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from kittidet.model.box_code import decode_boxes
+from kittidet.model.box_coder import decode_boxes
 from kittidet.model.nms import NmsMethod, select_greedily
 
 # Source: google/automl efficientdet/tf2/postprocess.py and hparams_config.py.
@@ -17,7 +17,7 @@ def decode_detections(
     outputs: dict[str, Any],
     anchors_xyxy: Any,
     *,
-    image_size: tuple[int, int],
+    input_hw: tuple[int, int],
     nms: NmsMethod,
     score_threshold: float,
     max_detections: int,
@@ -30,14 +30,14 @@ def decode_detections(
     """Return the detections of a batch, best first.
 
     The reference's two modes: evaluation is ``per_class=True, clip=False, max_candidates=5000``, serving
-    ``per_class=False, clip=True, max_candidates=None``; with ``score_threshold`` 0.001 for ``gaussian`` and 0 for
+    ``per_class=False, clip=True, max_candidates=None``; with ``score_threshold`` 0.001 for ``soft`` and 0 for
     ``hard``. Ours clips in both: a box that leaves the frame can only lose overlap with what is in it.
 
     Args:
         outputs: of the network: ``class_logits`` ``[b, A, K]``, ``box_codes`` ``[b, A, 4]``.
         anchors_xyxy: ``[A, 4]`` float32 canvas pixels.
-        image_size: height and width of the canvas, pixels; what boxes are clipped to.
-        nms: ``gaussian`` or ``hard``, see `nms.select_greedily`.
+        input_hw: height and width of the canvas, pixels; what boxes are clipped to.
+        nms: ``soft`` or ``hard``, see `nms.select_greedily`.
         score_threshold: detections must exceed it, 0 or more.
         max_detections: length of the result.
         per_class: boxes of different classes leave each other alone.
@@ -45,7 +45,7 @@ def decode_detections(
         max_candidates: how many (anchor, class) pairs with the highest scores enter the suppression; None: every
             anchor once, with its best class.
         iou_threshold: for ``hard``.
-        sigma: for ``gaussian``.
+        sigma: for ``soft``.
 
     Returns:
         ``boxes_xyxy`` ``[b, max_detections, 4]`` float32 canvas pixels, ``scores`` ``[b, max_detections]`` float32,
@@ -73,7 +73,7 @@ def decode_detections(
     is_valid = taken_scores > 0  # [b, m]
     kept_xyxy = ops.take_along_axis(boxes_xyxy, taken[..., None], axis=1)
     if clip:
-        height, width = image_size
+        height, width = input_hw
         limits = ops.convert_to_tensor([width, height, width, height], dtype="float32")
         kept_xyxy = ops.minimum(ops.maximum(kept_xyxy, 0.0), limits)
     return {

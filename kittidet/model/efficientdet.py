@@ -24,14 +24,14 @@ class EfficientDet(keras.Model):
         self,
         variant: str,
         num_classes: int,
-        image_size: tuple[int, int],
+        input_hw: tuple[int, int],
         *,
         seed: int | None = None,
         folded: bool = False,
         **kwargs: Any,
     ) -> None:
         spec = variant_spec(variant)
-        height, width = check_image_size(image_size, spec)
+        height, width = check_input_hw(input_hw, spec)
         if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
             raise ValueError(f"num_classes: expected a whole number, 1 or more, got {num_classes!r}.")
         shared = {"dtype": kwargs.pop("dtype", None), "folded": folded}
@@ -48,7 +48,7 @@ class EfficientDet(keras.Model):
         self.variant = variant
         self.spec = spec
         self.num_classes = num_classes
-        self.image_size = (height, width)
+        self.input_hw = (height, width)
         self.seed = seed
         self.folded = folded
 
@@ -64,11 +64,11 @@ class EfficientDet(keras.Model):
             ValueError: if the images are not ``[b, height, width, 3]`` of this model's size.
         """
         shape = tuple(getattr(inputs, "shape", ()))
-        expected = (None, *self.image_size, 3)
+        expected = (None, *self.input_hw, 3)
         if len(shape) != 4 or any(size not in (None, want) for size, want in zip(shape[1:], expected[1:], strict=True)):
             raise ValueError(
-                f"{self.name}: expected normalised RGB images [b, {self.image_size[0]}, {self.image_size[1]}, 3], "
-                f"got shape {shape}. Letterbox them to this size, or build the model with image_size=(height, width) "
+                f"{self.name}: expected normalised RGB images [b, {self.input_hw[0]}, {self.input_hw[1]}, 3], "
+                f"got shape {shape}. Letterbox them to this size, or build the model with input_hw=(height, width) "
                 "of your images."
             )
         return super().call(inputs, training=training, mask=mask)
@@ -78,7 +78,7 @@ class EfficientDet(keras.Model):
         return {
             "variant": self.variant,
             "num_classes": self.num_classes,
-            "image_size": list(self.image_size),
+            "input_hw": list(self.input_hw),
             "seed": self.seed,
             "folded": self.folded,
             "name": self.name,
@@ -91,14 +91,14 @@ class EfficientDet(keras.Model):
         return cls(**{**config, "dtype": keras.dtype_policies.deserialize(config["dtype"])})
 
 
-def check_image_size(image_size: tuple[int, int], spec: VariantSpec) -> tuple[int, int]:
+def check_input_hw(input_hw: tuple[int, int], spec: VariantSpec) -> tuple[int, int]:
     """Return ``(height, width)`` in pixels if the variant has all its levels at that size.
 
     Raises:
         ValueError: saying what is wrong and which size would do.
     """
-    where = f"image_size={image_size!r} for {spec.name}"
-    sizes = tuple(image_size) if isinstance(image_size, (tuple, list)) else ()
+    where = f"input_hw={input_hw!r} for {spec.name}"
+    sizes = tuple(input_hw) if isinstance(input_hw, (tuple, list)) else ()
     if len(sizes) == 3 and sizes[2] != 3:
         raise ValueError(
             f"{where}: expected RGB, 3 channels, got {sizes[2]}. Pass (height, width); convert images to RGB."
@@ -114,14 +114,14 @@ def check_image_size(image_size: tuple[int, int], spec: VariantSpec) -> tuple[in
 
 
 def build_efficientdet(
-    variant: str, num_classes: int, image_size: tuple[int, int], *, seed: int | None = None, **kwargs: Any
+    variant: str, num_classes: int, input_hw: tuple[int, int], *, seed: int | None = None, **kwargs: Any
 ) -> EfficientDet:
     """Return a randomly initialised EfficientDet.
 
     Args:
         variant: ``d0`` to ``d7``, ``d7x``, ``lite0`` to ``lite4``, ``lite3x``.
         num_classes: classes, background not counted.
-        image_size: (height, width) of the images, pixels; any size, ``variant_spec(variant).image_size`` is the
+        input_hw: (height, width) of the images, pixels; any size, ``variant_spec(variant).input_hw`` is the
             published one.
         seed: of the drop-connect draws; None draws one. Weights follow ``keras.utils.set_random_seed``.
         **kwargs: ``name`` and ``dtype`` (such as ``"mixed_float16"``) of the Keras model.
@@ -134,4 +134,4 @@ def build_efficientdet(
     Raises:
         ValueError: on an unknown variant, a wrong number of classes or a wrong size.
     """
-    return EfficientDet(variant, num_classes, image_size, seed=seed, **kwargs)
+    return EfficientDet(variant, num_classes, input_hw, seed=seed, **kwargs)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from keras import ops
 
-NmsMethod = Literal["gaussian", "hard"]
+NmsMethod = Literal["soft", "hard"]
 
 
 def select_greedily(
@@ -29,13 +29,13 @@ def select_greedily(
         boxes_xyxy: ``[b, n, 4]`` float32 candidates.
         scores: ``[b, n]`` float32, 0..1.
         class_ids: ``[b, n]`` int.
-        method: ``gaussian`` multiplies the scores of what overlaps a taken box with ``exp(-iou**2 / sigma)``;
+        method: ``soft`` multiplies the scores of what overlaps a taken box with ``exp(-iou**2 / sigma)``;
             ``hard`` drops what overlaps it by more than ``iou_threshold``.
         per_class: boxes of different classes leave each other alone.
         max_detections: length of the result.
         score_threshold: 0 or more; what does not exceed it (after weakening) is not taken.
         iou_threshold: for ``hard``.
-        sigma: for ``gaussian``.
+        sigma: for ``soft``.
 
     Returns:
         ``(index [b, m] int32, score [b, m] float32, num_valid [b] int32)``; rows after the last valid one are 0.
@@ -46,8 +46,8 @@ def select_greedily(
     Source:
         Bodla et al., "Soft-NMS", 2017; TensorFlow's NonMaxSuppressionV5 with ``soft_nms_sigma = sigma / 2``.
     """
-    if method not in {"gaussian", "hard"}:
-        raise ValueError(f"nms {method!r}: expected gaussian or hard")
+    if method not in {"soft", "hard"}:
+        raise ValueError(f"nms {method!r}: expected soft or hard")
     left, top, right, bottom = (boxes_xyxy[..., i] for i in range(4))  # each [b, n]
     area = ops.maximum(right - left, 0.0) * ops.maximum(bottom - top, 0.0)
     places = ops.arange(scores.shape[1], dtype="int32")
@@ -68,7 +68,7 @@ def select_greedily(
         inter = ops.maximum(width, 0.0) * ops.maximum(height, 0.0)
         union = area + of_best(area) - inter
         iou = ops.where(inter > 0, inter / ops.where(inter > 0, union, 1.0), 0.0)
-        if method == "gaussian":
+        if method == "soft":
             weakened = remaining * ops.exp(-iou * iou / sigma)
         else:
             weakened = ops.where(iou > iou_threshold, -1.0, remaining)

@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
+from kittidet.download.file import download, has_digest, record_digest
 from kittidet.errors import ArchiveError
-from kittidet.kitti.archive.download import download, has_digest, record_digest
 from kittidet.model.scaling import variant_spec
 
 Progress = Callable[[str, int, int | None], None]

@@ -91,7 +91,7 @@ class VariantSpec:
     Attributes:
         name: such as ``d0`` or ``lite3x``.
         backbone: name for ``backbone_spec``.
-        image_size: (height, width) the published weights were trained at, pixels; any other works.
+        input_hw: (height, width) the published weights were trained at, pixels; any other works.
         fpn_channels: channels of every BiFPN and head tensor.
         fpn_cells: BiFPN cells in a row.
         head_repeats: convolutions of a head before the predicting one.
@@ -106,7 +106,7 @@ class VariantSpec:
 
     name: str
     backbone: str
-    image_size: tuple[int, int]
+    input_hw: tuple[int, int]
     fpn_channels: int
     fpn_cells: int
     head_repeats: int

@@ -24,8 +24,8 @@ from kittidet.classes import ClassTable
 from kittidet.config import ValidateConfig
 from kittidet.errors import DiskSpaceError, KittidetError, RecordError
 from kittidet.frame import Frame
-from kittidet.kitti.images import check_png_bytes
 from kittidet.kitti.labels import parse_label_file
+from kittidet.kitti.png import check_png_bytes
 from kittidet.records.example import ENCODED, frame_features, source_id_of
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, Shard, records_digest, write_manifest
 from kittidet.records.message import encode_with_blob

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kittidet.report.run_folder import RunFolder
+from kittidet.runs.run import RunFolder
 
 Rows = list[tuple[str, str]]
 
@@ -12,7 +12,7 @@ Rows = list[tuple[str, str]]
 def describe_run(run: RunFolder) -> str:
     """Return one sentence: detector, canvas, classes, frames."""
     summary = run.summary
-    height, width = summary["canvas_hw"]
+    height, width = summary["input_hw"]
     return (
         f"EfficientDet-{summary['variant'].upper()} on a {width} x {height} canvas, {len(run.table)} classes. "
         f"Fine-tuned on {summary['n_train']:,} frames, scored on {summary['n_val']:,} ({summary['split']} split)."
@@ -54,7 +54,7 @@ def data_facts(run: RunFolder) -> Rows:
     rows = [
         (
             "source",
-            {"official": "official KITTI archives", "folder": "local folder", "drawn": "drawn scenes"}[
+            {"official": "official KITTI archives", "folder": "local folder", "synthetic": "drawn scenes"}[
                 config["source"]["kind"]
             ],
         ),
@@ -77,7 +77,7 @@ def reproduce_commands(run: RunFolder) -> str:
     name = run.path.name
     data = {
         "official": [],
-        "drawn": [],
+        "synthetic": [],
         "folder": ["# source.path in config.json is where the data was; --data DIR names another place"],
     }[run.config["source"]["kind"]]
     return "\n".join(

@@ -9,9 +9,9 @@ from kittidet.eval.coco_format import coco_ground_truth, result_rows
 from kittidet.eval.diagnosis import Diagnosis, diagnose
 from kittidet.eval.interval import ApIntervals, ap_intervals
 from kittidet.eval.kitti_protocol import KittiAp, kitti_ap
-from kittidet.eval.kitti_results import kitti_result_rows
 from kittidet.eval.matches import match_detections
-from kittidet.report.run_folder import RunFolder
+from kittidet.kitti.results import kitti_result_rows
+from kittidet.runs.run import RunFolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import numpy as np
 from kittidet.drawing import class_colours
 from kittidet.eval.diagnosis import THRESHOLDS, LabelError, ScoreCurves, SliceAp, TideError
 from kittidet.report.measures import Measures
-from kittidet.report.run_folder import RunFolder
 from kittidet.report.style import plot_colours
+from kittidet.runs.run import RunFolder
 
 _OCCLUSION = ("visible", "partly hidden", "largely hidden", "unknown")
 _SLICES = {

@@ -15,13 +15,13 @@ from kittidet.errors import StoreError
 from kittidet.eval.diagnosis import RECALLS, THRESHOLDS, Diagnosis
 from kittidet.kitti.tree import KittiTree
 from kittidet.report import facts, plot_curves, plot_labels, tables
-from kittidet.report.environment import describe_environment
+from kittidet.report.images import gallery_images, label_error_images
 from kittidet.report.measures import measure_run
 from kittidet.report.page import PagePlot, render_page
 from kittidet.report.plot_training import results_figure, training_panels
-from kittidet.report.run_folder import RunFolder, read_run
-from kittidet.report.shots import doubt_shots, gallery_shots
 from kittidet.report.style import PANEL_INCHES, Painter, house_style, panel, save_png, to_svg
+from kittidet.runs.environment import describe_environment
+from kittidet.runs.run import RunFolder, read_run
 from kittidet.store import acquire_patiently, digest_file, list_files
 
 log = logging.getLogger(__name__)
@@ -94,8 +94,8 @@ def _write_files(folder: Path, run: RunFolder, config: ReportConfig) -> None:
     diagnosis = measures.diagnosis
     min_score = diagnosis.curves.best_threshold if config.min_score is None else config.min_score
     checkpoints = run.summary["checkpoints"]
-    gallery = gallery_shots(folder, run, config, min_score) if run.has_images else []
-    doubts = doubt_shots(folder, run, diagnosis.label_errors, config) if run.has_images else []
+    gallery = gallery_images(folder, run, config, min_score) if run.has_images else []
+    doubts = label_error_images(folder, run, diagnosis.label_errors, config) if run.has_images else []
     with house_style():
         panels = training_panels(run.history, checkpoints, run.summary["best_step"])
         save_png(results_figure(panels), folder / RESULTS)

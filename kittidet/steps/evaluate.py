@@ -9,7 +9,7 @@ from kittidet.config import EvalConfig
 from kittidet.eval.coco import coco_metrics
 from kittidet.eval.coco_format import coco_results
 from kittidet.frame import Frame
-from kittidet.kitti.images import load_frame
+from kittidet.kitti.frames import load_frame
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.split import split_ids
 from kittidet.steps.train import checkpoint_path
@@ -54,8 +54,8 @@ def evaluate(
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        from kittidet.eval.predict import predict_records  # noqa: PLC0415  loads TensorFlow
-        from kittidet.eval.warm import KEEPER  # noqa: PLC0415  loads TensorFlow
+        from kittidet.detect.warm import KEEPER  # noqa: PLC0415  loads TensorFlow
+        from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
 
         frames = val_frames(dataset, split)
         with KEEPER.lock:

@@ -13,9 +13,9 @@ from typing import Any
 from kittidet.config import SourceConfig
 from kittidet.errors import ConfigError, DatasetContractError
 from kittidet.kitti.archive import digest_archives, fetch_official, has_archives, unpack_archives
-from kittidet.kitti.synth import SYNTH_VERSION, draw_dataset
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.store import StepKey, StepOutput, Store, step_key, write_text_atomic
+from kittidet.synthetic import SYNTH_VERSION, render_dataset
 
 VERSION = 1
 Progress = Callable[[str, int, int | None], None]
@@ -30,9 +30,14 @@ def fetch_key(store: Store, source: SourceConfig) -> StepKey:
         ConfigError: if a folder source names no path.
         DatasetContractError, ArchiveError: if the local folder holds no KITTI data.
     """
-    if source.kind == "drawn":
+    if source.kind == "synthetic":
         return step_key(
-            "fetch", VERSION, kind="drawn", frames=source.drawn_frames, seed=source.drawn_seed, synth=SYNTH_VERSION
+            "fetch",
+            VERSION,
+            kind="synthetic",
+            frames=source.synthetic_frames,
+            seed=source.synthetic_seed,
+            synth=SYNTH_VERSION,
         )
     if source.kind == "official":
         return step_key("fetch", VERSION, kind="official", base_url=source.base_url, sha256=source.sha256)
@@ -56,8 +61,8 @@ def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = Non
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        if source.kind == "drawn":
-            draw_dataset(folder / "kitti", frames=source.drawn_frames, seed=source.drawn_seed, zips=False)
+        if source.kind == "synthetic":
+            render_dataset(folder / "kitti", frames=source.synthetic_frames, seed=source.synthetic_seed, zips=False)
             root: Path = folder / "kitti"
         elif source.kind == "official":
             # The archives stay beside the outputs: a damaged tree is unpacked again without another 12 GB download.
@@ -80,7 +85,7 @@ def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = Non
         write_text_atomic(folder / "dataset.json", json.dumps(summary, indent=1, sort_keys=True) + "\n")
         return summary
 
-    return store.get_or_make(fetch_key(store, source), make, resumable=source.kind != "drawn")
+    return store.get_or_make(fetch_key(store, source), make, resumable=source.kind != "synthetic")
 
 
 def dataset_tree(dataset: StepOutput) -> KittiTree:

@@ -16,7 +16,7 @@ from kittidet.steps.validate import validate
 from kittidet.store import StepOutput, Store
 
 if TYPE_CHECKING:
-    from kittidet.train.history import EpochReport
+    from kittidet.training.history import EpochReport
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from filelock import FileLock
 from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError, StoreError
 from kittidet.eval.coco_format import coco_ground_truth
-from kittidet.report.environment import describe_environment
+from kittidet.runs.environment import describe_environment
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepOutput, acquire_patiently, digest_file, digest_of, list_files, write_text_atomic
@@ -190,7 +190,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
         ],
         "classes": list(config.records.table().names),
         "variant": config.model.variant,
-        "canvas_hw": list(config.model.canvas_hw),
+        "input_hw": list(config.model.input_hw),
         "n_train": outputs.split.summary["n_train"],
         "n_val": outputs.split.summary["n_val"],
         "n_set_aside": outputs.validation.summary["set_aside"],

@@ -10,7 +10,7 @@ from kittidet.presets import STARTER
 from kittidet.store import StepKey, StepOutput, Store, digest_path, step_key
 
 if TYPE_CHECKING:
-    from kittidet.train.history import EpochReport
+    from kittidet.training.history import EpochReport
 
 VERSION = 2
 
@@ -56,7 +56,7 @@ def train(
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        from kittidet.train.fit import fit_detector  # noqa: PLC0415  TensorFlow is loaded by this step alone
+        from kittidet.training.fit import fit_detector  # noqa: PLC0415  TensorFlow is loaded by this step alone
 
         result = fit_detector(records.path, model=model, train=recipe, work_dir=folder, on_epoch=on_epoch)
         return {

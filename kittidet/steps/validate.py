@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from kittidet.config import ValidateConfig
-from kittidet.kitti.findings import ValidationReport, check_share, read_findings, write_findings
-from kittidet.kitti.schema import validate_tree
+from kittidet.kitti.validation.findings import ValidationReport, check_share, read_findings, write_findings
+from kittidet.kitti.validation.validate import validate_tree
 from kittidet.steps.fetch import dataset_tree
 from kittidet.store import StepKey, StepOutput, Store, digest_of, step_key
 

@@ -6,9 +6,9 @@ import pytest
 
 from deployments import demo as module
 from deployments.demo import demo
-from deployments.server import Server
+from deployments.local.server import Server
 
-SMALL = ["source.drawn_frames=10", "source.drawn_seed=3", "train.initial_weights=null"]
+SMALL = ["source.synthetic_frames=10", "source.synthetic_seed=3", "train.initial_weights=null"]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_run_that_fails_ends_the_command_with_its_error(server, fake_training)
     from kittidet.errors import DatasetContractError
 
     with pytest.raises(DatasetContractError, match="expected at least 2"):
-        demo(["source.drawn_frames=1", "train.initial_weights=null"])
+        demo(["source.synthetic_frames=1", "train.initial_weights=null"])
 
 
 def test_the_server_it_started_is_stopped_where_asked_even_after_an_error(server, fake_training, monkeypatch):
@@ -48,7 +48,7 @@ def test_the_server_it_started_is_stopped_where_asked_even_after_an_error(server
 
     stopped = []
     monkeypatch.setattr(module, "ensure_server", lambda project, *, port, host: Server(server, started=True))
-    monkeypatch.setattr("deployments.processes.Background.stop", lambda self: stopped.append(self.name))
+    monkeypatch.setattr("deployments.local.processes.Background.stop", lambda self: stopped.append(self.name))
     with pytest.raises(ConfigError, match="no_such"):
         demo(["no_such=1"], stop=True)
     assert stopped == ["server"]

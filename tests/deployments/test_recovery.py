@@ -13,18 +13,18 @@ import pytest
 from deployments.automations import HEARTBEAT_S, SETTLED_S, SILENCE_S, ensure_automations
 from deployments.catalog import CPU_POOL, GPU_POOL
 from deployments.deploy import deploy_all
+from deployments.local.server import ensure_server, free_port, server_process
+from deployments.local.workers import ensure_workers, worker_process
 from deployments.project import Project, connected
-from deployments.server import ensure_server, free_port, server_process
-from deployments.workers import ensure_workers, worker_process
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(1200)]
 
 # A training of seconds, a state saved at each epoch, and enough of them to be caught in between.
 EPOCHS = 12
 SMALL = [
-    "source.drawn_frames=10",
-    "source.drawn_seed=3",
-    "model.canvas_hw=[64,192]",
+    "source.synthetic_frames=10",
+    "source.synthetic_seed=3",
+    "model.input_hw=[64,192]",
     "records.train_shards=2",
     "records.val_shards=1",
     f"train.epochs={EPOCHS}",

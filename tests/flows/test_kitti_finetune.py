@@ -14,12 +14,12 @@ from kittidet.presets import PRESETS
 
 
 @pytest.fixture
-def config(tmp_path: Path, drawn_root: Path) -> RunConfig:
+def config(tmp_path: Path, synthetic_root: Path) -> RunConfig:
     return RunConfig(
-        name="drawn",
+        name="synthetic",
         store_dir=tmp_path / "store",
         runs_dir=tmp_path / "runs",
-        source=SourceConfig(kind="folder", path=drawn_root),
+        source=SourceConfig(kind="folder", path=synthetic_root),
         split=SplitConfig(val_share=0.3),
     )
 
@@ -65,7 +65,7 @@ STEPS = {
 }
 
 # Not cached: they find what they made, and show it on every run's page.
-ALWAYS = ("publish run drawn", "report on run drawn")
+ALWAYS = ("publish run synthetic", "report on run drawn")
 
 
 def test_a_run_ends_in_the_checkpoint_with_the_best_ap_and_a_second_one_is_cached(run, config, fake_training):
@@ -114,8 +114,8 @@ def test_a_run_ends_in_the_checkpoint_with_the_best_ap_and_a_second_one_is_cache
     changed = {name for name, state in states.items() if state == "Completed"}
     assert changed == {
         *(f"evaluate step-0000000{step}" for step in (1, 2, 3)),
-        "publish run drawn",
-        "report on run drawn-2",
+        "publish run synthetic",
+        "report on run synthetic-2",
     }
 
 

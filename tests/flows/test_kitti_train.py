@@ -9,7 +9,7 @@ from kittidet.store import Store
 
 
 @pytest.fixture
-def prepared(tmp_path, drawn_root):
+def prepared(tmp_path, synthetic_root):
     from tasks.fetch import fetch
     from tasks.records import write_records
     from tasks.split import split
@@ -17,7 +17,7 @@ def prepared(tmp_path, drawn_root):
 
     config = RunConfig(
         store_dir=tmp_path / "store",
-        source=SourceConfig(kind="folder", path=drawn_root),
+        source=SourceConfig(kind="folder", path=synthetic_root),
         split=SplitConfig(val_share=0.3),
     )
     dataset = fetch.fn(config.store_dir, config.source)

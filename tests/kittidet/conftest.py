@@ -11,10 +11,10 @@ from kittidet.config import RecordsConfig, ReportConfig, RunConfig, SourceConfig
 from kittidet.eval.coco import coco_metrics
 from kittidet.eval.coco_format import coco_ground_truth, coco_results
 from kittidet.frame import Detections, Frame
-from kittidet.kitti.images import load_frame
-from kittidet.kitti.synth import draw_dataset
+from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.report.write import Report, write_report
+from kittidet.synthetic import render_dataset
 
 
 def detect(frame: Frame, rng: np.random.Generator) -> Detections:
@@ -41,7 +41,7 @@ def write_run(folder: Path, tree: KittiTree) -> Path:
     frames = [load_frame(tree, i) for i in tree.frame_ids]
     detections = [detect(frame, rng) for frame in frames]
     scores = coco_metrics(frames, detections, KITTI8, engine="hotcoco")
-    config = RunConfig(name=folder.name, source=SourceConfig(kind="drawn"), records=RecordsConfig(classes="kitti8"))
+    config = RunConfig(name=folder.name, source=SourceConfig(kind="synthetic"), records=RecordsConfig(classes="kitti8"))
     checkpoints = [
         {"step": 100 * k, "epoch": 5 * k, "ap": scores.ap * s, "ap50": scores.ap50 * s, "ap75": scores.ap75 * s}
         for k, s in ((1, 0.4), (2, 0.8), (3, 1.0), (4, 0.97))
@@ -55,7 +55,7 @@ def write_run(folder: Path, tree: KittiTree) -> Path:
         "checkpoints": checkpoints,
         "classes": list(KITTI8.names),
         "variant": "d0",
-        "canvas_hw": [384, 1280],
+        "input_hw": [384, 1280],
         "n_train": 4 * len(frames),
         "n_val": len(frames),
         "n_set_aside": 0,
@@ -86,18 +86,20 @@ def write_run(folder: Path, tree: KittiTree) -> Path:
 
 
 @pytest.fixture(scope="session")
-def drawn_tree(tmp_path_factory) -> KittiTree:
-    return open_tree(draw_dataset(tmp_path_factory.mktemp("drawn") / "kitti", frames=9, seed=11, zips=False, workers=1))
+def synthetic_tree(tmp_path_factory) -> KittiTree:
+    return open_tree(
+        render_dataset(tmp_path_factory.mktemp("synthetic") / "kitti", frames=9, seed=11, zips=False, workers=1)
+    )
 
 
 @pytest.fixture(scope="session")
-def finished_run(drawn_tree, tmp_path_factory) -> Path:
+def finished_run(synthetic_tree, tmp_path_factory) -> Path:
     """A run folder that no test writes into; copy it to spoil it."""
-    return write_run(tmp_path_factory.mktemp("runs") / "street", drawn_tree)
+    return write_run(tmp_path_factory.mktemp("runs") / "street", synthetic_tree)
 
 
 @pytest.fixture(scope="session")
-def written(finished_run, drawn_tree, tmp_path_factory) -> tuple[Report, Path]:
+def written(finished_run, synthetic_tree, tmp_path_factory) -> tuple[Report, Path]:
     """The report of the finished run with two pictures a group, and its run folder; nobody writes into it."""
     run = Path(shutil.copytree(finished_run, tmp_path_factory.mktemp("written") / "street"))
-    return write_report(run, tree=drawn_tree, config=ReportConfig(gallery_frames=2)), run
+    return write_report(run, tree=synthetic_tree, config=ReportConfig(gallery_frames=2)), run

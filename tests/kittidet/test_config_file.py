@@ -16,10 +16,10 @@ def test_nothing_given_changes_nothing():
 @pytest.mark.parametrize("suffix", ["json", "yaml", "yml"])
 def test_a_file_overrides_the_preset_and_a_dotted_override_the_file(tmp_path, suffix):
     file = tmp_path / f"c.{suffix}"
-    file.write_text(json.dumps({"train": {"epochs": 3, "batch_size": 2}, "model": {"canvas_hw": [128, 256]}}))
+    file.write_text(json.dumps({"train": {"epochs": 3, "batch_size": 2}, "model": {"input_hw": [128, 256]}}))
     config = load_run_config(RunConfig(), file, ["train.epochs=4", "name=mine"])
     assert (config.train.epochs, config.train.batch_size, config.name) == (4, 2, "mine")
-    assert config.model.canvas_hw == (128, 256)
+    assert config.model.input_hw == (128, 256)
     assert config.train.seed == RunConfig().train.seed
 
 
@@ -38,7 +38,7 @@ def test_a_saved_config_loads_as_itself(tmp_path):
         ("train.epoch=3", ["train.epoch", "not permitted"]),
         ("train.epochs=0", ["train.epochs", "greater than or equal to 1"]),
         ("train.epochs=many", ["train.epochs", "integer"]),
-        ("model.canvas_hw=[0, 512]", ["model.canvas_hw", "greater than 0"]),
+        ("model.input_hw=[0, 512]", ["model.input_hw", "greater than 0"]),
         ("train.augment.scale_min=3", ["scale_min 3", "above scale_max"]),
         ("model.variant=d9", ["d9", "lite3x", "d7x"]),
         ("records.classes=coco", ["coco", "kitti3", "kitti8"]),
@@ -80,3 +80,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text, word):
 def test_an_absent_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.json"):
         load_run_config(RunConfig(), tmp_path / "none.json")
+
+
+def test_old_names_in_files_and_overrides_change_the_value_of_the_new_name(tmp_path):
+    file = tmp_path / "run.yaml"
+    file.write_text("model: {canvas_hw: [64, 96]}\nsource: {kind: drawn}\n")
+    config = load_run_config(RunConfig(), file, ["evaluation.nms=gaussian", "source.drawn_frames=9"])
+    assert config.model.input_hw == (64, 96)
+    assert (config.source.kind, config.source.synthetic_frames) == ("synthetic", 9)
+    assert config.evaluation.nms == "soft"

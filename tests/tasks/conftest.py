@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory, drawn_root: Path) -> SimpleNamespace:
+def prepared(tmp_path_factory: pytest.TempPathFactory, synthetic_root: Path) -> SimpleNamespace:
     """Store folder, configuration and the results up to the records; read only."""
     from kittidet.config import RunConfig, SourceConfig, SplitConfig
     from tasks.fetch import fetch
@@ -25,7 +25,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, drawn_root: Path) -> Simp
         name="prepared",
         store_dir=folder / "store",
         runs_dir=folder / "runs",
-        source=SourceConfig(kind="folder", path=drawn_root),
+        source=SourceConfig(kind="folder", path=synthetic_root),
         split=SplitConfig(val_share=0.3),
     )
     dataset = fetch.fn(config.store_dir, config.source)

@@ -6,8 +6,8 @@ from tasks import fetch as module
 from tasks.fetch import fetch
 
 
-def test_it_hands_the_source_to_the_step_and_returns_what_stands_for_its_output(prepared, drawn_root):
-    assert prepared.dataset.summary["root"] == str(drawn_root)
+def test_it_hands_the_source_to_the_step_and_returns_what_stands_for_its_output(prepared, synthetic_root):
+    assert prepared.dataset.summary["root"] == str(synthetic_root)
     assert prepared.dataset.output(Store(prepared.store_dir)).path.is_dir()
 
 
@@ -42,4 +42,4 @@ def test_progress_is_shown_once_a_percent(monkeypatch):
 
 
 def test_the_run_s_name_says_what_is_fetched():
-    assert fetch.task_run_name.format(source=SourceConfig(kind="drawn")) == "fetch drawn data"
+    assert fetch.task_run_name.format(source=SourceConfig(kind="synthetic")) == "fetch synthetic data"

@@ -2,7 +2,7 @@
 
 from kittidet.config import TrainConfig
 from kittidet.store import StepOutput, Store, step_key
-from kittidet.train.history import EpochReport
+from kittidet.training.history import EpochReport
 from tasks import train as module
 from tasks.train import fine_tune
 

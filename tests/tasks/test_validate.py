@@ -13,8 +13,8 @@ from tasks.validate import validate
 
 
 @pytest.fixture
-def bad(tmp_path, drawn_root):
-    shutil.copytree(drawn_root / "training", tmp_path / "bad" / "training")
+def bad(tmp_path, synthetic_root):
+    shutil.copytree(synthetic_root / "training", tmp_path / "bad" / "training")
     (tmp_path / "bad" / "training" / "label_2" / "000001.txt").write_text("Car 0.00 0\n")
     return fetch.fn(tmp_path / "store", SourceConfig(kind="folder", path=tmp_path / "bad"))
 
@@ -47,8 +47,8 @@ def test_a_record_of_a_lenient_run_does_not_satisfy_a_strict_one(bad, tmp_path):
     assert module._key(Store(store_dir), dataset, ValidateConfig(max_bad_share=0)) is None
 
 
-def test_a_record_of_findings_that_leave_no_frame_satisfies_nobody(drawn_root, tmp_path):
-    shutil.copytree(drawn_root / "training", tmp_path / "bad" / "training")
+def test_a_record_of_findings_that_leave_no_frame_satisfies_nobody(synthetic_root, tmp_path):
+    shutil.copytree(synthetic_root / "training", tmp_path / "bad" / "training")
     for label in (tmp_path / "bad" / "training" / "label_2").iterdir():
         label.write_text("Car 0.00\n")
     store_dir, lenient = tmp_path / "store", ValidateConfig(max_bad_share=1)

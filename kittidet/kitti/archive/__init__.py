@@ -1,6 +1,6 @@
 """KITTI's archives to an unpacked tree: resumable download, sha256, and an unzip that trusts no archive."""
 
-from kittidet.kitti.archive.download import download
+from kittidet.download.file import download
 from kittidet.kitti.archive.official import fetch_official
 from kittidet.kitti.archive.unpack import digest_archives, has_archives, unpack_archives
 from kittidet.kitti.archive.unzip import extract_zip

@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from kittidet.config import SourceConfig
+from kittidet.download.file import download, has_digest, record_digest
+from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
-from kittidet.kitti.archive.download import download, has_digest, record_digest
-from kittidet.kitti.archive.transfer import Progress
 from kittidet.kitti.archive.unpack import WANTED, unpack_archives
 from kittidet.store import write_text_atomic
 

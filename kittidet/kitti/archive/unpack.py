@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 from filelock import FileLock
 
+from kittidet.download.disk import writing
+from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
-from kittidet.kitti.archive.disk import writing
-from kittidet.kitti.archive.transfer import Progress
 from kittidet.kitti.archive.unzip import extract_zip, list_members
 from kittidet.kitti.tree import is_tree
 from kittidet.store import digest_of

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from kittidet.download.disk import check_space, writing
+from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
-from kittidet.kitti.archive.disk import check_space, writing
-from kittidet.kitti.archive.transfer import Progress
 
 log = logging.getLogger(__name__)
 

@@ -41,16 +41,16 @@ def write_some(root: Path, out: Path) -> Path:
     return out
 
 
-def test_inspect_accepts_good_records_and_draws_them(runner, tmp_path, drawn_root):
-    records = write_some(drawn_root, tmp_path / "records")
+def test_inspect_accepts_good_records_and_draws_them(runner, tmp_path, synthetic_root):
+    records = write_some(synthetic_root, tmp_path / "records")
     result = runner.invoke(app, ["inspect", str(records), "--grid", str(tmp_path / "grid.png")])
     assert result.exit_code == 0, result.output
     assert "3 frames" in result.output
     assert (tmp_path / "grid.png").stat().st_size > 1000
 
 
-def test_inspect_ends_with_exit_code_1_on_damage(runner, tmp_path, drawn_root):
-    records = write_some(drawn_root, tmp_path / "records")
+def test_inspect_ends_with_exit_code_1_on_damage(runner, tmp_path, synthetic_root):
+    records = write_some(synthetic_root, tmp_path / "records")
     shard = next(records.glob("*.tfrecord"))
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from kittidet.classes import KITTI8
 from kittidet.cli.predict import predict
 from kittidet.config import ModelConfig
+from kittidet.detect import checkpoint as checkpoints
 from kittidet.errors import CheckpointMismatchError, EvaluationError
 from kittidet.eval.kitti_protocol import read_scoring_input
 from kittidet.model.anchors import build_anchors
-from kittidet.train import checkpoints
 
 LABEL = "Car 0.00 0 -1.57 10.00 10.00 110.00 90.00 1.50 1.60 3.90 1.00 1.50 20.00 -1.50"
 
@@ -24,7 +24,7 @@ class OneBox:
     """Stands for a network: one anchor in the middle of every picture, as a Pedestrian."""
 
     def __call__(self, images, training):
-        count = len(build_anchors("d0", image_size=(128, 128)))
+        count = len(build_anchors("d0", input_hw=(128, 128)))
         logits = np.full((1, count, len(KITTI8)), -10, np.float32)
         logits[0, count // 3, KITTI8.id_of("Pedestrian") - 1] = 3
         batch = tf.shape(images)[0]
@@ -37,7 +37,7 @@ def model(tmp_path, monkeypatch):
     best = tmp_path / "run/weights/best"
     best.mkdir(parents=True)
     (best / checkpoints.FACTS_NAME).write_text("{}")
-    detector = checkpoints.LoadedDetector(OneBox(), KITTI8, ModelConfig(variant="d0", canvas_hw=(128, 128)), 1)
+    detector = checkpoints.LoadedDetector(OneBox(), KITTI8, ModelConfig(variant="d0", input_hw=(128, 128)), 1)
     monkeypatch.setattr(checkpoints, "load_detector", {best: detector}.__getitem__)
     return tmp_path / "run"
 

@@ -7,11 +7,11 @@ from typer.testing import CliRunner
 from kittidet.cli.report import report
 
 
-def test_a_report_that_is_there_is_said_to_be_there(written, drawn_tree, tmp_path):
+def test_a_report_that_is_there_is_said_to_be_there(written, synthetic_tree, tmp_path):
     run = shutil.copytree(written[1], tmp_path / "street")
     app = typer.Typer()
     app.command()(report)
-    done = CliRunner().invoke(app, [str(run), "--data", str(drawn_tree.root), "--gallery-frames", "2"])
+    done = CliRunner().invoke(app, [str(run), "--data", str(synthetic_tree.root), "--gallery-frames", "2"])
     assert done.exit_code == 0, done.output
     assert "already there" in done.output
     assert not (run / "report-2").exists()

@@ -6,11 +6,11 @@ from kittidet.presets import STARTER, preset
 
 
 def test_the_printed_configuration_loads_as_itself(capsys, tmp_path):
-    config(["train.epochs=3", "source.kind=drawn"], None, "demo", None)
+    config(["train.epochs=3", "source.kind=synthetic"], None, "demo", None)
     file = tmp_path / "printed.yaml"
     file.write_text(capsys.readouterr().out)
     assert resolve_config("kitti_d0", file, None, None) == resolve_config(
-        "demo", None, None, ["train.epochs=3", "source.kind=drawn"]
+        "demo", None, None, ["train.epochs=3", "source.kind=synthetic"]
     )
 
 

@@ -12,11 +12,11 @@ from kittidet.steps import pipeline
 
 
 @pytest.fixture
-def invoke(tmp_path, drawn_root):
+def invoke(tmp_path, synthetic_root):
     folders = [f"store_dir={json.dumps(str(tmp_path / 'store'))}", f"runs_dir={json.dumps(str(tmp_path / 'runs'))}"]
 
     def run(*arguments: str) -> SimpleNamespace:
-        result = CliRunner().invoke(app, [*arguments, "--data", str(drawn_root), *folders])
+        result = CliRunner().invoke(app, [*arguments, "--data", str(synthetic_root), *folders])
         return SimpleNamespace(code=result.exit_code, text=result.output, error=result.exception)
 
     return run
@@ -40,7 +40,7 @@ def test_a_verb_does_what_comes_before_it_and_is_cached_the_second_time(invoke, 
     assert {p.name.split("-")[0] for p in (tmp_path / "store").iterdir() if p.is_dir()} == steps
 
 
-def test_too_many_findings_stop_the_verb(invoke, monkeypatch, tmp_path, drawn_root):
+def test_too_many_findings_stop_the_verb(invoke, monkeypatch, tmp_path, synthetic_root):
     from kittidet.steps import validate as step
 
     monkeypatch.setattr(step, "validate", lambda *_: (_ for _ in ()).throw(DatasetContractError("findings.csv")))

@@ -8,18 +8,17 @@ import tensorflow as tf
 import typer
 from typer.testing import CliRunner
 
-from kittidet.classes import KITTI8
+from kittidet.classes import KITTI8, coco_table
 from kittidet.cli.zero_shot import zero_shot
 from kittidet.config import ModelConfig, RunConfig
+from kittidet.detect import coco_detector
+from kittidet.detect.checkpoint import LoadedDetector
 from kittidet.errors import EvaluationError
-from kittidet.eval import coco_detector
 from kittidet.eval.coco_format import coco_ground_truth
-from kittidet.eval.zero_shot import coco_table
-from kittidet.kitti.images import load_frame
-from kittidet.kitti.synth import draw_dataset
+from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import open_tree
 from kittidet.model.anchors import build_anchors
-from kittidet.train.checkpoints import LoadedDetector
+from kittidet.synthetic import render_dataset
 
 CANVAS = (128, 256)
 
@@ -28,7 +27,7 @@ class OneCar:
     """One anchor of every picture is COCO's car."""
 
     def __call__(self, images, training):
-        count = len(build_anchors("d0", image_size=CANVAS))
+        count = len(build_anchors("d0", input_hw=CANVAS))
         logits = np.full((1, count, 90), -10, np.float32)
         logits[0, count // 3, 2] = 3
         batch = tf.shape(images)[0]
@@ -38,7 +37,7 @@ class OneCar:
 @pytest.fixture
 def run_dir(tmp_path, monkeypatch):
     """A published run on three drawn frames whose detector found every car and nothing else."""
-    tree = open_tree(draw_dataset(tmp_path / "kitti", frames=3, seed=2, zips=False, sizes=[(300, 90)] * 3))
+    tree = open_tree(render_dataset(tmp_path / "kitti", frames=3, seed=2, zips=False, sizes=[(300, 90)] * 3))
     frames = [load_frame(tree, name) for name in tree.frame_ids]
     truth = coco_ground_truth(frames, KITTI8)
     found = [
@@ -46,7 +45,7 @@ def run_dir(tmp_path, monkeypatch):
         for a in truth["annotations"]
         if a["category_id"] == 1
     ]
-    config = RunConfig(model=ModelConfig(canvas_hw=CANVAS), store_dir=tmp_path / "store")
+    config = RunConfig(model=ModelConfig(input_hw=CANVAS), store_dir=tmp_path / "store")
     content = {
         "config.json": config.model_dump(mode="json"),
         "summary.json": {"classes": list(KITTI8.names), "digests": {"data": "0"}},

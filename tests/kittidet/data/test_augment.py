@@ -14,7 +14,7 @@ from kittidet.data.augment import (
     keep_visible,
     scale_and_offset,
 )
-from kittidet.data.picture import letterbox_row, resize_crop
+from kittidet.detect.preprocess import letterbox_row, resize_crop
 
 MEAN, STD = np.float32([123.675, 116.28, 103.53]), np.float32([58.395, 57.12, 57.375])
 OFF = AugmentConfig(flip=False, scale_min=1, scale_max=1, colour=0)
@@ -38,8 +38,8 @@ def example(image, boxes=(), regions=()):
     }
 
 
-def run(item, drawn, config, canvas_hw=(40, 80)):
-    out = augment(item, drawn, config=config, canvas_hw=canvas_hw, antialias=False)
+def run(item, drawn, config, input_hw=(40, 80)):
+    out = augment(item, drawn, config=config, input_hw=input_hw, antialias=False)
     return {name: np.asarray(value) for name, value in out.items()}
 
 
@@ -73,7 +73,7 @@ def test_scale_and_crop_are_those_of_the_reference(oracle, everywhere, name):
     if f"{name}/offset_yx" in oracle:
         np.testing.assert_array_equal(offset, oracle[f"{name}/offset_yx"])
     crop = everywhere(
-        lambda i: resize_crop(i, resized_hw=resized, offset_hw=offset, canvas_hw=(512, 512), antialias=False), image
+        lambda i: resize_crop(i, resized_hw=resized, offset_hw=offset, input_hw=(512, 512), antialias=False), image
     )
     rows, columns = crop.shape[:2]
     np.testing.assert_allclose((crop - MEAN) / STD, oracle[f"{name}/image"][:rows, :columns], atol=1e-4)

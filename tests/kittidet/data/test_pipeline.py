@@ -7,8 +7,8 @@ from PIL import Image
 
 from kittidet.classes import KITTI8
 from kittidet.config import AugmentConfig
-from kittidet.data.letterbox import Letterbox
 from kittidet.data.pipeline import evaluation_batches, steps_per_epoch, training_batches
+from kittidet.detect.letterbox import Letterbox
 from kittidet.errors import RecordError
 from kittidet.kitti.tree import open_tree
 from kittidet.records.write import write_records
@@ -27,12 +27,12 @@ SHAPES = {
 
 
 def train(records, **changes):
-    options = {"canvas_hw": CANVAS_HW, "batch_size": 2, "augment": AugmentConfig(), "seed": 3, "epochs": 2, **PIXELS}
+    options = {"input_hw": CANVAS_HW, "batch_size": 2, "augment": AugmentConfig(), "seed": 3, "epochs": 2, **PIXELS}
     return training_batches(records, **{**options, **changes})
 
 
 def evaluate(records, **changes):
-    return evaluation_batches(records, **{"canvas_hw": CANVAS_HW, "batch_size": 2, **PIXELS, **changes})
+    return evaluation_batches(records, **{"input_hw": CANVAS_HW, "batch_size": 2, **PIXELS, **changes})
 
 
 def numpy_of(dataset):

@@ -27,8 +27,8 @@ def repeated(truth, rows, weights):
 
 @pytest.mark.parametrize("crowds", [0, 1])
 @pytest.mark.parametrize("seed", range(4))
-def test_weighting_a_frame_equals_repeating_it(drawn_coco, seed, crowds):
-    truth, rows = drawn_coco(25, labels_seed=seed, crowds=crowds)
+def test_weighting_a_frame_equals_repeating_it(synthetic_coco, seed, crowds):
+    truth, rows = synthetic_coco(25, labels_seed=seed, crowds=crowds)
     weights = np.concatenate([np.ones((1, 25), int), draw_weights(25, resamples=2, seed=seed)])
     ap = all_class_ap(match_detections(truth, rows), weights)
     for draw, weight in enumerate(weights):
@@ -39,8 +39,8 @@ def test_weighting_a_frame_equals_repeating_it(drawn_coco, seed, crowds):
         assert mean_ap(ap[:, :, 0])[draw] == pytest.approx(expected.ap50, abs=1e-12)
 
 
-def test_nothing_detected_is_0_and_nothing_labelled_is_nan(drawn_coco):
-    truth, _ = drawn_coco(5)
+def test_nothing_detected_is_0_and_nothing_labelled_is_nan(synthetic_coco):
+    truth, _ = synthetic_coco(5)
     ap = all_class_ap(match_detections(truth, np.empty((0, 7))), np.ones((1, 5), int))
     assert (ap[:2] == 0).all()
     assert np.isnan(ap[2]).all()

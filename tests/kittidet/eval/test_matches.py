@@ -45,8 +45,8 @@ def test_a_detection_on_an_ignored_region_counts_neither_way():
     assert not car.is_right.any()
 
 
-def test_scores_do_not_increase_and_labels_are_all_there(drawn_coco):
-    truth, rows = drawn_coco(30)
+def test_scores_do_not_increase_and_labels_are_all_there(synthetic_coco):
+    truth, rows = synthetic_coco(30)
     matches = match_detections(truth, rows)
     assert [one.name for one in matches.classes] == ["Car", "Pedestrian", "Tram"]
     assert sum(one.labels.sum() for one in matches.classes) == len(truth["annotations"])
@@ -59,8 +59,8 @@ def test_scores_do_not_increase_and_labels_are_all_there(drawn_coco):
 
 
 @pytest.mark.parametrize("crowds", [0, 2])
-def test_ignored_labels_are_not_counted(drawn_coco, crowds):
-    truth, rows = drawn_coco(20, crowds=crowds)
+def test_ignored_labels_are_not_counted(synthetic_coco, crowds):
+    truth, rows = synthetic_coco(20, crowds=crowds)
     matches = match_detections(truth, rows)
     counted = sum(not item["iscrowd"] for item in truth["annotations"])
     assert sum(one.labels.sum() for one in matches.classes) == counted

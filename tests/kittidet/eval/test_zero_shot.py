@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kittidet.classes import KITTI3, KITTI8
+from kittidet.classes import KITTI3, KITTI8, coco_table
 from kittidet.errors import EvaluationError
-from kittidet.eval.zero_shot import coco_coverage, coco_table, map_coco_detections, zero_shot_baseline
+from kittidet.eval.zero_shot import coco_coverage, map_coco_detections, zero_shot_baseline
 from kittidet.frame import Detections, Frame, KittiObject
 
 CAR, VAN, WALKER, RIDER = (0, 0, 100, 80), (200, 0, 300, 90), (400, 0, 430, 90), (500, 0, 550, 90)

@@ -14,8 +14,8 @@ CANVAS_HW = (64, 128)
 def checkpoint(tmp_path_factory) -> Path:
     """A small detector whose scores spread over 0..1, as those of a trained one do."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from kittidet.detect.checkpoint import DetectorFacts, write_checkpoint
     from kittidet.model.efficientdet import build_efficientdet
-    from kittidet.train.checkpoints import DetectorFacts, write_checkpoint
 
     network = build_efficientdet("lite0", len(KITTI8), CANVAS_HW)
     rng = np.random.default_rng(5)
@@ -25,14 +25,14 @@ def checkpoint(tmp_path_factory) -> Path:
             centre = -3.0 if "bias" in variable.path else 0.0
             variable.assign(centre + rng.normal(0, 1, variable.shape) * (spread or 0.5))
     facts = DetectorFacts(
-        ModelConfig(variant="lite0", canvas_hw=CANVAS_HW), KITTI8, step=1234, epoch=7, records_digest="ab" * 32
+        ModelConfig(variant="lite0", input_hw=CANVAS_HW), KITTI8, step=1234, epoch=7, records_digest="ab" * 32
     )
     return write_checkpoint(tmp_path_factory.mktemp("checkpoints"), network, facts).path
 
 
 @pytest.fixture(scope="session")
 def detector(checkpoint):
-    from kittidet.train.checkpoints import load_detector
+    from kittidet.detect.checkpoint import load_detector
 
     return load_detector(checkpoint)
 

@@ -2,10 +2,10 @@ import re
 
 from kittidet.classes import KITTI8
 from kittidet.config import EvalConfig, ModelConfig
+from kittidet.detect.checkpoint import DetectorFacts
 from kittidet.eval.interval import ApIntervals
 from kittidet.export.agreement import Agreement
 from kittidet.export.model_card import ExportedFile, RunScores, write_card
-from kittidet.train.checkpoints import DetectorFacts
 
 FACTS = DetectorFacts(ModelConfig(variant="d2"), KITTI8, step=77, epoch=3, records_digest="cd" * 32)
 FILES = [ExportedFile("saved_model", "SavedModel", 31.25, Agreement(3, 12, 0.0004, 0.998))]

@@ -12,8 +12,8 @@ from kittidet.model.normalization import normalize_and_activate
 from kittidet.model.pretrained import load_reference_arrays
 from kittidet.model.reference_names import reference_variables
 from kittidet.model.reference_rule import image_by_rule, weights_by_rule
-from kittidet.train.losses import focal_loss
-from kittidet.train.targets import Targets
+from kittidet.training.losses import focal_loss
+from kittidet.training.targets import Targets
 
 
 def batch_norm(x, gamma, *, written_out: bool):

@@ -19,8 +19,8 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_anchors_equal_the_references_excerpt_bit_for_bit(name):
-    variant, image_size = CASES[name]
-    anchors = build_anchors(variant, image_size=image_size)
+    variant, input_hw = CASES[name]
+    anchors = build_anchors(variant, input_hw=input_hw)
     with np.load(GOLDEN) as golden:
         assert anchors.shape == (golden[f"{name}/count"], 4)
         assert anchors.dtype == np.float32
@@ -32,21 +32,21 @@ def test_all_anchors_equal_the_reference_bit_for_bit(name):
     file = ORACLE / f"{name}.npz"
     if not file.is_file():
         pytest.skip(f"the reference's anchors are not here: {file}")
-    variant, image_size = CASES[name]
+    variant, input_hw = CASES[name]
     with np.load(file) as oracle:
         np.testing.assert_array_equal(
-            build_anchors(variant, image_size=image_size), oracle["anchors_yxyx"][:, [1, 0, 3, 2]]
+            build_anchors(variant, input_hw=input_hw), oracle["anchors_yxyx"][:, [1, 0, 3, 2]]
         )
 
 
 def test_an_odd_size_has_an_anchor_set_for_each_rounded_up_cell():
-    anchors = build_anchors("d0", image_size=(375, 1242))
+    anchors = build_anchors("d0", input_hw=(375, 1242))
     cells = 47 * 156 + 24 * 78 + 12 * 39 + 6 * 20 + 3 * 10
     assert anchors.shape == (9 * cells, 4)
 
 
 def test_the_ratio_is_width_over_height():
-    square, wide, tall = build_level_anchors(image_size=(64, 64), min_level=3, max_level=3, anchor_scale=4.0)[:3]
+    square, wide, tall = build_level_anchors(input_hw=(64, 64), min_level=3, max_level=3, anchor_scale=4.0)[:3]
     sides = [(box[2] - box[0], box[3] - box[1]) for box in (square, wide, tall)]
     assert sides[0] == pytest.approx((32, 32))
     assert sides[1][0] / sides[1][1] == pytest.approx(2)
@@ -54,21 +54,21 @@ def test_the_ratio_is_width_over_height():
 
 
 def test_each_level_can_have_its_own_scale():
-    both = build_level_anchors(image_size=(64, 64), min_level=3, max_level=4, anchor_scale=[4.0, 2.0])
-    fine = build_level_anchors(image_size=(64, 64), min_level=3, max_level=3, anchor_scale=4.0)
-    coarse = build_level_anchors(image_size=(64, 64), min_level=4, max_level=4, anchor_scale=2.0)
+    both = build_level_anchors(input_hw=(64, 64), min_level=3, max_level=4, anchor_scale=[4.0, 2.0])
+    fine = build_level_anchors(input_hw=(64, 64), min_level=3, max_level=3, anchor_scale=4.0)
+    coarse = build_level_anchors(input_hw=(64, 64), min_level=4, max_level=4, anchor_scale=2.0)
     np.testing.assert_array_equal(both, np.concatenate([fine, coarse]))
 
 
 def test_anchor_scale_overrides_the_variants():
-    own = build_anchors("d0", image_size=(64, 64), anchor_scale=2.0)
+    own = build_anchors("d0", input_hw=(64, 64), anchor_scale=2.0)
     assert own[0, 2] - own[0, 0] == pytest.approx(16)
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"image_size": (0, 64)},
+        {"input_hw": (0, 64)},
         {"min_level": 0},
         {"min_level": 8},
         {"anchor_scale": 0.0},
@@ -76,7 +76,7 @@ def test_anchor_scale_overrides_the_variants():
     ],
 )
 def test_wrong_sizes_levels_and_scales_are_refused(arguments):
-    good = {"image_size": (64, 64), "min_level": 3, "max_level": 7, "anchor_scale": 4.0}
+    good = {"input_hw": (64, 64), "min_level": 3, "max_level": 7, "anchor_scale": 4.0}
     with pytest.raises(ValueError, match="expected"):
         build_level_anchors(**{**good, **arguments})
 

@@ -21,8 +21,8 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "forward.npz"
 SECOND_BACKENDS = ("jax", "torch")
 
 
-def by_rule(variant: str, image_size: tuple[int, int]):
-    model = build_efficientdet(variant, 3, image_size)
+def by_rule(variant: str, input_hw: tuple[int, int]):
+    model = build_efficientdet(variant, 3, input_hw)
     shapes = {name: tuple(v.shape) for name, v in reference_variables(model).items()}
     load_reference_arrays(model, weights_by_rule(shapes), strict=True)
     return model
@@ -59,16 +59,16 @@ def test_a_second_backend_computes_and_differentiates_the_same(backend, tmp_path
         check_excerpt(dict(outputs), "d0")
 
 
-@pytest.mark.parametrize("image_size", [(375, 1242), (129, 65)])
-def test_odd_sizes_have_an_output_for_each_anchor(image_size):
+@pytest.mark.parametrize("input_hw", [(375, 1242), (129, 65)])
+def test_odd_sizes_have_an_output_for_each_anchor(input_hw):
     from kittidet.model.anchors import build_anchors
 
-    model = build_efficientdet("d0", 8, image_size)
-    anchors = len(build_anchors("d0", image_size=image_size))
+    model = build_efficientdet("d0", 8, input_hw)
+    anchors = len(build_anchors("d0", input_hw=input_hw))
     shapes = {key: tuple(value.shape) for key, value in model.output.items()}
     assert shapes == {"class_logits": (None, anchors, 8), "box_codes": (None, anchors, 4)}
-    if max(image_size) < 200:
-        outputs = model(np.zeros((2, *image_size, 3), np.float32))
+    if max(input_hw) < 200:
+        outputs = model(np.zeros((2, *input_hw, 3), np.float32))
         assert {k: tuple(v.shape) for k, v in outputs.items()} == {
             "class_logits": (2, anchors, 8),
             "box_codes": (2, anchors, 4),
@@ -86,7 +86,7 @@ def test_a_saved_model_loads_equal_with_variant_and_seed(tmp_path):
     path = tmp_path / "model.keras"
     model.save(path)
     loaded = keras.models.load_model(path, safe_mode=True)
-    assert (loaded.variant, loaded.num_classes, loaded.image_size) == ("lite0", 3, (96, 130))
+    assert (loaded.variant, loaded.num_classes, loaded.input_hw) == ("lite0", 3, (96, 130))
     image = image_by_rule(96, 130)
     for key, value in model(image).items():
         np.testing.assert_array_equal(convert_to_numpy(value), convert_to_numpy(loaded(image)[key]))

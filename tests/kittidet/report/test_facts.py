@@ -1,7 +1,7 @@
 import pytest
 
 from kittidet.report.facts import config_text, data_facts, describe_leakage, describe_run, reproduce_commands
-from kittidet.report.run_folder import read_run
+from kittidet.runs.run import read_run
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import pytest
 from kittidet.config import CompareConfig, ReportConfig
 from kittidet.frame import Detections
 from kittidet.report.measures import measure_run
-from kittidet.report.run_folder import read_run
+from kittidet.runs.run import read_run
 
 HOW = {"config": ReportConfig(), "draws": CompareConfig(resamples=100)}
 
 
 @pytest.fixture(scope="module")
-def measured(finished_run, drawn_tree):
-    run = read_run(finished_run, tree=drawn_tree)
+def measured(finished_run, synthetic_tree):
+    run = read_run(finished_run, tree=synthetic_tree)
     return run, measure_run(run, **HOW)
 
 

@@ -88,14 +88,14 @@ def test_every_picture_is_in_the_page_and_every_link_leads_to_a_file(written):
     assert (report.page.parent / "results.png").is_file()
 
 
-def test_the_sheet_of_curves_also_lies_in_the_run_folder_and_is_not_written_over(written, drawn_tree, tmp_path):
+def test_the_sheet_of_curves_also_lies_in_the_run_folder_and_is_not_written_over(written, synthetic_tree, tmp_path):
     run = Path(shutil.copytree(written[1], tmp_path / "street"))
     assert (run / "results.png").read_bytes() == (run / "report" / "results.png").read_bytes()
     (run / "results.png").write_bytes(b"mine")
-    write_report(run, tree=drawn_tree, config=FEW)
+    write_report(run, tree=synthetic_tree, config=FEW)
     assert (run / "results.png").read_bytes() == b"mine"
     (run / "results.png").unlink()
-    assert write_report(run, tree=drawn_tree, config=FEW).cached
+    assert write_report(run, tree=synthetic_tree, config=FEW).cached
     assert (run / "results.png").is_file()
 
 
@@ -122,10 +122,10 @@ def test_the_numbers_also_lie_beside_the_page_as_strict_json(written):
 
 
 def test_the_same_report_is_found_again_and_one_without_the_data_says_so_in_its_own_folder(
-    written, drawn_tree, tmp_path
+    written, synthetic_tree, tmp_path
 ):
     run = Path(shutil.copytree(written[1], tmp_path / "street"))
-    report = write_report(run, tree=drawn_tree, config=FEW)
+    report = write_report(run, tree=synthetic_tree, config=FEW)
     assert report == type(report)(run / "report" / "index.html", cached=True)
     before = report.page.read_bytes()
     other = write_report(run, tree=None, config=FEW)
@@ -138,14 +138,14 @@ def test_the_same_report_is_found_again_and_one_without_the_data_says_so_in_its_
     assert not [p.name for p in run.iterdir() if "partial" in p.name]
 
 
-def test_a_report_that_fails_leaves_nothing(finished_run, drawn_tree, tmp_path):
+def test_a_report_that_fails_leaves_nothing(finished_run, synthetic_tree, tmp_path):
     run = Path(shutil.copytree(finished_run, tmp_path / "street"))
-    data = Path(shutil.copytree(drawn_tree.root, tmp_path / "data"))
+    data = Path(shutil.copytree(synthetic_tree.root, tmp_path / "data"))
     names = sorted(p.name for p in run.iterdir())
     image = next((data / "training" / "image_2").glob("*.png"))
     image.write_bytes(image.read_bytes()[:2000])
     with pytest.raises(DatasetContractError, match=image.name):
-        write_report(run, tree=type(drawn_tree)(data), config=ReportConfig(gallery_frames=9))
+        write_report(run, tree=type(synthetic_tree)(data), config=ReportConfig(gallery_frames=9))
     assert sorted(p.name for p in run.iterdir() if p.name != ".report.lock") == names
 
 

@@ -19,9 +19,9 @@ from kittidet.store import StepOutput, Store, step_key
 
 
 @pytest.fixture
-def outputs(tmp_path: Path, drawn_root: Path) -> SimpleNamespace:
+def outputs(tmp_path: Path, synthetic_root: Path) -> SimpleNamespace:
     store = Store(tmp_path / "store")
-    dataset = fetch(store, SourceConfig(kind="folder", path=drawn_root))
+    dataset = fetch(store, SourceConfig(kind="folder", path=synthetic_root))
     parts = split(store, dataset, validate(store, dataset, ValidateConfig()), SplitConfig(val_share=0.5))
     facts = [{"name": f"step-{n}", "step": n, "epoch": n, "digest": f"weights {n}"} for n in (1, 2)]
     return SimpleNamespace(
@@ -52,7 +52,8 @@ def test_the_frames_that_are_scored_are_the_splits_val_frames(outputs):
 
 
 def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, monkeypatch):
-    from kittidet.eval import predict, warm
+    from kittidet.detect import warm
+    from kittidet.eval import records as predict
 
     calls = []
 

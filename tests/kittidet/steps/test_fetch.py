@@ -22,7 +22,7 @@ def folder_source(path: Path) -> SourceConfig:
 
 
 def test_a_drawn_set_is_drawn_once(store):
-    source = SourceConfig(kind="drawn", drawn_frames=3, drawn_seed=5)
+    source = SourceConfig(kind="synthetic", synthetic_frames=3, synthetic_seed=5)
     first, second = fetch(store, source), fetch(store, source)
     assert (first.cached, second.cached) == (False, True)
     assert first.summary["frames"] == 3
@@ -30,23 +30,23 @@ def test_a_drawn_set_is_drawn_once(store):
     assert first.path in dataset_tree(first).root.parents
 
 
-def test_a_local_tree_stays_where_it_is(store, drawn_root):
-    output = fetch(store, folder_source(drawn_root))
-    assert dataset_tree(output).root == drawn_root
+def test_a_local_tree_stays_where_it_is(store, synthetic_root):
+    output = fetch(store, folder_source(synthetic_root))
+    assert dataset_tree(output).root == synthetic_root
     assert list(output.path.rglob("*.png")) == []
 
 
-def test_the_same_data_elsewhere_has_the_same_content_digest(store, drawn_root, tmp_path):
-    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
-    shutil.copytree(drawn_root / "devkit", tmp_path / "copy" / "devkit")
-    here, there = fetch(store, folder_source(drawn_root)), fetch(store, folder_source(tmp_path / "copy"))
+def test_the_same_data_elsewhere_has_the_same_content_digest(store, synthetic_root, tmp_path):
+    shutil.copytree(synthetic_root / "training", tmp_path / "copy" / "training")
+    shutil.copytree(synthetic_root / "devkit", tmp_path / "copy" / "devkit")
+    here, there = fetch(store, folder_source(synthetic_root)), fetch(store, folder_source(tmp_path / "copy"))
     assert here.summary["content"] == there.summary["content"]
     assert dataset_tree(there).root == tmp_path / "copy"
 
 
 @pytest.mark.parametrize("victim", ["training/label_2/000001.txt", "training/image_2/000001.png"])
-def test_a_changed_byte_gives_other_content_and_another_key(store, drawn_root, tmp_path, victim):
-    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
+def test_a_changed_byte_gives_other_content_and_another_key(store, synthetic_root, tmp_path, victim):
+    shutil.copytree(synthetic_root / "training", tmp_path / "copy" / "training")
     source = folder_source(tmp_path / "copy")
     before, content = fetch_key(store, source), fetch(store, source).summary["content"]
     with (tmp_path / "copy" / victim).open("r+b") as stream:
@@ -57,20 +57,20 @@ def test_a_changed_byte_gives_other_content_and_another_key(store, drawn_root, t
 
 
 @pytest.fixture
-def zips(drawn_root, tmp_path) -> Path:
+def zips(synthetic_root, tmp_path) -> Path:
     folder = tmp_path / "zips"
     folder.mkdir()
-    for archive in drawn_root.glob("*.zip"):
+    for archive in synthetic_root.glob("*.zip"):
         shutil.copy(archive, folder)
     return folder
 
 
-def test_zips_are_unpacked_into_the_store_and_hold_the_same_content(store, drawn_root, zips):
+def test_zips_are_unpacked_into_the_store_and_hold_the_same_content(store, synthetic_root, zips):
     seen = []
     output = fetch(store, folder_source(zips), progress=lambda name, done, total: seen.append((name, done, total)))
     assert output.path in dataset_tree(output).root.parents
-    assert output.summary["content"] == fetch(store, folder_source(drawn_root)).summary["content"]
-    assert sorted(p.name for p in zips.iterdir()) == sorted(p.name for p in drawn_root.glob("*.zip"))
+    assert output.summary["content"] == fetch(store, folder_source(synthetic_root)).summary["content"]
+    assert sorted(p.name for p in zips.iterdir()) == sorted(p.name for p in synthetic_root.glob("*.zip"))
     assert any(name == "data_object_image_2.zip" and done == total for name, done, total in seen)
 
 
@@ -140,8 +140,8 @@ def test_a_tree_without_frames_is_refused(store, tmp_path):
         fetch(store, folder_source(tmp_path / "empty"))
 
 
-def test_a_file_that_changes_after_the_fetch_is_not_taken_for_the_one_that_was_fetched(store, drawn_root, tmp_path):
-    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
+def test_a_file_that_changes_after_the_fetch_is_not_taken_for_the_one_that_was_fetched(store, synthetic_root, tmp_path):
+    shutil.copytree(synthetic_root / "training", tmp_path / "copy" / "training")
     output = fetch(store, folder_source(tmp_path / "copy"))
     (tmp_path / "copy" / "training" / "label_2" / "000001.txt").write_text("")
     with pytest.raises(DatasetContractError, match="changed after"):

@@ -20,7 +20,7 @@ CAUGHT_IN = {
     "validate": ("kittidet.steps.validate", "write_findings"),
     "split": ("kittidet.steps.split", "split_frames"),
     "records": ("kittidet.steps.records", "write_records"),
-    "train": ("kittidet.train.callbacks", "write_history"),
+    "train": ("kittidet.training.callbacks", "write_history"),
     "evaluate": ("kittidet.steps.evaluate", "coco_metrics"),
     "publish": ("kittidet.steps.publish", "summarise"),
     "report": ("kittidet.report.write", "render_page"),
@@ -31,9 +31,9 @@ def a_config(folder: Path) -> RunConfig:
     return load_run_config(
         RunConfig(name="killed", store_dir=folder / "store", runs_dir=folder / "runs"),
         overrides=[
-            "source.kind=drawn",
-            "source.drawn_frames=8",
-            "model.canvas_hw=[64,192]",
+            "source.kind=synthetic",
+            "source.synthetic_frames=8",
+            "model.input_hw=[64,192]",
             "train.epochs=3",
             "train.batch_size=2",
             "train.checkpoint_every_epochs=1",

@@ -12,14 +12,14 @@ from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
 from kittidet.eval.coco import score_coco
 from kittidet.eval.coco_format import rows_from_results
-from kittidet.kitti.synth import draw_plain_image, encode_png
 from kittidet.steps.pipeline import prepare, run_pipeline
 from kittidet.steps.records import write
 from kittidet.store import Store
+from kittidet.synthetic import draw_plain_image, encode_png
 
 SHARED = Path(__file__).parents[4] / "shared" / "kitti"
 TINY = [
-    "model.canvas_hw=[64,192]",
+    "model.input_hw=[64,192]",
     "train.epochs=2",
     "train.batch_size=2",
     "train.checkpoint_every_epochs=1",
@@ -52,8 +52,8 @@ def test_eleven_real_frames_go_all_the_way(tmp_path, kitti_mini):
 
 
 @pytest.mark.slow
-def test_the_scores_of_a_run_are_those_of_its_published_predictions(tmp_path, drawn_root):
-    run = run_pipeline(a_config(tmp_path, drawn_root))
+def test_the_scores_of_a_run_are_those_of_its_published_predictions(tmp_path, synthetic_root):
+    run = run_pipeline(a_config(tmp_path, synthetic_root))
     truth = json.loads((run.path / "ground_truth.json").read_text())
     results = rows_from_results(json.loads((run.path / "predictions.json").read_text()), where="predictions.json")
     scores = score_coco(truth, results, engine="hotcoco")

@@ -15,9 +15,9 @@ from kittidet.store import Store
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory, drawn_root: Path):
+def inputs(tmp_path_factory, synthetic_root: Path):
     store = Store(tmp_path_factory.mktemp("records") / "store")
-    dataset = fetch(store, SourceConfig(kind="folder", path=drawn_root))
+    dataset = fetch(store, SourceConfig(kind="folder", path=synthetic_root))
     return store, dataset, split(store, dataset, validate(store, dataset, ValidateConfig()), SplitConfig())
 
 
@@ -42,8 +42,8 @@ def test_classes_and_shards_are_part_of_the_key(inputs):
     assert records_key(dataset, parts, "train", RecordsConfig(val_shards=3)) in keys
 
 
-def test_a_box_that_validation_lets_leave_the_image_is_clipped_not_refused(tmp_path, drawn_root):
-    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
+def test_a_box_that_validation_lets_leave_the_image_is_clipped_not_refused(tmp_path, synthetic_root):
+    shutil.copytree(synthetic_root / "training", tmp_path / "copy" / "training")
     label = tmp_path / "copy" / "training" / "label_2" / "000000.txt"
     label.write_text("Car 0.10 0 0.00 -2.50 20.00 110.00 80.00 1.50 1.60 3.90 0.00 1.60 20.00 0.00\n")
     store = Store(tmp_path / "store")

@@ -19,10 +19,10 @@ def run(finished_run, tmp_path) -> PublishedRun:
 
 
 @pytest.fixture
-def dataset(drawn_tree, tmp_path) -> StepOutput:
+def dataset(synthetic_tree, tmp_path) -> StepOutput:
     def make(folder: Path) -> dict:
-        shutil.copytree(drawn_tree.root, folder, dirs_exist_ok=True)
-        return {"root": ".", "content": drawn_tree.digest()}
+        shutil.copytree(synthetic_tree.root, folder, dirs_exist_ok=True)
+        return {"root": ".", "content": synthetic_tree.digest()}
 
     return Store(tmp_path / "store").get_or_make(step_key("fetch", 1), make)
 

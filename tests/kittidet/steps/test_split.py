@@ -12,9 +12,9 @@ from kittidet.store import Store
 
 
 @pytest.fixture
-def inputs(tmp_path: Path, drawn_root: Path):
+def inputs(tmp_path: Path, synthetic_root: Path):
     store = Store(tmp_path / "store")
-    dataset = fetch(store, SourceConfig(kind="folder", path=drawn_root))
+    dataset = fetch(store, SourceConfig(kind="folder", path=synthetic_root))
     return store, dataset, validate(store, dataset, ValidateConfig())
 
 

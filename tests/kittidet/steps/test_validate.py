@@ -19,15 +19,15 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def bad_dataset(store: Store, drawn_root: Path, tmp_path: Path) -> StepOutput:
-    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
+def bad_dataset(store: Store, synthetic_root: Path, tmp_path: Path) -> StepOutput:
+    shutil.copytree(synthetic_root / "training", tmp_path / "copy" / "training")
     label = tmp_path / "copy" / "training" / "label_2" / "000004.txt"
     label.write_text("Car 0.00 0 0.00 10.00 20.00 nan 80.00 1.50 1.60 3.90 0.00 1.60 20.00 0.00\n")
     return fetch(store, SourceConfig(kind="folder", path=tmp_path / "copy"))
 
 
-def test_a_drawn_set_passes_whole(store, drawn_root):
-    dataset = fetch(store, SourceConfig(kind="folder", path=drawn_root))
+def test_a_drawn_set_passes_whole(store, synthetic_root):
+    dataset = fetch(store, SourceConfig(kind="folder", path=synthetic_root))
     output = validate(store, dataset, ValidateConfig(max_bad_share=0))
     assert output.summary["set_aside"] == 0
     assert len(accepted_ids(output)) == output.summary["frames"] == 10
@@ -51,8 +51,8 @@ def test_too_many_bad_frames_stop_the_run_and_the_findings_stay(store, bad_datas
     assert rows[0]["line"] == "1"
 
 
-def test_no_frame_left_stops_the_run_whatever_share_is_allowed(store, drawn_root, tmp_path):
-    shutil.copytree(drawn_root / "training", tmp_path / "copy" / "training")
+def test_no_frame_left_stops_the_run_whatever_share_is_allowed(store, synthetic_root, tmp_path):
+    shutil.copytree(synthetic_root / "training", tmp_path / "copy" / "training")
     for label in (tmp_path / "copy" / "training" / "label_2").iterdir():
         label.write_text("Car 0.00\n")
     dataset = fetch(store, SourceConfig(kind="folder", path=tmp_path / "copy"))

@@ -8,14 +8,14 @@ from kittidet.eval.diagnosis.curves import RECALLS, THRESHOLDS, best_thresholds,
 from kittidet.eval.matches import match_detections
 
 
-def test_without_ground_truth_there_is_no_curve(drawn_coco):
-    truth, rows = drawn_coco(3)
+def test_without_ground_truth_there_is_no_curve(synthetic_coco):
+    truth, rows = synthetic_coco(3)
     with pytest.raises(ValueError, match="at least one class"):
         score_curves(match_detections({**truth, "annotations": []}, rows))
 
 
-def test_nothing_detected_is_recall_0(drawn_coco):
-    truth, _ = drawn_coco(5)
+def test_nothing_detected_is_recall_0(synthetic_coco):
+    truth, _ = synthetic_coco(5)
     mean, by_class = score_curves(match_detections(truth, np.empty((0, 7))))
     assert (mean.recall == 0).all()
     assert (mean.precision == 1).all()
@@ -25,16 +25,16 @@ def test_nothing_detected_is_recall_0(drawn_coco):
 
 
 @pytest.mark.parametrize("crowds", [0, 1])
-def test_precision_over_recall_is_cocos(drawn_coco, crowds):
-    truth, rows = drawn_coco(40, crowds=crowds)
+def test_precision_over_recall_is_cocos(synthetic_coco, crowds):
+    truth, rows = synthetic_coco(40, crowds=crowds)
     _, by_class = score_curves(match_detections(truth, rows))
     precision = hotcoco_evaluator(truth, rows).eval["precision"]
     for k, curves in enumerate(by_class.values()):
         np.testing.assert_allclose(curves.precision_by_recall, precision[0, :, k, 0, -1], atol=1e-12)
 
 
-def test_curves_over_score_are_what_counting_gives(drawn_coco):
-    truth, rows = drawn_coco(40)
+def test_curves_over_score_are_what_counting_gives(synthetic_coco):
+    truth, rows = synthetic_coco(40)
     matches = match_detections(truth, rows)
     mean, by_class = score_curves(matches)
     for one in matches.classes[:2]:

@@ -1,0 +1,1 @@
+"""The local Prefect server, its pools and workers, started and stopped by the command line."""

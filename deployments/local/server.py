@@ -1,0 +1,131 @@
+"""The project's own Prefect server: one per project folder, found again while it runs."""
+
+import os
+import socket
+import sys
+import time
+from dataclasses import dataclass
+
+import httpx
+
+from deployments.local.processes import Background, ProcessError
+from deployments.project import AUTH_VARIABLE, DEFAULT_PORT, Project, read_api_url, write_api_url
+
+LOOPBACK = "127.0.0.1"
+# A new database took 14 to 21 s on two cores; a busy machine takes several times that.
+HEALTHY_WITHIN_S = 300.0
+POLL_S = 0.25
+PORTS_TRIED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that answers.
+
+    Attributes:
+        api_url: what clients need.
+        started: whether this call started it.
+    """
+
+    api_url: str
+    started: bool
+
+    @property
+    def ui_url(self) -> str:
+        """What a person opens."""
+        return self.api_url.removesuffix("/api")
+
+
+def server_process(project: Project) -> Background:
+    """Return the project's server process, running or not."""
+    return Background("server", project.state_dir)
+
+
+def is_healthy(api_url: str) -> bool:
+    """Whether a Prefect server answers at an address."""
+    try:
+        answer = httpx.get(f"{api_url}/health", timeout=3.0, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == httpx.codes.OK and answer.text.strip() == "true"
+
+
+def ensure_server(project: Project, *, port: int | None, host: str) -> Server:
+    """Return the project's server once it answers, starting it if it does not run.
+
+    Args:
+        project: whose server.
+        port: where to start it; None: 4200, or the next free port. A server that already runs keeps its port.
+        host: the address it listens on; other than 127.0.0.1 only with ``PREFECT_SERVER_API_AUTH_STRING`` set.
+
+    Raises:
+        ProcessError: if the wanted port is taken, the server does not come up, or it would be open to everyone.
+    """
+    if host != LOOPBACK and not os.environ.get(AUTH_VARIABLE):
+        raise ProcessError(
+            f"a server on {host} takes orders from everyone who reaches this machine. "
+            f"Set {AUTH_VARIABLE}=NAME:PASSWORD first, here and as PREFECT_API_AUTH_STRING where workers run."
+        )
+    process = server_process(project)
+    known = read_api_url(project)
+    if process.pid() is not None and known is not None:
+        if port is not None and not known.endswith(f":{port}/api"):
+            raise ProcessError(
+                f"the server of {project.root} already runs at {known}, wanted on port {port}. "
+                "Stop it with `kittidet down`, or leave out --port."
+            )
+        _wait_until_healthy(process, known)
+        return Server(known, started=False)
+    chosen = _choose_port(host, port)
+    api_url = f"http://{LOOPBACK if host == '0.0.0.0' else host}:{chosen}/api"  # noqa: S104  compared, not bound
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(chosen)]
+    project.prefect_home.mkdir(parents=True, exist_ok=True)
+    process.start(command, environment=project.environment(api_url), cwd=project.root)
+    write_api_url(project, api_url)
+    _wait_until_healthy(process, api_url)
+    return Server(api_url, started=True)
+
+
+def _wait_until_healthy(process: Background, api_url: str) -> None:
+    deadline = time.monotonic() + HEALTHY_WITHIN_S
+    while not is_healthy(api_url):
+        if process.pid() is None:
+            raise ProcessError(
+                f"the Prefect server ended before it answered; {process.log_path}:\n{process.log_tail()}"
+            )
+        if time.monotonic() > deadline:
+            raise ProcessError(
+                f"the Prefect server does not answer at {api_url} after {HEALTHY_WITHIN_S:.0f} s. "
+                f"Stop it with `kittidet down` and look at {process.log_path}:\n{process.log_tail()}"
+            )
+        time.sleep(POLL_S)
+
+
+def free_port(host: str) -> int:
+    """Return a port of the system's choice that nothing listens on at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _choose_port(host: str, port: int | None) -> int:
+    if port is not None:
+        if not _is_free(host, port):
+            raise ProcessError(
+                f"port {port} is taken by another program. Name another with --port, or leave it out to get a free one."
+            )
+        return port
+    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
+        if _is_free(host, candidate):
+            return candidate
+    raise ProcessError(f"ports {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} are all taken. Name one with --port.")
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

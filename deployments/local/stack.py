@@ -1,0 +1,126 @@
+"""`kittidet up` and `kittidet down`: the local server, pools, deployments and workers, started and stopped as one."""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from deployments.catalog import POOLS
+from deployments.local.processes import Background, ProcessError
+from deployments.local.server import LOOPBACK, ensure_server, is_healthy, server_process
+from deployments.local.workers import ensure_workers, worker_process
+from deployments.project import HOME_VARIABLE, Project, connected, find_project, has_short_names, read_api_url
+from kittidet.cli.doctor import Finding
+
+Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Default: 4200, or the next free one.")]
+Host = Annotated[
+    str, typer.Option("--host", help="Address to listen on; 0.0.0.0 lets workers on other machines in (see docs).")
+]
+Workers = Annotated[
+    bool, typer.Option("--workers/--no-workers", help="Start one CPU and one GPU worker on this machine.")
+]
+Schedule = Annotated[
+    bool | None,
+    typer.Option("--schedule/--no-schedule", help="Weekly re-training on or off; without it: as it is, off at first."),
+]
+LOCKED_WITHIN_S = 300
+
+
+def up(
+    port: Port = None,
+    host: Host = LOOPBACK,
+    workers: Workers = True,  # noqa: FBT002  a switch of the command line
+    schedule: Schedule = None,
+) -> None:
+    """Start the local Prefect server, pools, deployments and workers; what already runs is left alone."""
+    project = find_project()
+    say = Console(stderr=True)
+    with alone(project):
+        say.print("Prefect server ...", end=" ")
+        server = ensure_server(project, port=port, host=host)
+        say.print("started" if server.started else "was running")
+        with connected(project, server.api_url):
+            # Prefect is imported from here on, with the project's settings.
+            from deployments.automations import ensure_automations  # noqa: PLC0415
+            from deployments.deploy import deploy_all  # noqa: PLC0415
+
+            deployed = deploy_all(project.root, schedule=schedule)
+            ensure_automations(deployed.values())
+        say.print(f"deployments: {', '.join(deployed)}")
+        if workers:
+            for pool, started in ensure_workers(project, server.api_url):
+                say.print(f"worker of {pool.name}: {'started' if started else 'was running'}")
+    out = Console(soft_wrap=True, highlight=False)
+    out.print(f"export PREFECT_API_URL={server.api_url}")
+    out.print(f"UI:    {server.ui_url}")
+    out.print(f"Next:  {_next_command(Path.cwd())}")
+    out.print(f"Logs:  {project.state_dir}")
+    out.print("Stop:  kittidet down")
+
+
+def _next_command(folder: Path) -> str:
+    """Return how a run is started from a folder: by the short name only where Prefect reads our settings."""
+    if has_short_names(folder):
+        return "prefect deployment run kitti-finetune     (needs no export in this folder)"
+    return "prefect deployment run kitti-finetune/kitti-finetune     (after the export above)"
+
+
+def down() -> None:
+    """Stop what `up` or `demo` started in this project, and nothing else; `prefect flow-run retry ID` resumes a run."""
+    project = find_project()
+    out = Console(soft_wrap=True, highlight=False)
+    with alone(project):
+        # Workers first: their runs can still tell the server that they end.
+        for process in (*(worker_process(project, pool) for pool in POOLS), server_process(project)):
+            out.print(f"{process.name}: {'stopped' if process.stop() else 'was not running'}")
+
+
+def check() -> list[Finding]:
+    """Return for `kittidet doctor` what runs of this project's server and workers."""
+    project = find_project()
+    url = read_api_url(project)
+    process = server_process(project)
+    if process.pid() is None or url is None:
+        return [Finding("Prefect server", None, "does not run", "Start it with `kittidet up`.")]
+    healthy = is_healthy(url)
+    advice = "" if healthy else f"See {process.log_path}; then `kittidet down` and `kittidet up`."
+    found = [Finding("Prefect server", healthy, url if healthy else f"does not answer at {url}", advice)]
+    return found + [_check_worker(worker_process(project, pool)) for pool in POOLS]
+
+
+def _check_worker(process: Background) -> Finding:
+    pid = process.pid()
+    if pid is None:
+        return Finding(process.name, None, f"does not run on {platform.node()}", "Start it with `kittidet up`.")
+    return Finding(process.name, ok=True, found=f"runs as process {pid}")
+
+
+@contextmanager
+def alone(project: Project) -> Iterator[None]:
+    """Keep two of these commands from starting or stopping the same things at once.
+
+    Raises:
+        ProcessError: if the project's folder cannot be written, or another command is at work for minutes.
+    """
+    try:
+        project.state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ProcessError(
+            f"{project.state_dir}: cannot be made: {error.strerror}. Set {HOME_VARIABLE} to a folder that can."
+        ) from error
+    lock = FileLock(project.state_dir / "lock", timeout=LOCKED_WITHIN_S)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise ProcessError(
+            f"{lock.lock_file}: another `kittidet up`, `down` or `demo` has been at work for {LOCKED_WITHIN_S} s."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

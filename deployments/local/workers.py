@@ -1,0 +1,41 @@
+"""The local workers, one background process per pool."""
+
+import platform
+import sys
+
+from deployments.automations import HEARTBEAT_S
+from deployments.catalog import POOLS, Pool
+from deployments.local.processes import Background
+from deployments.project import Project
+
+
+def worker_process(project: Project, pool: Pool) -> Background:
+    """Return the project's worker of a pool, running or not."""
+    return Background(f"worker-{pool.name}", project.state_dir)
+
+
+def ensure_workers(project: Project, api_url: str) -> list[tuple[Pool, bool]]:
+    """Return each pool and whether its worker was started now; one that runs is left alone.
+
+    Raises:
+        ProcessError: if a worker does not start.
+    """
+    return [(pool, _ensure_worker(project, pool, api_url)) for pool in POOLS]
+
+
+def _ensure_worker(project: Project, pool: Pool, api_url: str) -> bool:
+    process = worker_process(project, pool)
+    if process.pid() is not None:
+        return False
+    command = [
+        sys.executable,
+        *("-m", "prefect", "worker", "start", "--type", "process"),
+        *("--pool", pool.name, "--name", f"{pool.name}-{platform.node()}"),
+    ]
+    environment = {
+        **project.environment(api_url),
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+    }
+    process.start(command, environment=environment, cwd=project.root)
+    return True

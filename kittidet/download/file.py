@@ -1,0 +1,110 @@
+"""A file from a server to its final name: checked, and never there by half.
+
+How the bytes travel, and go on after a break, is the business of `transfer`.
+"""
+
+import logging
+from pathlib import Path
+
+from filelock import FileLock
+
+from kittidet.config import BackoffConfig
+from kittidet.download.disk import writing
+from kittidet.download.transfer import Progress, Transfer
+from kittidet.errors import ArchiveError
+from kittidet.store import digest_file, write_text_atomic
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = BackoffConfig()
+
+
+def download(
+    url: str,
+    dest: Path,
+    *,
+    sha256: str | None,
+    progress: Progress | None = None,
+    backoff: BackoffConfig = _PATIENCE,
+    reserve_share: float = 0.0,
+) -> str:
+    """Return the sha256 of the file at ``dest`` once it is whole; it is written beside it as ``NAME.sha256``.
+
+    A file that is already there and matches its digest (the given one, else the one beside it) is left as it is. Two
+    processes may ask for the same file: the second waits for the first.
+
+    Args:
+        url: where the file is.
+        dest: its final name; the unfinished file is ``NAME.part`` beside it.
+        sha256: hex digest, or None where it is not known.
+        progress: called with (name, bytes done, bytes in all or None).
+        backoff: attempts, waits and time-outs.
+        reserve_share: room to be free besides, as a share of the file's size, for unpacking it.
+
+    Raises:
+        DiskSpaceError: if the disk has too little room.
+        ArchiveError: if the server refuses, does not answer in the end, or sends other bytes than expected.
+    """
+    with writing(dest.parent):
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(dest.with_name(f".{dest.name}.lock"))
+        lock.acquire()
+    try:
+        found = _digest_if_good(dest, sha256)
+        if found is not None:
+            log.info("download.present file=%s", dest)
+            return found
+        transfer = Transfer(url, dest, progress, backoff, reserve_share)
+        digest = transfer.run()
+        if sha256 is not None and digest != sha256.lower() and transfer.resumed:
+            # The parts may be of two files that the server could not tell apart; one more try from the start will show.
+            log.warning("download.spliced file=%s starting again", dest)
+            transfer.partial.drop()
+            digest = transfer.run()
+        if sha256 is not None and digest != sha256.lower():
+            transfer.partial.drop()
+            raise ArchiveError(
+                f"{url}: expected sha256 {sha256.lower()}, got {digest}. The file on the server is not the one that is "
+                f"known, or was changed on its way. Check the address and `source.sha256`."
+            )
+        with writing(dest):
+            write_text_atomic(_digest_path(dest), f"{digest}  {dest.name}\n")
+            transfer.partial.path.replace(dest)
+            transfer.partial.drop()
+        log.info("download.done file=%s sha256=%s", dest, digest)
+        return digest
+    finally:
+        lock.release()
+
+
+def record_digest(path: Path) -> str:
+    """Return the sha256 of a file that somebody else put in place, once it is written beside it."""
+    digest = digest_file(path)
+    write_text_atomic(_digest_path(path), f"{digest}  {path.name}\n")
+    return digest
+
+
+def has_digest(path: Path) -> bool:
+    """Return whether the sha256 of a file is written beside it."""
+    return _digest_path(path).is_file()
+
+
+def _digest_if_good(dest: Path, sha256: str | None) -> str | None:
+    """Return the digest of a file that is there and is the one expected, else None."""
+    if not dest.is_file():
+        return None
+    expected = sha256.lower() if sha256 is not None else _recorded(dest)
+    got = digest_file(dest)
+    if got == expected:
+        return got
+    log.warning("download.stale file=%s expected=%s got=%s fetching it again", dest, expected, got)
+    return None
+
+
+def _recorded(dest: Path) -> str | None:
+    path = _digest_path(dest)
+    return path.read_text(encoding="ascii", errors="replace").partition(" ")[0] if path.is_file() else None
+
+
+def _digest_path(dest: Path) -> Path:
+    return dest.with_name(dest.name + ".sha256")

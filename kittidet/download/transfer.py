@@ -1,0 +1,189 @@
+"""One file's way from a server into its unfinished file, over as many attempts as it takes.
+
+A break is resumed with a Range request that holds only for the version begun with (``If-Range``); a file that changed
+in between is started again. Attempts are counted from the last progress, so that a long download over a poor line
+goes on, and a dead one ends.
+
+Source:
+    RFC 9110, sections 13.1.5 (If-Range), 14 (range requests).
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import tenacity
+
+from kittidet.config import BackoffConfig
+from kittidet.download.disk import check_space, writing
+from kittidet.download.partial import Partial, Remote, describe_response
+from kittidet.errors import ArchiveError, ServerError
+from kittidet.store import digest_file
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int | None], None]
+
+# Answers that a later attempt may not get: time-out, too early, too many requests; and every 5xx.
+_PASSING = frozenset({408, 425, 429})
+
+
+class _TryAgainError(Exception):
+    """This attempt failed in a way that the next may not."""
+
+
+@dataclass
+class Transfer:
+    """A download that is under way.
+
+    Attributes:
+        url: where the file is.
+        dest: its final name, in a folder that exists; the unfinished file is ``NAME.part`` beside it.
+        progress: called with (name, bytes done, bytes in all or None).
+        backoff: attempts, waits and time-outs.
+        reserve_share: room to be free besides, as a share of the file's size.
+        resumed: whether the last run joined bytes of several answers.
+    """
+
+    url: str
+    dest: Path
+    progress: Progress | None
+    backoff: BackoffConfig
+    reserve_share: float
+    resumed: bool = field(default=False, init=False)
+    _stalled: int = field(default=0, init=False)
+    _restarts: int = field(default=0, init=False)
+
+    @property
+    def partial(self) -> Partial:
+        """The unfinished file."""
+        return Partial(self.dest.with_name(self.dest.name + ".part"))
+
+    def run(self) -> str:
+        """Return the sha256 of the unfinished file once all of it is there.
+
+        Raises:
+            DiskSpaceError: if the disk has too little room.
+            ArchiveError: if the server refuses, or does not answer in the end.
+        """
+        self.resumed, self._stalled, self._restarts = False, 0, 0
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            # Starts from zero are counted apart: a server without Range makes progress for ever and never ends.
+            stop=lambda _: max(self._stalled, self._restarts) >= self.backoff.attempts,
+            wait=lambda _: min(self.backoff.longest_s, self.backoff.first_s * 2 ** max(0, self._stalled - 1)),
+            before_sleep=self._log_retry,
+            reraise=True,
+        )
+        try:
+            with httpx.Client(follow_redirects=True, timeout=self.backoff.timeout_s) as client:
+                return retrying(self._attempt, client)
+        except (_TryAgainError, httpx.HTTPError, httpx.InvalidURL) as error:
+            passing = isinstance(error, (_TryAgainError, httpx.TransportError))
+            raise (ServerError if passing else ArchiveError)(
+                f"{self.url}: gave up after {max(1, self._stalled)} attempt(s) without a new byte and {self._restarts} "
+                f"start(s) from zero: "
+                f"{error or type(error).__name__}. {self.partial.size():,} bytes are kept in {self.partial.path}; "
+                "check the network and start again to go on from there."
+            ) from error
+
+    def _attempt(self, client: httpx.Client) -> str:
+        before = self.partial.size()
+        try:
+            return self._stream(client)
+        except (_TryAgainError, httpx.TransportError):
+            self._stalled = 1 if self.partial.size() > before else self._stalled + 1
+            raise
+
+    def _stream(self, client: httpx.Client) -> str:
+        headers = {"Accept-Encoding": "identity"}
+        known = self.partial.read()
+        offset = self.partial.size() if known is not None and known.url == self.url else 0
+        if known is not None and known.validator is not None and offset:
+            if offset == known.total:
+                return self._finish(known)
+            headers |= {"Range": f"bytes={offset}-", "If-Range": known.validator}
+        with client.stream("GET", self.url, headers=headers) as response:
+            self._check_answer(response)
+            remote = describe_response(self.url, response)
+            if response.status_code == httpx.codes.PARTIAL_CONTENT:
+                starts_at = response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
+                if known is None or not known.is_same(remote) or starts_at != str(offset):
+                    self._restart()
+                    raise _TryAgainError("the file on the server changed midway; starting again")
+                self.resumed = True
+            else:
+                # No Range asked for, or a server that knows none, or a file that changed: from the start.
+                offset = 0
+                with writing(self.partial.path):
+                    if self.partial.size():
+                        self._restart()
+                    self.partial.start(remote)
+            self._receive(response, offset, remote)
+        return self._finish(remote)
+
+    def _check_answer(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            self._restart()
+            raise _TryAgainError("the file on the server is shorter than what is here; starting again")
+        if status in _PASSING or status >= 500:
+            raise _TryAgainError(f"the server answered {status} {response.reason_phrase}")
+        if status not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
+            raise ArchiveError(
+                f"{self.url}: expected the file, the server answered {status} {response.reason_phrase}. "
+                "Check `source.base_url` and the archive's name."
+            )
+        if self.url.startswith("https://") and response.url.scheme != "https":
+            raise ArchiveError(
+                f"{self.url}: sent on to {response.url}, which is not HTTPS. "
+                "Name the final address in `source.base_url`."
+            )
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise ArchiveError(
+                f"{self.url}: expected the file's own bytes, got them encoded as "
+                f"{response.headers['content-encoding']}. Use a server that does not recode archives."
+            )
+
+    def _receive(self, response: httpx.Response, offset: int, remote: Remote) -> None:
+        if remote.total is not None:
+            needed = remote.total - offset + int(remote.total * self.reserve_share)
+            check_space(self.dest.parent, needed, purpose=f"{self.dest.name} and what is in it")
+        done = offset
+        with writing(self.partial.path), self.partial.path.open("ab") as stream:
+            for chunk in response.iter_raw():
+                stream.write(chunk)
+                done += len(chunk)
+                if self.progress is not None:
+                    self.progress(self.dest.name, done, remote.total)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def _finish(self, remote: Remote) -> str:
+        size = self.partial.size()
+        if remote.total is not None and size != remote.total:
+            if size > remote.total:
+                self._restart()
+            raise _TryAgainError(f"expected {remote.total:,} bytes, got {size:,}")
+        return digest_file(self.partial.path)
+
+    def _restart(self) -> None:
+        log.warning("download.restart url=%s dropped_bytes=%d", self.url, self.partial.size())
+        self.partial.drop()
+        self._restarts += 1
+
+    def _log_retry(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        wait_s = state.next_action.sleep if state.next_action is not None else 0.0
+        log.warning(
+            "download.retry url=%s bytes=%d wait_s=%.1f reason=%s", self.url, self.partial.size(), wait_s, error
+        )
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Return whether a later attempt may succeed where this one failed."""
+    mistakes = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+    return isinstance(error, (_TryAgainError, httpx.TransportError)) and not isinstance(error, mistakes)

@@ -1,0 +1,166 @@
+"""KITTI's PNG files without decoding them: size from the header, damage from the chunk checksums.
+
+Knows the PNG container, not its pixels: a decoder is asked only by `schema`, where every pixel is to be checked.
+
+Source:
+    PNG specification, third edition, sections 5 (datastream structure) and 11.2 (critical chunks).
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from kittidet.errors import DatasetContractError
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER_BYTES = len(_SIGNATURE) + 4 + 4 + 13 + 4
+_MAX_CHUNK = 2**31 - 1
+# KITTI's largest is under 1 MiB; the limit keeps a file that is something else out of the memory.
+_MAX_FILE_BYTES = 256 << 20
+# What a file that is named .png by mistake starts with.
+_OTHER_FORMATS = (
+    (b"\xff\xd8\xff", "a JPEG"),
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"RIFF", "a WebP"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"<", "an HTML or XML page"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PngHeader:
+    """What a PNG says of itself in its first chunk.
+
+    Attributes:
+        size_wh: width and height, pixels.
+        bit_depth: bits per sample; 8 in KITTI.
+        colour_type: 2 for RGB, as in KITTI; 0 grey, 3 palette, 4 grey and alpha, 6 RGB and alpha.
+        is_interlaced: whether rows are stored in passes; not in KITTI.
+    """
+
+    size_wh: tuple[int, int]
+    bit_depth: int
+    colour_type: int
+    is_interlaced: bool
+
+
+def read_png_size(path: Path) -> tuple[int, int]:
+    """Return width and height in pixels from the first 33 bytes of a PNG file.
+
+    Raises:
+        DatasetContractError: if the file cannot be read or does not start like a PNG.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_HEADER_BYTES)
+    except OSError as error:
+        raise DatasetContractError(f"{path}: cannot read the image: {error.strerror}.") from error
+    return parse_png_header(head, where=str(path)).size_wh
+
+
+def check_png(path: Path) -> PngHeader:
+    """Return the header of a PNG file whose chunks are all there and match their checksums.
+
+    Raises:
+        DatasetContractError: if the file cannot be read, is not a PNG, is cut short or damaged.
+    """
+    return check_png_bytes(read_image_bytes(path), where=str(path))
+
+
+def read_image_bytes(path: Path) -> bytes:
+    """Return the bytes of an image file of a size that an image of a road can have.
+
+    Raises:
+        DatasetContractError: if the file cannot be read or is too large to be one.
+    """
+    try:
+        size = path.stat().st_size
+        if size > _MAX_FILE_BYTES:
+            raise DatasetContractError(
+                f"{path}: expected an image of at most {_MAX_FILE_BYTES >> 20} MiB, got {size >> 20} MiB. "
+                "Unpack it again."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise DatasetContractError(f"{path}: cannot read the image: {error.strerror}.") from error
+
+
+def check_png_bytes(data: bytes, *, where: str) -> PngHeader:
+    """Return the header of a PNG in memory whose chunks are all there and match their checksums.
+
+    Args:
+        data: the whole file.
+        where: its name, for the message.
+
+    Raises:
+        DatasetContractError: if it is not a PNG, is cut short or damaged.
+    """
+    header = parse_png_header(data, where=where)
+    view = memoryview(data)
+    offset, has_pixels, kind = len(_SIGNATURE), False, b""
+    while kind != b"IEND":
+        if offset + 8 > len(data):
+            raise _cut_short(where, offset, f"a chunk after {kind.decode('latin-1')}")
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        end = offset + 12 + length
+        name = kind.decode("latin-1")
+        if length > _MAX_CHUNK or not kind.isalpha():
+            raise DatasetContractError(
+                f"{where}: damaged PNG: expected a chunk at byte {offset}, got {name!r} of {length} bytes. "
+                "Unpack the image again."
+            )
+        if end > len(data):
+            raise _cut_short(where, len(data), f"{end} bytes, up to the end of chunk {name}")
+        (expected,) = struct.unpack_from(">I", data, end - 4)
+        got = zlib.crc32(view[offset + 4 : end - 4])
+        if got != expected:
+            raise DatasetContractError(
+                f"{where}: damaged PNG: checksum of chunk {name} at byte {offset}: expected {expected:08x}, "
+                f"got {got:08x}. Unpack the image again."
+            )
+        has_pixels = has_pixels or kind == b"IDAT"
+        offset = end
+    if not has_pixels:
+        raise DatasetContractError(f"{where}: PNG without pixels: expected a chunk IDAT, got none. Unpack it again.")
+    if offset != len(data):
+        raise DatasetContractError(
+            f"{where}: expected the PNG to end at byte {offset}, got {len(data) - offset} bytes after it. "
+            "Unpack the image again."
+        )
+    return header
+
+
+def parse_png_header(data: bytes, *, where: str) -> PngHeader:
+    """Return the header from the first 33 (or more) bytes of a PNG.
+
+    Raises:
+        DatasetContractError: if they are not the start of a PNG.
+    """
+    if not data.startswith(_SIGNATURE):
+        if _SIGNATURE.startswith(data):
+            raise _cut_short(where, len(data), "a PNG signature")
+        found = next((name for magic, name in _OTHER_FORMATS if data.startswith(magic)), f"bytes {data[:8].hex(' ')}")
+        raise DatasetContractError(
+            f"{where}: expected a PNG, got {found}. Convert it to PNG without resizing, or unpack it again."
+        )
+    if len(data) < _HEADER_BYTES:
+        raise _cut_short(where, len(data), "a PNG header of 33 bytes")
+    length, kind, width, height, depth, colour, _, _, interlace = struct.unpack_from(
+        ">I4sIIBBBBB", data, len(_SIGNATURE)
+    )
+    (expected,) = struct.unpack_from(">I", data, _HEADER_BYTES - 4)
+    if (length, kind) != (13, b"IHDR") or zlib.crc32(data[12 : _HEADER_BYTES - 4]) != expected:
+        raise DatasetContractError(
+            f"{where}: damaged PNG: expected a chunk IHDR of 13 bytes with its checksum at byte 8. Unpack it again."
+        )
+    if not (0 < width <= _MAX_CHUNK and 0 < height <= _MAX_CHUNK):
+        raise DatasetContractError(f"{where}: expected a PNG with pixels, got {width}x{height}. Unpack it again.")
+    return PngHeader((width, height), depth, colour, is_interlaced=interlace != 0)
+
+
+def _cut_short(where: str, size: int, expected: str) -> DatasetContractError:
+    return DatasetContractError(
+        f"{where}: PNG cut short: expected {expected}, got {size} bytes. Unpack the image again."
+    )

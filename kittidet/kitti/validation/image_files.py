@@ -1,0 +1,76 @@
+"""The contract for images of a KITTI tree: whole PNGs of a plausible size that, if asked, decode to the last pixel."""
+
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from kittidet.config import ValidateConfig
+from kittidet.errors import DatasetContractError
+from kittidet.kitti.png import PngHeader, check_png_bytes, read_image_bytes
+from kittidet.kitti.tree import IMAGE_DIR, IMAGE_SUFFIX, KittiTree
+from kittidet.kitti.validation.findings import Finding
+from kittidet.kitti.validation.pixels import check_pixels
+
+log = logging.getLogger(__name__)
+
+_Size = tuple[int, int]
+_RGB8 = (8, 2)
+
+
+def find_image_faults(tree: KittiTree, *, config: ValidateConfig) -> tuple[dict[str, _Size], list[Finding]]:
+    """Return the size of every image whose header reads, by frame id, and every fault of every image.
+
+    Reading, checksums and decoding free the interpreter lock, so threads use every core; each holds one image.
+
+    Raises:
+        DatasetContractError: if the system cannot read a file, which says nothing about what is in it.
+    """
+    ids = sorted(tree.image_ids)
+    sizes: dict[str, _Size] = {}
+    findings: list[Finding] = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for frame_id, (size_wh, found) in zip(ids, pool.map(lambda i: _check_image(tree, i, config), ids), strict=True):
+            findings += found
+            if size_wh is not None:
+                sizes[frame_id] = size_wh
+    log.info("validate.images files=%d pixels=%s findings=%d", len(ids), config.check_pixels, len(findings))
+    return sizes, findings
+
+
+def _check_image(tree: KittiTree, frame_id: str, config: ValidateConfig) -> tuple[_Size | None, list[Finding]]:
+    path = tree.image_path(frame_id)
+    file = f"{IMAGE_DIR}/{frame_id}{IMAGE_SUFFIX}"
+    try:
+        data = read_image_bytes(path)
+        header = check_png_bytes(data, where=file)
+    except DatasetContractError as error:
+        if isinstance(error.__cause__, OSError):
+            # The disk's trouble, not the data's: it may pass, while a finding would be kept with the data's digest.
+            raise
+        return None, [Finding(frame_id, file, 0, "image_png", "error", str(error))]
+    return header.size_wh, list(_judge(data, header, frame_id, file, config))
+
+
+def _judge(data: bytes, header: PngHeader, frame_id: str, file: str, config: ValidateConfig) -> Iterator[Finding]:
+    low, high = config.side_px
+    width, height = header.size_wh
+    if not (low <= width <= high and low <= height <= high):
+        # No decoder sees such an image: a small file may claim pixels enough to fill the memory.
+        yield Finding(
+            *(frame_id, file, 0, "image_size", "error"),
+            f"{file}: expected sides of {low}..{high} px (`validation.side_px`), got {width}x{height}. "
+            "Unpack the official image again.",
+        )
+        return
+    if (header.bit_depth, header.colour_type) != _RGB8:
+        yield Finding(
+            *(frame_id, file, 0, "image_kind", "warning"),
+            f"{file}: expected 8-bit RGB (depth 8, colour type 2), got depth {header.bit_depth}, "
+            f"colour type {header.colour_type}. It is converted to 8-bit RGB when it is read.",
+        )
+    if config.check_pixels:
+        try:
+            check_pixels(data, header, where=file)
+        except DatasetContractError as error:
+            yield Finding(frame_id, file, 0, "image_pixels", "error", str(error))

@@ -1,0 +1,184 @@
+"""The contract for rows of label files: what each column may hold, as pandera schemas over one table.
+
+The table has one row per object that parses; rows of objects and of DontCare regions have different rules. Rules on
+boxes are errors. Rules on 3-D values, which a 2-D detector never reads, are warnings.
+
+Source:
+    KITTI object devkit, readme.txt, "Data Format Description".
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from kittidet.classes import DONT_CARE
+from kittidet.frame import KittiObject
+from kittidet.kitti.validation.findings import Finding, Severity
+
+# Angles are written with two decimals, so that pi may read 3.15.
+_ANGLE_LIMIT = math.pi + 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An object and where it stands.
+
+    Attributes:
+        frame_id: the frame.
+        line: 1-based line of its label file.
+        obj: what the line says.
+        size_wh: the image's size, pixels; None where the image cannot be read.
+    """
+
+    frame_id: str
+    line: int
+    obj: KittiObject
+    size_wh: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One check of one column, with the words for its findings."""
+
+    column: str
+    name: str
+    holds: Callable[[pd.Series], pd.Series]
+    expected: str
+    severity: Severity = "error"
+    dont_care: bool | None = None  # None: for objects and DontCare regions alike
+
+
+def find_row_faults(
+    rows: Sequence[Row], *, classes: Collection[str], edge_tolerance_px: float, label_dir: str
+) -> Iterator[Finding]:
+    """Yield every fault of every row.
+
+    Args:
+        rows: objects that parse, of all frames.
+        classes: class names that may stand in a label, beside DontCare.
+        edge_tolerance_px: how far a box may leave its image, pixels.
+        label_dir: the label folder's name, for `file:line`.
+    """
+    table = _build_table(rows)
+    rules = _rules(classes, edge_tolerance_px)
+    for dont_care in (False, True):
+        part = table[table["is_dont_care"] == dont_care]
+        chosen = {rule.name: rule for rule in rules if rule.dont_care in {None, dont_care}}
+        for index, name in _failures(part, chosen):
+            row, rule = rows[index], chosen[name]
+            file = f"{label_dir}/{row.frame_id}.txt"
+            message = (
+                f"{file}:{row.line}: {rule.column}: expected {rule.expected}, got {_got(row, rule)}. {_advice(rule)}"
+            )
+            yield Finding(row.frame_id, file, row.line, rule.name, rule.severity, message)
+    yield from _repeated(table, rows, label_dir)
+
+
+def _build_table(rows: Sequence[Row]) -> pd.DataFrame:
+    numbers = np.array(
+        [
+            (r.obj.truncated, r.obj.alpha, *r.obj.xyxy, *r.obj.dimensions_hwl, *r.obj.location_xyz, r.obj.rotation_y)
+            for r in rows
+        ],
+        dtype=np.float64,
+    ).reshape(len(rows), 13)
+    sizes = np.array([r.size_wh if r.size_wh is not None else (math.nan, math.nan) for r in rows]).reshape(-1, 2)
+    left, top, right, bottom = numbers[:, 2:6].T
+    outside = np.stack([-left, -top, right - sizes[:, 0], bottom - sizes[:, 1]])
+    return pd.DataFrame(
+        {
+            "frame_id": pd.Series([r.frame_id for r in rows], dtype=object),
+            "is_dont_care": np.array([r.obj.is_dont_care for r in rows], dtype=bool),
+            "type": pd.Series([r.obj.type for r in rows], dtype=object),
+            "truncated": numbers[:, 0],
+            "occluded": np.array([r.obj.occluded for r in rows], dtype=np.int64),
+            "alpha": numbers[:, 1],
+            "left": left,
+            "top": top,
+            "right": right,
+            "bottom": bottom,
+            "box width": right - left,
+            "box height": bottom - top,
+            "box": outside.max(axis=0, initial=-math.inf),  # pixels beyond the image's nearest edge; NaN: size unknown
+            "dimensions": numbers[:, 6:9].min(axis=1, initial=math.inf),
+            "location": np.abs(numbers[:, 9:12]).max(axis=1, initial=0.0),
+            "rotation_y": numbers[:, 12],
+        }
+    )
+
+
+def _rules(classes: Collection[str], edge_tolerance_px: float) -> tuple[_Rule, ...]:
+    names = [*classes, DONT_CARE]
+    angle = "-pi..pi, or -10 where unknown"
+    return (
+        _Rule("type", "class_known", lambda s: s.isin(names), f"one of {', '.join(names)}"),
+        _Rule("truncated", "truncated_range", lambda s: s.between(0, 1), "0..1", dont_care=False),
+        _Rule("occluded", "occluded_range", lambda s: s.isin([0, 1, 2, 3]), "0, 1, 2 or 3", dont_care=False),
+        _Rule("truncated", "truncated_dont_care", lambda s: s == -1, f"-1 for {DONT_CARE}", "warning", dont_care=True),
+        _Rule("occluded", "occluded_dont_care", lambda s: s == -1, f"-1 for {DONT_CARE}", "warning", dont_care=True),
+        _Rule("box width", "box_left_right", lambda s: s > 0, "left < right"),
+        _Rule("box height", "box_top_bottom", lambda s: s > 0, "top < bottom"),
+        _Rule(
+            "box",
+            "box_inside_image",
+            lambda s: s <= edge_tolerance_px,
+            f"inside the image within {edge_tolerance_px:g} px",
+        ),
+        _Rule("alpha", "alpha_range", _is_angle, angle, "warning", dont_care=False),
+        _Rule("rotation_y", "rotation_y_range", _is_angle, angle, "warning", dont_care=False),
+        _Rule("dimensions", "dimensions_range", lambda s: (s > 0) | (s == -1), "> 0 m", "warning", dont_care=False),
+        _Rule("location", "location_range", lambda s: s <= 1000, "metres within 1000", "warning", dont_care=False),
+    )
+
+
+def _is_angle(angles: pd.Series) -> pd.Series:
+    return (angles.abs() <= _ANGLE_LIMIT) | (angles == -10)
+
+
+def _failures(table: pd.DataFrame, rules: Mapping[str, _Rule]) -> Iterator[tuple[int, str]]:
+    columns: dict[str, list[pa.Check]] = {}
+    for rule in rules.values():
+        columns.setdefault(rule.column, []).append(pa.Check(rule.holds, name=rule.name, error=rule.name))
+    schema = pa.DataFrameSchema(
+        # An image whose size is unknown has its own finding; its boxes cannot be judged.
+        {column: pa.Column(checks=checks, nullable=column == "box") for column, checks in columns.items()}
+    )
+    try:
+        schema.validate(table, lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        cases = errors.failure_cases
+        yield from zip(cases["index"].astype(int), cases["check"].astype(str), strict=True)
+
+
+def _repeated(table: pd.DataFrame, rows: Sequence[Row], label_dir: str) -> Iterator[Finding]:
+    columns = ["frame_id", "type", "left", "top", "right", "bottom"]
+    objects = table[~table["is_dont_care"]]
+    for index in objects.index[objects.duplicated(columns)]:
+        row = rows[index]
+        file = f"{label_dir}/{row.frame_id}.txt"
+        yield Finding(
+            *(row.frame_id, file, row.line, "row_repeated", "warning"),
+            f"{file}:{row.line}: expected each object once, got a {row.obj.type} with the box of an earlier row. "
+            "Remove one of them.",
+        )
+
+
+def _got(row: Row, rule: _Rule) -> str:
+    left, top, right, bottom = row.obj.xyxy
+    if rule.column.startswith("box"):
+        image = "" if row.size_wh is None else f" in an image of {row.size_wh[0]}x{row.size_wh[1]}"
+        return f"left={left:g} top={top:g} right={right:g} bottom={bottom:g}{image}"
+    values = {"dimensions": row.obj.dimensions_hwl, "location": row.obj.location_xyz}
+    return repr(values[rule.column] if rule.column in values else getattr(row.obj, rule.column))
+
+
+def _advice(rule: _Rule) -> str:
+    if rule.severity == "warning":
+        return "The 2-D detector does not read it; the frame is used."
+    if rule.name == "class_known":
+        return "Class names are case-sensitive; correct the line."
+    return "Correct the line or re-extract data_object_label_2.zip."

@@ -1,0 +1,90 @@
+"""The data contract of a KITTI tree: every finding with file and line, and the frames that may be used.
+
+Goes through the tree in three passes: names and pairs, images (in parallel), and label rows (one table, checked by
+pandera at once). Loads no pixels unless asked to, and never TensorFlow.
+"""
+
+import logging
+from collections.abc import Collection, Iterator, Mapping
+
+from kittidet.classes import KITTI_TYPES
+from kittidet.config import ValidateConfig
+from kittidet.errors import LabelParseError
+from kittidet.kitti.labels import is_blank, parse_fields, read_lines
+from kittidet.kitti.tree import LABEL_DIR, KittiTree
+from kittidet.kitti.validation.findings import Finding, ValidationReport, build_report
+from kittidet.kitti.validation.image_files import find_image_faults
+from kittidet.kitti.validation.names import find_name_faults
+from kittidet.kitti.validation.rows import Row, find_row_faults
+
+log = logging.getLogger(__name__)
+
+
+def validate_tree(
+    tree: KittiTree, *, config: ValidateConfig, classes: Collection[str] = KITTI_TYPES
+) -> ValidationReport:
+    """Return every finding of the data contract on a tree; nothing is raised for what the data says.
+
+    Args:
+        tree: what to look at.
+        config: tolerances, and whether every image is decoded.
+        classes: class names that may stand in a label, beside DontCare.
+
+    Raises:
+        DatasetContractError, LabelParseError: if the system cannot read a file: that may pass, and is no finding.
+    """
+    findings = list(find_name_faults(tree))
+    sizes, image_faults = find_image_faults(tree, config=config)
+    findings += image_faults
+    rows: list[Row] = []
+    for frame_id in sorted(tree.label_ids):
+        findings += _read_rows(tree, frame_id, sizes, into=rows)
+    findings += find_row_faults(rows, classes=classes, edge_tolerance_px=config.edge_tolerance_px, label_dir=LABEL_DIR)
+    report = build_report(findings, frame_ids=tree.image_ids | tree.label_ids)
+    log.info(
+        "validate root=%s frames=%d rows=%d findings=%d set_aside=%d",
+        *(tree.root, report.n_frames, len(rows), len(report.findings), len(report.set_aside_ids)),
+    )
+    return report
+
+
+def _read_rows(
+    tree: KittiTree, frame_id: str, sizes: Mapping[str, tuple[int, int]], *, into: list[Row]
+) -> Iterator[Finding]:
+    """Yield what is wrong with the form of one label file, and add the rows that parse."""
+    file = f"{LABEL_DIR}/{frame_id}.txt"
+    try:
+        lines = read_lines(tree.label_path(frame_id))
+    except LabelParseError as error:
+        if isinstance(error.__cause__, OSError):
+            # As with images: the disk's trouble is no finding.
+            raise
+        yield Finding(frame_id, file, 0, "label_readable", "error", str(error))
+        return
+    last_row = max((n for n, line in enumerate(lines, start=1) if not is_blank(line)), default=0)
+    if last_row == 0:
+        yield Finding(
+            *(frame_id, file, 0, "label_empty", "warning"),
+            f"{file}: expected rows, got an empty file. The frame is used as one without objects; "
+            "re-extract the label archive if it should have some.",
+        )
+    if len(lines) > last_row:
+        yield Finding(
+            *(frame_id, file, last_row + 1, "label_blank_end", "warning"),
+            f"{file}:{last_row + 1}: expected the file to end after its last row, got {len(lines) - last_row} "
+            "blank line(s). They are passed over.",
+        )
+    crlf = [n for n, line in enumerate(lines, start=1) if line.endswith("\r")]
+    if crlf:
+        yield Finding(
+            *(frame_id, file, crlf[0], "label_line_end", "warning"),
+            f"{file}:{crlf[0]}: expected lines to end in LF, got CRLF in {len(crlf)} line(s). "
+            "They are read all the same.",
+        )
+    for number, line in enumerate(lines[:last_row], start=1):
+        try:
+            obj = parse_fields(line.removesuffix("\r"), where=f"{file}:{number}")
+        except LabelParseError as error:
+            yield Finding(frame_id, file, number, "row_form", "error", str(error))
+        else:
+            into.append(Row(frame_id, number, obj, sizes.get(frame_id)))

@@ -1,0 +1,1 @@
+"""This library held against recorded numbers of the reference implementation, google/automl."""

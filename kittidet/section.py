@@ -1,0 +1,63 @@
+"""A part of the configuration: frozen, refuses keys it does not know, and understands old names for one version."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+log = logging.getLogger(__name__)
+
+
+class Section(BaseModel):
+    """A frozen part of the configuration that refuses keys it does not know.
+
+    Attributes:
+        renamed_keys: old key -> today's key.
+        renamed_values: today's key -> old value -> today's value.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {}
+    renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+
+    @classmethod
+    def current_names(cls, values: Any) -> Any:
+        """Return a mapping with today's keys and values, in the sections below too; each old one is warned of.
+
+        Raises:
+            ValueError: if a key is given by its old and by its new name.
+        """
+        if not isinstance(values, Mapping):
+            return values
+        found = {}
+        for key, value in values.items():
+            name = cls.renamed_keys.get(key, key)
+            if name != key:
+                if name in values:
+                    raise ValueError(f"{key} is the old name of {name}; give one of them")
+                log.warning(
+                    "config.renamed key=%s is now called %s; the old name goes with the next version", key, name
+                )
+            found[name] = cls._current_value(name, value)
+        return found
+
+    @classmethod
+    def _current_value(cls, key: str, value: Any) -> Any:
+        kind = cls.model_fields[key].annotation if key in cls.model_fields else None
+        if isinstance(kind, type) and issubclass(kind, Section):
+            return kind.current_names(value)
+        known = cls.renamed_values.get(key, {})
+        if not isinstance(value, str) or value not in known:
+            return value
+        log.warning(
+            *("config.renamed %s=%s is now %s=%s; the old value goes with the next version", key, value),
+            *(key, known[value]),
+        )
+        return known[value]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_old_names(cls, values: Any) -> Any:
+        return cls.current_names(values)

@@ -1,0 +1,11 @@
+"""Drawn data: KITTI-shaped road scenes with exact labels, from a seed.
+
+``render_dataset`` writes a whole set in KITTI's layout; ``draw_image`` and ``draw_plain_image`` make single pictures.
+Nothing is read: what a frame shows follows from (frames, seed, image) alone.
+"""
+
+from kittidet.synthetic.dataset import SYNTH_VERSION, render_dataset
+from kittidet.synthetic.picture import draw_image, draw_plain_image, encode_png
+from kittidet.synthetic.render import Drawing
+
+__all__ = ["SYNTH_VERSION", "Drawing", "draw_image", "draw_plain_image", "encode_png", "render_dataset"]

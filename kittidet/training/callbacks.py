@@ -1,0 +1,130 @@
+"""What happens between steps and epochs: checks on the loss, and everything a finished epoch leaves on disk."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kittidet.detect.checkpoint import DetectorFacts, keep_newest, write_checkpoint
+from kittidet.errors import TrainingError
+from kittidet.training.history import EpochReport, write_history
+from kittidet.training.optimizer import FineTuneOptimizer, averaged_weights
+from kittidet.training.resume import Progress, save_state
+
+log = logging.getLogger(__name__)
+
+_PARTS = ("loss", "cls_loss", "box_loss", "iou_loss", "l2_loss", "num_positives")
+
+
+class LossGuard(keras.callbacks.Callback):
+    """Stops a run whose loss says that it cannot end well.
+
+    Raises:
+        TrainingError: at the first step whose loss is not finite, with the parts of the loss; and after an epoch
+            whose box loss is exactly 0 although there were objects.
+    """
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Check the running mean of the loss, which one bad step spoils for good."""
+        if logs is None or math.isfinite(float(logs["loss"])):
+            return
+        step = int(self.model.optimizer.iterations)
+        parts = ", ".join(f"{name} {float(logs[name]):.6g}" for name in _PARTS)
+        raise TrainingError(
+            f"step {step} (batch {batch + 1} of its epoch): the loss is not finite: {parts}. Nothing after the last "
+            "finished epoch was saved. Lower train.learning_rate (a tenth is a good try) or train.clip_norm, or give "
+            "the warm-up more epochs; then run the same command again."
+        )
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Check that objects cost something."""
+        if logs is not None and logs["num_positives"] > 0 and logs["box_loss"] == 0:
+            raise TrainingError(
+                f"epoch {epoch + 1}: box_loss is exactly 0 with {logs['num_positives']:.1f} anchors on objects a "
+                "batch: no box is being learned. The records' coordinates are not 0..1, or the boxes lie outside of "
+                "the canvas. Run `kittidet inspect` on the records."
+            )
+
+
+class EpochEnd(keras.callbacks.Callback):
+    """Writes what a finished epoch leaves: checkpoint when due, state to resume from, history, one line of log.
+
+    The order makes a kill at any moment harmless: what follows the state is written again from the state.
+
+    Args:
+        work_dir: the run's folder.
+        detector_facts: step and epoch -> what a checkpoint says about itself.
+        network: whose weights go into checkpoints.
+        optimizer: holds the averages.
+        variables: groups of everything that training changes.
+        identity: of the run.
+        rows: the history so far; grows.
+        epochs: length of the run.
+        checkpoint_every_epochs: the last epoch always has one.
+        keep_checkpoints: how many stay.
+        on_epoch: told about each epoch, after all is written.
+    """
+
+    def __init__(
+        self,
+        *,
+        work_dir: Path,
+        detector_facts: Callable[[int, int], DetectorFacts],
+        network: keras.Model,
+        optimizer: FineTuneOptimizer,
+        variables: Mapping[str, Sequence[Any]],
+        identity: str,
+        rows: list[dict[str, Any]],
+        epochs: int,
+        checkpoint_every_epochs: int,
+        keep_checkpoints: int,
+        on_epoch: Callable[[EpochReport], None] | None,
+    ) -> None:
+        super().__init__()
+        self.work_dir = work_dir
+        self.detector_facts = detector_facts
+        self.network = network
+        self.optimizer = optimizer
+        self.variables = variables
+        self.identity = identity
+        self.rows = rows
+        self.epochs = epochs
+        self.checkpoint_every_epochs = checkpoint_every_epochs
+        self.keep_checkpoints = keep_checkpoints
+        self.on_epoch = on_epoch
+        self.started_s = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Start the clock."""
+        self.started_s = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Write everything, then tell."""
+        done = epoch + 1
+        step = int(self.optimizer.iterations)
+        report = EpochReport(
+            epoch=done,
+            step=step,
+            learning_rate=float(self.optimizer.learning_rate),
+            seconds=round(time.perf_counter() - self.started_s, 3),
+            **{name: float((logs or {})[name]) for name in _PARTS},
+        )
+        self.rows.append(report.to_row())
+        if done % self.checkpoint_every_epochs == 0 or done == self.epochs:
+            folder = self.work_dir / "checkpoints"
+            with averaged_weights(self.optimizer):
+                write_checkpoint(folder, self.network, self.detector_facts(step, done))
+            keep_newest(folder, self.keep_checkpoints)
+        save_state(self.work_dir / "resume", self.variables, Progress(done, step, self.rows), identity=self.identity)
+        write_history(self.work_dir / "history.csv", self.rows)
+        log.info(
+            "fit.epoch epoch=%d/%d step=%d loss=%.4f cls=%.4f box=%.5f l2=%.4f positives=%.1f lr=%.5f seconds=%.1f",
+            *(done, self.epochs, step, report.loss, report.cls_loss, report.box_loss, report.l2_loss),
+            *(report.num_positives, report.learning_rate, report.seconds),
+        )
+        if self.on_epoch is not None:
+            self.on_epoch(report)

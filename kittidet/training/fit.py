@@ -1,0 +1,270 @@
+"""Records -> checkpoints: puts network, losses, optimiser and data together and lets Keras train."""
+
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kittidet.config import ModelConfig, TrainConfig
+from kittidet.data.pipeline import steps_per_epoch, training_batches
+from kittidet.detect.checkpoint import Checkpoint, DetectorFacts, list_checkpoints
+from kittidet.errors import CheckpointMismatchError, TrainingError
+from kittidet.model.anchors import build_anchors
+from kittidet.model.efficientdet import EfficientDet, build_efficientdet
+from kittidet.model.normalization import freeze_batch_norm
+from kittidet.model.scaling import variant_spec
+from kittidet.records.manifest import RecordsManifest, read_manifest
+from kittidet.store import digest_file, digest_of, list_files, write_text_atomic
+from kittidet.training.callbacks import EpochEnd, LossGuard
+from kittidet.training.history import EpochReport, write_history
+from kittidet.training.initial import find_initial_weights, load_initial_weights
+from kittidet.training.model import BATCH_KEYS, Detector
+from kittidet.training.optimizer import FineTuneOptimizer, build_optimizer
+from kittidet.training.preflight import check_records
+from kittidet.training.resume import load_state
+from kittidet.training.schedule import fine_tune_schedule
+
+log = logging.getLogger(__name__)
+
+# Below this many images a step, batch statistics are too noisy for a network that starts from good ones.
+_SMALL_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a finished training left in its folder.
+
+    Attributes:
+        checkpoints: the kept ones, oldest first.
+        history_path: ``history.csv``, a row an epoch.
+        resumed_from_step: where the last start of this run went on from; None if it was its first.
+        anchor_coverage: share of objects with an anchor of IoU >= 0.5 on this canvas.
+    """
+
+    checkpoints: tuple[Checkpoint, ...]
+    history_path: Path
+    resumed_from_step: int | None
+    anchor_coverage: float
+
+
+def fit_detector(
+    train_records_dir: Path,
+    *,
+    model: ModelConfig,
+    train: TrainConfig,
+    work_dir: Path,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> TrainResult:
+    """Return the checkpoints of a training, which this call starts, goes on with, or finds finished.
+
+    State is saved after each epoch. A run that was killed goes on from there when it is asked for again with the
+    same folder, and ends with the weights that it would have had undisturbed.
+
+    Args:
+        train_records_dir: a folder that ``records.write`` made.
+        model: the detector.
+        train: the recipe.
+        work_dir: receives ``checkpoints/step-*/``, ``history.csv``, ``tensorboard/``.
+        on_epoch: told about each epoch, after its state is saved.
+
+    Raises:
+        TrainingError: if the records cannot be learned from, the loss is not finite, memory runs out, or the folder
+            holds another run.
+        CheckpointMismatchError: if ``train.initial_weights`` do not fit.
+        RecordError: if the records are incomplete or damaged.
+    """
+    manifest = read_manifest(train_records_dir)
+    start = find_initial_weights(train, model)
+    identity = _identity(manifest, model, train, start)
+    finished = _read_result(work_dir, identity)
+    if finished is not None:
+        return finished
+    anchors_xyxy = build_anchors(model.variant, input_hw=model.input_hw, anchor_scale=model.anchor_scale)
+    coverage = check_records(train_records_dir, manifest, input_hw=model.input_hw, anchors_xyxy=anchors_xyxy)
+    steps = steps_per_epoch(manifest.num_frames, train.batch_size)
+    network = _build_network(model, train, manifest, start)
+    detector = Detector(network, anchors_xyxy=anchors_xyxy, recipe=train)
+    optimizer = build_optimizer(
+        train.optimizer,
+        learning_rate=fine_tune_schedule(
+            learning_rate=train.learning_rate,
+            batch_size=train.batch_size,
+            steps_per_epoch=steps,
+            epochs=train.epochs,
+            warmup_epochs=train.warmup_epochs,
+        ),
+        clip_norm=train.clip_norm,
+        ema_decay=train.ema_decay,
+        weight_decay=train.weight_decay,
+        model=detector,
+    )
+    outer = _compile(detector, optimizer, half=network.dtype_policy.compute_dtype == "float16")
+    variables = {"network": network.variables, "optimizer": outer.variables}
+    progress = load_state(work_dir / "resume", variables, identity=identity)
+    rows = [] if progress is None else progress.rows
+    first_epoch = 0 if progress is None else progress.epoch
+    if progress is not None:
+        log.info("fit.resume epoch=%d step=%d", progress.epoch, progress.step)
+        write_history(work_dir / "history.csv", rows)
+    at_epoch_end = EpochEnd(
+        work_dir=work_dir,
+        detector_facts=lambda step, epoch: DetectorFacts(model, manifest.table, step, epoch, manifest.digest),
+        network=network,
+        optimizer=optimizer,
+        variables=variables,
+        identity=identity,
+        rows=rows,
+        epochs=train.epochs,
+        checkpoint_every_epochs=train.checkpoint_every_epochs,
+        keep_checkpoints=train.keep_checkpoints,
+        on_epoch=on_epoch,
+    )
+    if first_epoch < train.epochs:
+        batches = _batches(train_records_dir, model, train, first_epoch)
+        _fit(detector, batches, train, steps, first_epoch, [LossGuard(), _tensorboard(work_dir), at_epoch_end])
+    return _write_result(work_dir, identity, None if progress is None else progress.step, coverage)
+
+
+def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig, start: Path | None) -> str:
+    # The bytes a run starts from, not where they are; and how many checkpoints stay changes nothing in them.
+    files = [] if start is None else list_files(start) if start.is_dir() else [start]
+    recipe = train.model_dump(mode="json", exclude={"keep_checkpoints", "initial_weights"})
+    try:
+        weights = [digest_file(file) for file in files]
+    except OSError as error:
+        raise CheckpointMismatchError(
+            f"{start}: cannot read the weights to start from: {error.strerror}. Set train.initial_weights."
+        ) from error
+    return digest_of({"records": manifest.digest, "model": model, "train": recipe, "initial_weights": weights})
+
+
+def freezes_batch_norm(train: TrainConfig) -> bool:
+    """Return whether batch norm keeps its statistics: as asked, else for small batches that start from weights.
+
+    Statistics that nobody measured are never frozen unasked: a random start trains them.
+    """
+    if train.freeze_batch_norm is not None:
+        return train.freeze_batch_norm
+    return train.initial_weights is not None and train.batch_size < _SMALL_BATCH
+
+
+def _build_network(
+    model: ModelConfig, train: TrainConfig, manifest: RecordsManifest, start: Path | None
+) -> EfficientDet:
+    keras.utils.set_random_seed(train.seed)
+    half = train.mixed_precision and _has_gpu()
+    if train.mixed_precision and not half:
+        log.warning("fit.precision mixed precision asked for without a GPU; training in float32")
+    network = build_efficientdet(
+        model.variant,
+        len(manifest.table),
+        model.input_hw,
+        seed=train.seed,
+        dtype="mixed_float16" if half else "float32",
+    )
+    if start is not None:
+        load_initial_weights(network, start, model=model, table=manifest.table)
+    frozen = freezes_batch_norm(train)
+    if frozen:
+        freeze_batch_norm(network)
+    log.info(
+        "fit.network variant=%s canvas=%dx%d classes=%d parameters=%d batch_norm=%s start=%s",
+        *(model.variant, model.input_hw[1], model.input_hw[0], len(manifest.table), network.count_params()),
+        *("frozen" if frozen else "trained", start or "random"),
+    )
+    return network
+
+
+def _compile(detector: Detector, optimizer: FineTuneOptimizer, *, half: bool) -> Any:
+    outer: Any = optimizer
+    if half:
+        outer = keras.optimizers.LossScaleOptimizer(optimizer)
+        outer.build(detector.trainable_variables)
+    # On a CPU the compiled step is ten times slower than the plain one, and Keras' "auto" would choose it.
+    detector.compile(optimizer=outer, jit_compile=_has_gpu(), auto_scale_loss=False)
+    return outer
+
+
+def _batches(records_dir: Path, model: ModelConfig, train: TrainConfig, first_epoch: int) -> tf.data.Dataset:
+    spec = variant_spec(model.variant)
+    batches = training_batches(
+        records_dir,
+        input_hw=model.input_hw,
+        batch_size=train.batch_size,
+        augment=train.augment,
+        seed=train.seed,
+        epochs=train.epochs,
+        first_epoch=first_epoch,
+        pixel_mean=spec.pixel_mean,
+        pixel_std=spec.pixel_std,
+    )
+    return batches.map(lambda batch: {key: batch[key] for key in BATCH_KEYS})
+
+
+def _fit(
+    detector: Detector,
+    batches: tf.data.Dataset,
+    train: TrainConfig,
+    steps: int,
+    first_epoch: int,
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    try:
+        detector.fit(
+            batches,
+            epochs=train.epochs,
+            initial_epoch=first_epoch,
+            steps_per_epoch=steps,
+            shuffle=False,  # the data set has its own order
+            verbose=0,
+            callbacks=callbacks,
+        )
+    except tf.errors.ResourceExhaustedError as error:
+        raise TrainingError(
+            f"out of memory with train.batch_size={train.batch_size}: {str(error).splitlines()[0]} "
+            f"Try train.batch_size={max(1, train.batch_size // 2)}, a smaller model.input_hw, "
+            "train.freeze_batch_norm=true, or on a GPU train.mixed_precision=true."
+        ) from error
+
+
+def _tensorboard(work_dir: Path) -> keras.callbacks.Callback:
+    return keras.callbacks.TensorBoard(work_dir / "tensorboard", write_graph=False, profile_batch=0)
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def _write_result(work_dir: Path, identity: str, resumed_from_step: int | None, coverage: float) -> TrainResult:
+    facts = {"identity": identity, "resumed_from_step": resumed_from_step, "anchor_coverage": coverage}
+    write_text_atomic(work_dir / "training.json", json.dumps(facts, indent=1) + "\n")
+    result = _read_result(work_dir, identity)
+    if result is None:
+        raise TrainingError(f"{work_dir}: training.json vanished while it was written. Is another run using it?")
+    return result
+
+
+def _read_result(work_dir: Path, identity: str) -> TrainResult | None:
+    file = work_dir / "training.json"
+    if not file.is_file():
+        return None
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    if facts["identity"] != identity:
+        raise TrainingError(
+            f"{file}: this folder holds a finished run with other records, model or recipe. "
+            "Give this run another work folder, or delete that one."
+        )
+    # Only now: with the result written, nobody needs the state any more.
+    shutil.rmtree(work_dir / "resume", ignore_errors=True)
+    return TrainResult(
+        tuple(list_checkpoints(work_dir / "checkpoints")),
+        work_dir / "history.csv",
+        facts["resumed_from_step"],
+        facts["anchor_coverage"],
+    )

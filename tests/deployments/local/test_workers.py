@@ -1,0 +1,43 @@
+"""deployments.local.workers: one a pool, and one that runs is left alone."""
+
+import pytest
+
+from deployments.automations import HEARTBEAT_S
+from deployments.catalog import POOLS
+from deployments.local.processes import Background
+from deployments.local.workers import ensure_workers, worker_process
+from deployments.project import Project
+
+URL = "http://127.0.0.1:1/api"
+
+
+@pytest.fixture
+def started(monkeypatch) -> dict:
+    """Collect what would be started; nothing is."""
+    commands: dict = {}
+
+    def start(self, command, *, environment, cwd):
+        commands[self.name] = (command, environment, cwd)
+        return 1
+
+    monkeypatch.setattr(Background, "start", start)
+    return commands
+
+
+def test_every_pool_gets_one_process_worker_with_heartbeats(started, tmp_path):
+    assert ensure_workers(Project(tmp_path), URL) == [(pool, True) for pool in POOLS]
+    assert set(started) == {"worker-kitti-cpu", "worker-kitti-gpu"}
+    for pool in POOLS:
+        command, environment, cwd = started[f"worker-{pool.name}"]
+        assert command[command.index("--pool") + 1] == pool.name
+        assert command[command.index("--type") + 1] == "process"
+        assert environment["PREFECT_API_URL"] == URL
+        assert environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(HEARTBEAT_S)
+        assert environment["PREFECT_WORKER_QUERY_SECONDS"] == "2"
+        assert cwd == tmp_path
+
+
+def test_one_that_runs_is_left_alone(started, tmp_path, monkeypatch):
+    monkeypatch.setattr(Background, "pid", lambda self: 7 if "cpu" in self.name else None)
+    assert [new for _, new in ensure_workers(Project(tmp_path), URL)] == [False, True]
+    assert set(started) == {worker_process(Project(tmp_path), POOLS[1]).name}

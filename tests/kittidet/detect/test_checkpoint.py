@@ -1,0 +1,130 @@
+"""A checkpoint is whole or absent, and what is not one is refused with its name."""
+
+import json
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from kittidet.classes import KITTI8
+from kittidet.detect.checkpoint import (
+    DetectorFacts,
+    detector_path,
+    keep_newest,
+    list_checkpoints,
+    load_detector,
+    read_facts,
+    write_checkpoint,
+    write_half_precision,
+)
+from kittidet.errors import CheckpointMismatchError
+
+pytestmark = pytest.mark.usefixtures("tiny_models")
+
+
+@pytest.fixture
+def facts(small_model):
+    return DetectorFacts(small_model, KITTI8, step=12, epoch=3, records_digest="abc")
+
+
+def same_outputs(a, b, atol=1e-6):
+    images = np.random.default_rng(0).normal(size=(1, 64, 128, 3)).astype(np.float32)
+    for name, value in a(images).items():
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(value), keras.ops.convert_to_numpy(b(images)[name]), atol=atol
+        )
+
+
+def test_a_written_checkpoint_loads_as_the_same_detector(tmp_path, tiny_network, facts):
+    checkpoint = write_checkpoint(tmp_path, tiny_network, facts)
+    assert (checkpoint.path.name, checkpoint.step, checkpoint.epoch) == ("step-00000012", 12, 3)
+    loaded = load_detector(checkpoint.path)
+    assert (loaded.table, loaded.model_config, loaded.step) == (KITTI8, facts.model, 12)
+    same_outputs(loaded.network, tiny_network)
+
+
+def test_a_network_is_taken_over_where_it_fits(tmp_path, tiny_network, facts):
+    path = write_checkpoint(tmp_path, tiny_network, facts).path
+    first = load_detector(path)
+    assert load_detector(path, reuse=first).network is first.network
+
+
+def test_writing_the_same_step_again_replaces_it(tmp_path, tiny_network, facts):
+    write_checkpoint(tmp_path, tiny_network, facts)
+    tiny_network.trainable_variables[0].assign(keras.ops.ones_like(tiny_network.trainable_variables[0]))
+    same_outputs(load_detector(write_checkpoint(tmp_path, tiny_network, facts).path).network, tiny_network)
+
+
+def test_only_finished_checkpoints_are_listed_and_the_newest_kept(tmp_path, tiny_network, facts):
+    assert list_checkpoints(tmp_path) == []
+    for step in (300, 20, 1000):
+        write_checkpoint(tmp_path, tiny_network, DetectorFacts(facts.model, KITTI8, step, 1, "abc"))
+    (tmp_path / "step-00009999.partial").mkdir()
+    (tmp_path / "step-00009998").mkdir()
+    assert [c.step for c in list_checkpoints(tmp_path)] == [20, 300, 1000]
+    keep_newest(tmp_path, 2)
+    assert [c.step for c in list_checkpoints(tmp_path)] == [300, 1000]
+    assert not (tmp_path / "step-00009999.partial").exists()
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"model": {"variant": "d99"}}'])
+def test_what_is_not_a_checkpoint_is_refused_with_its_name(tmp_path, text):
+    if text is not None:
+        (tmp_path / "detector.json").write_text(text)
+    with pytest.raises(CheckpointMismatchError, match=r"detector\.json"):
+        read_facts(tmp_path)
+
+
+def test_weights_cut_short_are_refused(tmp_path, tiny_network, facts):
+    path = write_checkpoint(tmp_path, tiny_network, facts).path
+    weights = path / "model.weights.h5"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(CheckpointMismatchError, match="undamaged"):
+        load_detector(path)
+
+
+def test_weights_of_another_class_table_are_refused(tmp_path, tiny_network, facts):
+    path = write_checkpoint(tmp_path, tiny_network, facts).path
+    values = json.loads((path / "detector.json").read_text())
+    (path / "detector.json").write_text(json.dumps({**values, "classes": ["Car"]}))
+    with pytest.raises(CheckpointMismatchError, match="same variant and class table"):
+        load_detector(path)
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path, tiny_network, facts):
+    tiny_network.trainable_variables[0].assign(keras.ops.full_like(tiny_network.trainable_variables[0], np.nan))
+    with pytest.raises(CheckpointMismatchError, match="not finite"):
+        load_detector(write_checkpoint(tmp_path, tiny_network, facts).path)
+
+
+def test_half_precision_copies_are_smaller_and_load_nearly_equal(tmp_path, tiny_network, facts):
+    path = write_checkpoint(tmp_path, tiny_network, facts).path
+    half = write_half_precision(path, tmp_path / "starter")
+    with h5py.File(half / "model.weights.h5") as file:
+        kinds = []
+        file.visititems(lambda _, item: kinds.append(item.dtype) if isinstance(item, h5py.Dataset) else None)
+    assert np.dtype(np.float32) not in kinds
+    assert np.dtype(np.float16) in kinds
+    same_outputs(load_detector(half).network, tiny_network, atol=1e-2)
+
+
+def test_values_that_do_not_fit_half_precision_are_refused(tmp_path, tiny_network, facts):
+    tiny_network.trainable_variables[0].assign(keras.ops.full_like(tiny_network.trainable_variables[0], 1e6))
+    path = write_checkpoint(tmp_path, tiny_network, facts).path
+    with pytest.raises(CheckpointMismatchError, match="float16"):
+        write_half_precision(path, tmp_path / "starter")
+    assert not (tmp_path / "starter").exists()
+
+
+@pytest.mark.parametrize("inside", ["", "weights/best", "best"])
+def test_a_run_stands_for_its_best_checkpoint(tmp_path, inside):
+    folder = tmp_path / inside
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "detector.json").write_text("{}")
+    assert detector_path(tmp_path) == folder
+
+
+def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
+    with pytest.raises(CheckpointMismatchError, match="expected a run folder"):
+        detector_path(tmp_path)

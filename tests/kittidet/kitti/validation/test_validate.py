@@ -1,0 +1,177 @@
+"""Promises of validation: nothing wrong in real data, every finding on broken data, bad frames set aside by name."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kittidet.config import ValidateConfig
+from kittidet.errors import DatasetContractError, KittidetError
+from kittidet.kitti.labels import parse_label_file
+from kittidet.kitti.tree import open_tree
+from kittidet.kitti.validation.findings import check_share, write_findings
+from kittidet.kitti.validation.validate import validate_tree
+
+
+def validate(root, **settings):
+    return validate_tree(open_tree(root), config=ValidateConfig(**settings))
+
+
+def rows_of(report):
+    return [tuple(r) for r in report.findings[["frame_id", "line", "check", "severity"]].itertuples(index=False)]
+
+
+def test_an_empty_tree_has_no_frames_and_is_not_passed_on(tmp_path):
+    for name in ("image_2", "label_2"):
+        (tmp_path / name).mkdir()
+    report = validate(tmp_path)
+    assert (report.n_frames, len(report.findings)) == (0, 0)
+    with pytest.raises(DatasetContractError, match="0 frames"):
+        check_share(report, 1.0)
+
+
+def test_a_right_tree_passes_whole(small_tree):
+    report = check_share(validate(small_tree), 0.0)
+    assert report.accepted_ids == ("000000", "000001", "000002", "000003")
+    assert (len(report.findings), report.bad_share) == (0, 0.0)
+
+
+def test_real_frames_pass_whole(real_mini):
+    report = check_share(validate(real_mini), 0.0)
+    assert (report.n_frames, len(report.findings)) == (11, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{row} 0.9\n", [(1, "row_form", "error")]),
+        ("{row}\n{short}\n", [(2, "row_form", "error")]),
+        ("Bus{rest}\n", [(1, "class_known", "error")]),
+        ("{row}\n{nan}\n", [(2, "row_form", "error")]),
+        ("{inverted}\n", [(1, "box_left_right", "error")]),
+        ("{row}\n\n{van}\n", [(2, "row_form", "error")]),
+        ("{row}\n\n\n", [(2, "label_blank_end", "warning")]),
+        ("{row}\r\n{van}\r\n", [(1, "label_line_end", "warning")]),
+        ("", [(0, "label_empty", "warning")]),
+        (
+            "{short}\nBus{rest}\n{nan}\n",
+            [(1, "row_form", "error"), (2, "class_known", "error"), (3, "row_form", "error")],
+        ),
+    ],
+)
+def test_every_fault_of_a_label_file_is_found_at_its_line(small_tree, row, text, expected):
+    parts = {
+        "row": row,
+        "rest": row.removeprefix("Car"),
+        "van": row.replace("Car", "Van"),
+        "short": row.rpartition(" ")[0],
+        "nan": row.replace("1.47", "nan"),
+        "inverted": row.replace("10.00 10.00 30.00", "30.00 10.00 10.00"),
+    }
+    path = small_tree / "training/label_2/000002.txt"
+    path.write_bytes(text.format(**parts).encode())
+    report = validate(small_tree)
+    assert rows_of(report) == [("000002", *e) for e in expected]
+    for place, message in zip(report.findings["line"], report.findings["message"], strict=True):
+        assert message.startswith(f"label_2/000002.txt{f':{place}' if place else ''}: ")
+    is_bad = any(severity == "error" for *_, severity in expected)
+    assert report.set_aside_ids == (("000002",) if is_bad else ())
+    assert len(report.accepted_ids) == 4 - is_bad
+    if not is_bad:
+        parse_label_file(path)
+
+
+def test_a_label_file_that_is_no_text_is_a_finding(small_tree):
+    (small_tree / "training/label_2/000002.txt").write_bytes(b"\xff\xfe")
+    assert rows_of(validate(small_tree)) == [("000002", 0, "label_readable", "error")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="the system has no file that fails when it is read")
+@pytest.mark.parametrize("file", ["image_2/000001.png", "label_2/000001.txt"])
+def test_a_disk_that_fails_is_no_finding(small_tree, file):
+    """It may work a second later, and a finding would be kept under the digest of good data."""
+    path = small_tree / "training" / file
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(KittidetError, match="Input/output error") as caught:
+        validate(small_tree)
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_faults_of_names_images_and_rows_are_found_together(small_tree, row):
+    training = small_tree / "training"
+    (training / "image_2/000000.png").unlink()
+    (training / "image_2/000001.png").write_bytes(b"\xff\xd8\xff")
+    (training / "label_2/000002.txt").write_text(row.replace("30.00 30.00", "999.00 30.00") + "\n")
+    report = validate(small_tree)
+    assert rows_of(report) == [
+        ("000001", 0, "image_png", "error"),
+        ("000000", 0, "image_present", "error"),
+        ("000002", 1, "box_inside_image", "error"),
+    ]
+    assert (report.n_frames, report.accepted_ids, report.bad_share) == (4, ("000003",), 0.75)
+
+
+def test_whatever_passes_is_read_by_the_strict_parser(small_tree, row):
+    """The two must agree: a frame that validation accepts never stops a later step."""
+    lines = ["", row, row + "\r", f"{row} 1", row.replace("30.00 30.00", "10.00 30.00"), row.replace("Car", "X"), " "]
+    path = small_tree / "training/label_2/000000.txt"
+    for first in lines:
+        for second in lines:
+            path.write_bytes(f"{first}\n{second}\n".encode())
+            accepted = "000000" in validate(small_tree, check_pixels=False).accepted_ids
+            try:
+                parse_label_file(path)
+                parses = True
+            except Exception:  # noqa: BLE001 - any error at all would stop a later step
+                parses = False
+            assert accepted == parses, (first, second)
+
+
+def test_other_class_names_may_be_asked_for(small_tree):
+    report = validate_tree(open_tree(small_tree), config=ValidateConfig(), classes=("Van",))
+    assert set(report.findings["check"]) == {"class_known"}
+    assert report.bad_share == 1.0
+
+
+def test_findings_are_the_same_each_time(small_tree, tmp_path):
+    for k in range(4):
+        (small_tree / f"training/label_2/{k:06d}.txt").write_text("Bus\nCar 1\n")
+    texts = []
+    for name in ("a.csv", "b.csv"):
+        write_findings(validate(small_tree), tmp_path / name)
+        texts.append((tmp_path / name).read_bytes())
+    assert texts[0] == texts[1]
+    assert texts[0].count(b"\n") == 9
+
+
+def test_validation_loads_no_tensorflow():
+    code = (
+        "import sys\nimport kittidet.kitti.validation.validate, kittidet.kitti.archive, kittidet.kitti.split\n"
+        "sys.exit(bool({'tensorflow', 'keras', 'prefect'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_real_labels_with_images_of_their_sizes_pass_whole(real_texts, real_csv, make_png, tmp_path):
+    training = tmp_path / "training"
+    for name in ("image_2", "label_2"):
+        (training / name).mkdir(parents=True)
+    listed = dict(line.split(",", 1) for line in real_csv("image_sizes.csv").read_text().split()[1:])
+    drawn = {}
+    for frame_id, text in real_texts("labels_train3712.zip").items():
+        (training / "label_2" / f"{frame_id}.txt").write_text(text)
+        size = listed[frame_id]
+        if size not in drawn:
+            drawn[size] = tmp_path / f"{size}.png"
+            drawn[size].write_bytes(make_png(*map(int, size.split(","))))
+        os.link(drawn[size], training / "image_2" / f"{frame_id}.png")
+    tree = open_tree(tmp_path)
+    report = check_share(validate_tree(tree, config=ValidateConfig(check_pixels=False, edge_tolerance_px=0)), 0.0)
+    assert (report.n_frames, len(report.findings)) == (3712, 0)
+    counts = Counter(o.type for i in tree.frame_ids for o in parse_label_file(tree.label_path(i)))
+    assert counts["Car"] + counts["DontCare"] < counts.total() == 25099

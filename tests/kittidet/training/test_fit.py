@@ -1,0 +1,239 @@
+"""A training leaves what it promises, and one that was interrupted ends as if it had not been."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
+from kittidet.detect.checkpoint import load_detector
+from kittidet.errors import CheckpointMismatchError, TrainingError
+from kittidet.training.fit import fit_detector, freezes_batch_norm
+
+CONFTEST = Path(__file__).parent / "conftest.py"
+
+
+class StoppedError(Exception):
+    pass
+
+
+def weights_of(result):
+    """Every array of the last checkpoint, by name."""
+    arrays = {}
+    with h5py.File(result.checkpoints[-1].path / "model.weights.h5") as file:
+        file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return arrays
+
+
+def rows_of(result):
+    """The history without the durations."""
+    with result.history_path.open() as stream:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(stream)]
+
+
+def assert_same_run(found, expected):
+    assert rows_of(found) == rows_of(expected)
+    assert [c.step for c in found.checkpoints] == [c.step for c in expected.checkpoints]
+    a, b = weights_of(found), weights_of(expected)
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def fit(tiny_models, train_records, small_model, short_recipe):
+    def run(work_dir, *, recipe=short_recipe, **more):
+        return fit_detector(train_records, model=small_model, train=recipe, work_dir=work_dir, **more)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def undisturbed(fit, tmp_path_factory):
+    """What the short recipe leaves when nothing gets in its way, and the reports it gave; read only."""
+    seen = []
+    return fit(tmp_path_factory.mktemp("undisturbed") / "run", on_epoch=seen.append), seen
+
+
+def stop_after(epoch):
+    def on_epoch(report):
+        if report.epoch == epoch:
+            raise StoppedError
+
+    return on_epoch
+
+
+def test_a_training_leaves_checkpoints_history_and_tensorboard(undisturbed):
+    result, seen = undisturbed
+    assert [(c.step, c.epoch, c.path.name) for c in result.checkpoints] == [
+        (4, 2, "step-00000004"),
+        (6, 3, "step-00000006"),
+    ]
+    assert [int(row["step"]) for row in rows_of(result)] == [2, 4, 6] == [r.step for r in seen]
+    assert seen[-1].loss < seen[0].loss
+    assert seen[-1].learning_rate == pytest.approx(0, abs=1e-9)
+    folder = result.history_path.parent
+    assert list((folder / "tensorboard").rglob("events.out.tfevents.*"))
+    assert not (folder / "resume").exists()
+    assert result.resumed_from_step is None
+    assert 0 <= result.anchor_coverage <= 1
+    assert load_detector(result.checkpoints[-1].path).step == 6
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_an_interrupted_run_goes_on_and_equals_an_undisturbed_one(fit, tmp_path, undisturbed, epoch):
+    with pytest.raises(StoppedError):
+        fit(tmp_path, on_epoch=stop_after(epoch))
+    seen = []
+    resumed = fit(tmp_path, on_epoch=seen.append)
+    assert resumed.resumed_from_step == 2 * epoch
+    assert [report.epoch for report in seen] == list(range(epoch + 1, 4))
+    assert_same_run(resumed, undisturbed[0])
+
+
+def test_a_finished_run_is_found_and_not_run_again(fit, undisturbed):
+    seen = []
+    assert fit(undisturbed[0].history_path.parent, on_epoch=seen.append) == undisturbed[0]
+    assert seen == []
+
+
+def test_a_folder_with_another_run_is_refused(fit, undisturbed, short_recipe):
+    with pytest.raises(TrainingError, match="other records, model or recipe"):
+        fit(undisturbed[0].history_path.parent, recipe=short_recipe.model_copy(update={"learning_rate": 0.1}))
+
+
+def test_weights_to_start_from_that_are_not_there_are_refused(fit, tmp_path, short_recipe):
+    with pytest.raises(CheckpointMismatchError, match=r"absent\.h5: cannot read the weights to start from"):
+        fit(tmp_path, recipe=short_recipe.model_copy(update={"initial_weights": tmp_path / "absent.h5"}))
+
+
+def test_a_loss_that_explodes_stops_the_run_and_saves_nothing(fit, tmp_path, short_recipe):
+    with pytest.raises(TrainingError, match="the loss is not finite"):
+        fit(tmp_path, recipe=short_recipe.model_copy(update={"box_loss_weight": 3e38, "huber_delta": 100.0}))
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_running_out_of_memory_names_the_batch_and_what_to_try(fit, tmp_path, monkeypatch):
+    def exhausted(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(keras.Model, "fit", exhausted)
+    with pytest.raises(TrainingError, match=r"train\.batch_size=5.*Try train\.batch_size=2"):
+        fit(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("frozen", "batch_size", "starts_from_weights", "expected"),
+    [
+        (None, 8, True, True),
+        (None, 16, True, False),
+        (None, 8, False, False),
+        (True, 8, False, True),
+        (False, 8, True, False),
+    ],
+)
+def test_batch_norm_is_frozen_on_request_or_for_small_batches_that_start_from_weights(
+    short_recipe, frozen, batch_size, starts_from_weights, expected
+):
+    recipe = short_recipe.model_copy(
+        update={
+            "freeze_batch_norm": frozen,
+            "batch_size": batch_size,
+            "initial_weights": Path("starter") if starts_from_weights else None,
+        }
+    )
+    assert freezes_batch_norm(recipe) == expected
+
+
+KILLED = """
+import importlib.util, os, signal, sys
+from pathlib import Path
+conftest, records, work_dir, moment = sys.argv[1:]
+spec = importlib.util.spec_from_file_location("tiny", conftest)
+tiny = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tiny)
+from kittidet.config import ModelConfig, TrainConfig
+from kittidet.detect import checkpoint as checkpoints
+    from kittidet.training import callbacks, fit
+fit.build_efficientdet = checkpoints.build_efficientdet = tiny.tiny_efficientdet
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+epoch, name = moment.split(":")
+original = getattr(callbacks, name) if name != "step" else None
+
+def dying(*args, **kwargs):
+    dying.calls += 1
+    if dying.calls == int(epoch):
+        die()
+    return original(*args, **kwargs)
+
+dying.calls = 0
+if name == "step":
+    callbacks.LossGuard.on_train_batch_end = lambda self, batch, logs=None: (
+        die() if int(self.model.optimizer.iterations) == int(epoch) else None
+    )
+else:
+    setattr(callbacks, name, dying)
+fit.fit_detector(Path(records), model=ModelConfig(input_hw=tiny.CANVAS_HW),
+                 train=TrainConfig.model_validate_json(os.environ["RECIPE"]), work_dir=Path(work_dir))
+"""
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "moment", ["3:step", "2:write_checkpoint", "2:keep_newest", "2:save_state", "2:averaged_weights"]
+)
+def test_a_run_killed_at_any_moment_goes_on_and_equals_an_undisturbed_one(
+    fit, train_records, tmp_path, short_recipe, undisturbed, moment
+):
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(CONFTEST), str(train_records), str(tmp_path), moment],
+        check=False,
+        env={**os.environ, "RECIPE": short_recipe.model_dump_json()},
+    )
+    assert done.returncode == -signal.SIGKILL
+    resumed = fit(tmp_path)
+    assert resumed.resumed_from_step == 2
+    assert_same_run(resumed, undisturbed[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+def test_the_real_detector_resumes_exactly(train_records, tmp_path, small_model, kind):
+    """1 + 1 epochs equal 2 for d0 with training batch norm."""
+    recipe = TrainConfig(
+        epochs=2, batch_size=5, optimizer=kind, learning_rate=0.01, checkpoint_every_epochs=1, freeze_batch_norm=False
+    )
+
+    def run(name, **more):
+        return fit_detector(train_records, model=small_model, train=recipe, work_dir=tmp_path / name, **more)
+
+    undisturbed = run("a")
+    with pytest.raises(StoppedError):
+        run("b", on_epoch=stop_after(1))
+    assert_same_run(run("b"), undisturbed)
+
+
+@pytest.mark.slow
+def test_the_real_detector_overfits_a_few_frames(train_records, tmp_path):
+    """d0 from random weights on ten drawn frames: the classes and boxes of what it sees are nearly learned."""
+    recipe = TrainConfig(
+        epochs=60, batch_size=5, optimizer="adamw", learning_rate=0.012, checkpoint_every_epochs=60, ema_decay=0.0,
+        augment=AugmentConfig(flip=False, scale_min=1.0, scale_max=1.0, colour=0.0),
+    )  # fmt: skip
+    seen = []
+    fit_detector(
+        train_records, model=ModelConfig(input_hw=(128, 448)), train=recipe, work_dir=tmp_path, on_epoch=seen.append
+    )
+    assert seen[-1].cls_loss < 0.2 * seen[0].cls_loss
+    assert seen[-1].box_loss < 0.2 * seen[0].box_loss

@@ -1,0 +1,115 @@
+"""Gradients are clipped twice, weights are averaged with a decay that starts small, kernels decay."""
+
+import keras
+import numpy as np
+import pytest
+
+from kittidet.training.optimizer import averaged_weights, build_optimizer, clip_twice, moving_statistics
+
+SETTINGS = {"learning_rate": 0.1, "clip_norm": 10.0, "ema_decay": 0.9, "weight_decay": 0.0}
+
+
+def ones_like(model):
+    return [keras.ops.ones_like(v) for v in model.trainable_variables]
+
+
+def values(variables):
+    return [np.array(keras.ops.convert_to_numpy(v)) for v in variables]
+
+
+def test_small_gradients_pass_unchanged():
+    grads = [np.array([3.0, 4.0], np.float32), np.zeros(2, np.float32)]
+    for found, given in zip(clip_twice(grads, 10.0), grads, strict=True):
+        np.testing.assert_allclose(np.asarray(found), given)
+
+
+def test_clipping_has_two_stages_which_one_global_stage_is_not():
+    grads = [np.array([300.0, 400.0], np.float32), np.array([6.0, 8.0], np.float32)]  # norms 500 and 10
+    # First both have norm 10; together sqrt(200), scaled to 10.
+    share = 10 / np.sqrt(200)
+    large, small = (np.asarray(g) for g in clip_twice(grads, 10.0))
+    np.testing.assert_allclose(large, np.array([6, 8]) * share, rtol=1e-6)
+    np.testing.assert_allclose(small, np.array([6, 8]) * share, rtol=1e-6)
+
+
+def test_a_step_moves_no_further_than_the_clipped_gradient(tiny_network):
+    optimizer = build_optimizer("sgd", **SETTINGS, model=tiny_network)
+    before = values(tiny_network.trainable_variables)
+    optimizer.apply([1000 * g for g in ones_like(tiny_network)])
+    moved = np.concatenate(
+        [(a - b).ravel() for a, b in zip(values(tiny_network.trainable_variables), before, strict=True)]
+    )
+    assert np.linalg.norm(moved) == pytest.approx(0.1 * 10, rel=1e-4)
+
+
+def test_the_average_starts_at_the_first_weights_and_its_memory_grows(tiny_network):
+    optimizer = build_optimizer("sgd", **SETTINGS, model=tiny_network)
+    expected = None
+    for update in range(4):
+        optimizer.apply(ones_like(tiny_network))
+        weight = values(tiny_network.trainable_variables)[0]
+        decay = min(0.9, (1 + update) / (10 + update))
+        expected = weight if expected is None else decay * expected + (1 - decay) * weight
+    np.testing.assert_allclose(values([optimizer.averages()[0][1]])[0], expected, rtol=1e-5, atol=1e-7)
+
+
+def test_batch_norm_statistics_are_averaged_with_the_weights(tiny_network):
+    optimizer = build_optimizer("sgd", **SETTINGS, model=tiny_network)
+    statistics = moving_statistics(tiny_network)
+    assert len(statistics) == 10  # five levels, mean and variance
+    optimizer.apply(ones_like(tiny_network))
+    first = values(statistics)[0]
+    statistics[0].assign(first + 1)
+    optimizer.apply(ones_like(tiny_network))
+    average = {id(v): a for v, a in optimizer.averages()}[id(statistics[0])]
+    decay = 2 / 11
+    np.testing.assert_allclose(values([average])[0], decay * first + (1 - decay) * (first + 1), rtol=1e-5)
+
+
+def test_frozen_batch_norms_are_left_out_of_the_average(tiny_network):
+    for layer in tiny_network.layers:
+        if layer.name.startswith("norm"):
+            layer.trainable = False
+    assert moving_statistics(tiny_network) == []
+
+
+def test_averaged_weights_are_in_the_model_only_inside_the_block(tiny_network):
+    optimizer = build_optimizer("sgd", **SETTINGS, model=tiny_network)
+    for _ in range(3):
+        optimizer.apply(ones_like(tiny_network))
+    trained, averages = values(tiny_network.variables), values(a for _, a in optimizer.averages())
+    with averaged_weights(optimizer):
+        inside = values(v for v, _ in optimizer.averages())
+    for found, expected in zip(inside, averages, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert any((a != b).any() for a, b in zip(values(tiny_network.variables), inside, strict=False))
+    for found, expected in zip(values(tiny_network.variables), trained, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_without_a_decay_there_is_no_average(tiny_network):
+    optimizer = build_optimizer("sgd", **{**SETTINGS, "ema_decay": 0.0}, model=tiny_network)
+    optimizer.apply(ones_like(tiny_network))
+    assert optimizer.averages() == []
+
+
+def test_adamw_decays_kernels_alone(tiny_network):
+    optimizer = build_optimizer("adamw", **{**SETTINGS, "weight_decay": 0.5}, model=tiny_network)
+    for variable in tiny_network.trainable_variables:
+        variable.assign(keras.ops.ones_like(variable))
+    optimizer.apply([keras.ops.zeros_like(v) for v in tiny_network.trainable_variables])
+    for variable in tiny_network.trainable_variables:
+        expected = 1 - 0.1 * 0.5 if variable.name == "kernel" else 1.0
+        np.testing.assert_allclose(values([variable])[0], expected, rtol=1e-6)
+
+
+def test_an_unknown_optimizer_is_refused(tiny_network):
+    with pytest.raises(ValueError, match="sgd or adamw"):
+        build_optimizer("adam", **SETTINGS, model=tiny_network)
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+def test_the_configuration_builds_an_equal_optimizer(tiny_network, kind):
+    optimizer = build_optimizer(kind, **SETTINGS, model=tiny_network)
+    again = type(optimizer).from_config(optimizer.get_config())
+    assert (again.clip_norm, again.ema_decay, again.use_ema) == (10.0, 0.9, True)

@@ -1,0 +1,51 @@
+"""A state is whole, belongs to its run, and brings every variable back to the bit."""
+
+import keras
+import numpy as np
+import pytest
+
+from kittidet.errors import TrainingError
+from kittidet.training.resume import Progress, load_state, save_state
+
+
+def group(*values):
+    return {"network": [keras.Variable(np.array(v, np.float32)) for v in values]}
+
+
+def test_no_state_means_a_fresh_run(tmp_path):
+    assert load_state(tmp_path, group(1.0), identity="a") is None
+
+
+def test_every_variable_comes_back_to_the_bit(tmp_path):
+    draws = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
+    save_state(tmp_path, group(*draws), Progress(3, 30, [{"epoch": 3}]), identity="a")
+    fresh = group(*np.zeros_like(draws))
+    assert load_state(tmp_path, fresh, identity="a") == Progress(3, 30, [{"epoch": 3}])
+    for found, expected in zip(fresh["network"], draws, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(found), expected)
+
+
+def test_only_the_newest_state_stays(tmp_path):
+    for epoch in (1, 2):
+        save_state(tmp_path, group(float(epoch)), Progress(epoch, epoch, []), identity="a")
+    assert [p.name for p in tmp_path.iterdir()] == ["epoch-00002"]
+
+
+def test_a_half_written_state_is_passed_over(tmp_path):
+    save_state(tmp_path, group(1.0), Progress(1, 1, []), identity="a")
+    (tmp_path / "epoch-00002.partial").mkdir()
+    progress = load_state(tmp_path, group(0.0), identity="a")
+    assert progress is not None
+    assert progress.epoch == 1
+
+
+def test_the_state_of_another_run_is_refused(tmp_path):
+    save_state(tmp_path, group(1.0), Progress(1, 1, []), identity="a")
+    with pytest.raises(TrainingError, match="other records, model or recipe"):
+        load_state(tmp_path, group(1.0), identity="b")
+
+
+def test_a_state_with_other_variables_is_refused(tmp_path):
+    save_state(tmp_path, group(1.0, 2.0), Progress(1, 1, []), identity="a")
+    with pytest.raises(TrainingError, match="expected 1 variables, got 2"):
+        load_state(tmp_path, group(1.0), identity="a")

@@ -1,0 +1,69 @@
+"""The rate warms up, falls, and never rises again; the reference's own curve is there on request."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kittidet.training.schedule import WarmupCosine, fine_tune_schedule
+
+ORACLE = Path(__file__).parents[4] / "shared" / "oracle" / "lr_schedule.npz"
+# Batch 8, 100 steps an epoch, 50 epochs; the reference's two paths, a few of their values.
+STEPS = [0, 1, 50, 99, 100, 101, 500, 2500, 4900, 5000]
+TF1 = [0.001, 0.00109, 0.0055, 0.00991, 0.00998972636, 0.00998952053, 0.0097452784, 0.00483974162, 0.0, 1.02731583e-5]
+TF2 = [0.008, 0.00802, 0.009, 0.00998, *TF1[4:]]
+
+
+def reference(warmup_start):
+    return WarmupCosine(peak=0.01, warmup_start=warmup_start, warmup_steps=100, total_steps=5000, follow_reference=True)
+
+
+def rates(schedule, steps):
+    return [float(schedule(step)) for step in steps]
+
+
+@pytest.mark.parametrize(("warmup_start", "expected"), [(0.001, TF1), (0.008, TF2)])
+def test_the_reference_curve_equals_the_reference(warmup_start, expected):
+    np.testing.assert_allclose(rates(reference(warmup_start), STEPS), expected, rtol=2e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize(("warmup_start", "name"), [(0.001, "tf1_cosine"), (0.008, "tf2_cosine")])
+def test_the_reference_curve_equals_all_stored_values(warmup_start, name):
+    if not ORACLE.is_file():
+        pytest.skip(f"the reference's rates are not here: {ORACLE}")
+    with np.load(ORACLE) as oracle:
+        np.testing.assert_allclose(rates(reference(warmup_start), oracle["steps"]), oracle[name], rtol=2e-5, atol=2e-9)
+
+
+@pytest.mark.parametrize("batch_size", [2, 8, 64])
+def test_the_default_rises_to_the_peak_and_then_never_again(batch_size):
+    schedule = fine_tune_schedule(
+        learning_rate=0.08, batch_size=batch_size, steps_per_epoch=10, epochs=20, warmup_epochs=2
+    )
+    curve = rates(schedule, range(210))
+    peak = 0.08 * batch_size / 64
+    assert curve[0] == pytest.approx(0.1 * peak)
+    assert curve[20] == pytest.approx(peak)
+    assert (np.diff(curve[:21]) > 0).all()
+    assert (np.diff(curve[20:]) <= 1e-9).all()
+    assert curve[200:] == pytest.approx([0] * 10, abs=1e-9)
+
+
+def test_no_warm_up_starts_at_the_peak():
+    schedule = fine_tune_schedule(learning_rate=0.08, batch_size=64, steps_per_epoch=10, epochs=1, warmup_epochs=0)
+    assert float(schedule(0)) == pytest.approx(0.08)
+
+
+def test_a_run_shorter_than_its_warm_up_still_comes_down():
+    schedule = fine_tune_schedule(learning_rate=0.08, batch_size=64, steps_per_epoch=1, epochs=2, warmup_epochs=5)
+    assert rates(schedule, [0, 1, 2]) == pytest.approx([0.008, 0.08, 0.0], abs=1e-6)
+
+
+def test_a_warm_up_as_long_as_the_run_is_refused():
+    with pytest.raises(ValueError, match="warmup_steps < total_steps"):
+        WarmupCosine(peak=1.0, warmup_start=0.1, warmup_steps=5, total_steps=5)
+
+
+def test_the_configuration_builds_an_equal_schedule():
+    schedule = reference(0.008)
+    assert float(WarmupCosine.from_config(schedule.get_config())(77)) == float(schedule(77))
