@@ -5,22 +5,17 @@ and times are no part of it. A finished folder holds ``_output.json`` (size and 
 summary); a folder without one is not an output.
 """
 
-import hashlib
 import json
 import logging
-import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-from pydantic import BaseModel
-
 from kittidet.errors import StoreError
+from kittidet.files import digest_file, digest_of, list_files, locked, write_json
 
 log = logging.getLogger(__name__)
 
@@ -60,43 +55,6 @@ class StepOutput:
     def digest(self) -> str:
         """The key's digest, by which later steps refer to this output."""
         return self.key.digest
-
-
-def canonical_json(value: Any) -> str:
-    """Return JSON text that is equal for equal values: sorted keys, no spaces, paths as text."""
-
-    def simplify(item: Any) -> Any:
-        if isinstance(item, BaseModel):
-            return item.model_dump(mode="json")
-        if isinstance(item, Path):
-            return str(item)
-        if isinstance(item, Mapping):
-            return dict(item)
-        raise TypeError(f"cannot make a digest of {type(item).__name__}: {item!r}")
-
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=simplify, allow_nan=False)
-
-
-def digest_of(value: Any) -> str:
-    """Return the sha256 hex digest of a JSON-like value (pydantic models and paths allowed)."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
-
-
-def digest_file(path: Path) -> str:
-    """Return the sha256 hex digest of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def digest_path(path: Path) -> str:
-    """Return the sha256 hex digest of a file's bytes, or of a folder's files and their names within it.
-
-    Raises:
-        OSError: if it is not there or cannot be read.
-    """
-    if not path.is_dir():
-        return digest_file(path)
-    return digest_of({file.relative_to(path).as_posix(): digest_file(file) for file in list_files(path)})
 
 
 def step_key(step: str, version: int, /, **identity: Any) -> StepKey:
@@ -202,44 +160,16 @@ class Store:
 
     @contextmanager
     def _locked(self, key: StepKey) -> Iterator[None]:
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            # flock, freed by the system when its process dies, so that kill -9 leaves no eternal lock.
-            lock = FileLock(self.root / f".{key.name}.lock")
-            acquire_patiently(lock, waiting_for=key.name)
-        except OSError as error:
-            raise StoreError(
-                f"{self.root}: cannot write the store: {error.strerror or error}. "
-                "Choose a writable folder with `store_dir`."
-            ) from error
-        try:
+        with ExitStack() as stack:
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self.root / f".{key.name}.lock", waiting_for=key.name))
+            except OSError as error:
+                raise StoreError(
+                    f"{self.root}: cannot write the store: {error.strerror or error}. "
+                    "Choose a writable folder with `store_dir`."
+                ) from error
             yield
-        finally:
-            lock.release()
-
-
-def acquire_patiently(lock: FileLock, *, waiting_for: str) -> None:
-    """Take a lock; say so once if another run holds it, and wait as long as that takes."""
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        log.info("store.wait for=%s another run is making it", waiting_for)
-        lock.acquire()
-
-
-def list_files(folder: Path) -> list[Path]:
-    """Return every regular file below a folder, sorted by its path relative to it."""
-    return sorted((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.relative_to(folder).as_posix())
-
-
-def write_text_atomic(path: Path, text: str) -> None:
-    """Write a text file so that its name only ever shows the whole content."""
-    partial = path.with_name(f".{path.name}.partial-{uuid.uuid4().hex}")
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
 
 
 def _write_manifest(folder: Path, key: StepKey, summary: Mapping[str, Any]) -> None:
@@ -254,7 +184,7 @@ def _write_manifest(folder: Path, key: StepKey, summary: Mapping[str, Any]) -> N
     manifest = {"step": key.step, "digest": key.digest, "summary": dict(summary), "files": files}
     # Later keys are made of the summary: a changed one must not pass for the step's own.
     manifest["seal"] = digest_of(manifest)
-    write_text_atomic(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    write_json(folder / MANIFEST, manifest)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ def write_json_file(path: Path | None, content: Any) -> None:
     """
     from rich.console import Console
 
-    from kittidet.store import write_text_atomic
+    from kittidet.files import write_text_atomic
 
     if path is None:
         return

@@ -19,8 +19,8 @@ import numpy as np
 from kittidet.classes import ClassTable
 from kittidet.config import ModelConfig
 from kittidet.errors import CheckpointMismatchError, KittidetError
+from kittidet.files import write_text_atomic
 from kittidet.model.efficientdet import build_efficientdet
-from kittidet.store import write_text_atomic
 
 WEIGHTS_NAME = "model.weights.h5"
 FACTS_NAME = "detector.json"

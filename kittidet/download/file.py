@@ -12,7 +12,7 @@ from kittidet.config import BackoffConfig
 from kittidet.download.disk import writing
 from kittidet.download.transfer import Progress, Transfer
 from kittidet.errors import ArchiveError
-from kittidet.store import digest_file, write_text_atomic
+from kittidet.files import digest_file, write_text_atomic
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from kittidet.store import write_text_atomic
+from kittidet.files import write_text_atomic
 
 
 @dataclass(frozen=True, slots=True)

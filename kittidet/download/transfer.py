@@ -21,7 +21,7 @@ from kittidet.config import BackoffConfig
 from kittidet.download.disk import check_space, writing
 from kittidet.download.partial import Partial, Remote, describe_response
 from kittidet.errors import ArchiveError, ServerError
-from kittidet.store import digest_file
+from kittidet.files import digest_file
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from kittidet.export.model_card import ExportedFile, RunScores, write_card
 from kittidet.export.onnx import check_onnx_installed, open_onnx, write_onnx
 from kittidet.export.serving import open_saved_model, write_saved_model
 from kittidet.export.tflite import open_tflite, write_tflite
+from kittidet.files import list_files
 from kittidet.runs.compare import read_run_results
-from kittidet.store import list_files
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kittidet.errors import DatasetContractError
-from kittidet.store import digest_file, write_text_atomic
+from kittidet.files import digest_file, write_text_atomic
 
 log = logging.getLogger(__name__)
 

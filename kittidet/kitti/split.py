@@ -15,7 +15,7 @@ from importlib import resources
 
 from kittidet.config import SplitConfig
 from kittidet.errors import DatasetContractError
-from kittidet.store import digest_of
+from kittidet.files import digest_of
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from kittidet.errors import DatasetContractError
+from kittidet.files import digest_of
 from kittidet.kitti.inventory import digest_files
 from kittidet.kitti.mapping import MAPPING_FILES, read_drives
-from kittidet.store import digest_of
 
 IMAGE_DIR, LABEL_DIR, MAPPING_DIR = "image_2", "label_2", "mapping"
 IMAGE_SUFFIX, LABEL_SUFFIX = ".png", ".txt"

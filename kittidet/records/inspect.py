@@ -13,13 +13,13 @@ from PIL import Image, UnidentifiedImageError
 from kittidet.classes import DONT_CARE, ClassTable
 from kittidet.drawing import draw_frame, draw_gallery
 from kittidet.errors import RecordError
+from kittidet.files import digest_file
 from kittidet.frame import KittiObject
 from kittidet.records.example import DONT_CARE_BOX, FRAME_ID, LABEL, OBJECT_BOX, SIDES, feature_problems
 from kittidet.records.inspection import InspectionReport
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, read_manifest
 from kittidet.records.message import decode_example
 from kittidet.records.shard import read_records
-from kittidet.store import digest_file
 
 Features = dict[str, tuple[str, list[Any]]]
 

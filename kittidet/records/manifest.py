@@ -8,7 +8,7 @@ from typing import Any
 
 from kittidet.classes import ClassTable
 from kittidet.errors import ConfigError, RecordError
-from kittidet.store import digest_of, write_text_atomic
+from kittidet.files import digest_of, write_text_atomic
 
 MANIFEST_NAME = "manifest.json"
 _VERSION = 1

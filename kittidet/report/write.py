@@ -3,16 +3,15 @@
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-
-from filelock import FileLock
 
 from kittidet.config import CompareConfig, ReportConfig
 from kittidet.errors import StoreError
 from kittidet.eval.diagnosis import RECALLS, THRESHOLDS, Diagnosis
+from kittidet.files import digest_files, locked, numbered, remove_partials, whole_file
 from kittidet.kitti.tree import KittiTree
 from kittidet.report import facts, plot_curves, plot_labels, tables
 from kittidet.report.images import gallery_images, label_error_images
@@ -22,7 +21,6 @@ from kittidet.report.plot_training import results_figure, training_panels
 from kittidet.report.style import PANEL_INCHES, Painter, house_style, panel, save_png, to_svg
 from kittidet.runs.environment import describe_environment
 from kittidet.runs.run import RunFolder, read_run
-from kittidet.store import acquire_patiently, digest_file, list_files
 
 log = logging.getLogger(__name__)
 
@@ -64,29 +62,31 @@ def write_report(run_dir: Path, *, tree: KittiTree | None, config: ReportConfig)
         DatasetContractError: if the data is not what the run was scored on.
     """
     run = read_run(run_dir, tree=tree)
-    partial = run_dir / ".report.partial"
-    lock = FileLock(run_dir / ".report.lock")
     try:
         # One writer at a time: what lies there unfinished is of one that was killed.
-        acquire_patiently(lock, waiting_for=f"another report in {run_dir}")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        _write_files(partial, run, config)
-        for folder in _candidates(run_dir):
-            if not folder.exists():
-                _keep_results(partial / RESULTS, run_dir / RESULTS)
-                partial.rename(folder)
-                log.info("report.written page=%s", folder / PAGE)
-                return Report(folder / PAGE, cached=False)
-            if _content(folder) == _content(partial):
-                _keep_results(partial / RESULTS, run_dir / RESULTS)
-                return Report(folder / PAGE, cached=True)
-        raise AssertionError("there is always a next number")
+        with locked(run_dir / ".report.lock", waiting_for=f"another report in {run_dir}"):
+            remove_partials(run_dir, "report")
+            return _publish(run, run_dir, config)
     except OSError as error:
         raise StoreError(f"{run_dir}: cannot write the report: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        lock.release()
+
+
+def _publish(run: RunFolder, run_dir: Path, config: ReportConfig) -> Report:
+    folder = run_dir / "report"
+    with TemporaryDirectory(prefix=".report.partial-", dir=run_dir) as temporary:
+        made = Path(temporary) / "report"
+        made.mkdir()
+        _write_files(made, run, config)
+        _keep_results(made / RESULTS, run_dir / RESULTS)
+        content = digest_files(made)
+        for folder in numbered(run_dir / "report"):
+            if not folder.exists():
+                made.rename(folder)
+                log.info("report.written page=%s", folder / PAGE)
+                return Report(folder / PAGE, cached=False)
+            if digest_files(folder) == content:
+                break
+    return Report(folder / PAGE, cached=True)
 
 
 def _write_files(folder: Path, run: RunFolder, config: ReportConfig) -> None:
@@ -196,18 +196,5 @@ def _label_plots(folder: Path, run: RunFolder) -> list[PagePlot]:
 def _keep_results(made: Path, kept: Path) -> None:
     """Copy the sheet of curves to where people look for it first, unless the run folder has one."""
     if not kept.exists():
-        partial = made.with_name(f".{kept.name}")
-        shutil.copyfile(made, partial)
-        partial.rename(kept)
-
-
-def _candidates(run_dir: Path) -> Iterator[Path]:
-    yield run_dir / "report"
-    number = 2
-    while True:
-        yield run_dir / f"report-{number}"
-        number += 1
-
-
-def _content(folder: Path) -> Sequence[tuple[str, str]]:
-    return [(p.relative_to(folder).as_posix(), digest_file(p)) for p in list_files(folder)]
+        with whole_file(kept) as partial:
+            shutil.copyfile(made, partial)

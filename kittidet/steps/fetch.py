@@ -12,9 +12,10 @@ from typing import Any
 
 from kittidet.config import SourceConfig
 from kittidet.errors import ConfigError, DatasetContractError
+from kittidet.files import write_text_atomic
 from kittidet.kitti.archive import digest_archives, fetch_official, has_archives, unpack_archives
 from kittidet.kitti.tree import KittiTree, open_tree
-from kittidet.store import StepKey, StepOutput, Store, step_key, write_text_atomic
+from kittidet.store import StepKey, StepOutput, Store, step_key
 from kittidet.synthetic import SYNTH_VERSION, render_dataset
 
 VERSION = 1

@@ -8,20 +8,19 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError, StoreError
 from kittidet.eval.coco_format import coco_ground_truth
+from kittidet.files import digest_file, digest_of, list_files, locked, write_text_atomic
 from kittidet.runs.environment import describe_environment
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.train import checkpoint_path
-from kittidet.store import StepOutput, acquire_patiently, digest_file, digest_of, list_files, write_text_atomic
+from kittidet.store import StepOutput
 
 VERSION = 1
 _IDENTITY = ".run.json"
@@ -235,18 +234,15 @@ def _holds(folder: Path, digest: str) -> bool:
 
 @contextmanager
 def _locked(runs_dir: Path) -> Iterator[None]:
-    try:
-        runs_dir.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(runs_dir / ".lock")
-        acquire_patiently(lock, waiting_for=str(runs_dir))
-    except OSError as error:
-        raise StoreError(
-            f"{runs_dir}: cannot write runs: {error.strerror or error}. Set a writable runs_dir."
-        ) from error
-    try:
+    with ExitStack() as stack:
+        try:
+            runs_dir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(runs_dir / ".lock", waiting_for=str(runs_dir)))
+        except OSError as error:
+            raise StoreError(
+                f"{runs_dir}: cannot write runs: {error.strerror or error}. Set a writable runs_dir."
+            ) from error
         yield
-    finally:
-        lock.release()
 
 
 def _read_json(path: Path) -> Any:

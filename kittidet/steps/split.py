@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kittidet.config import SplitConfig
+from kittidet.files import digest_of
 from kittidet.kitti.split import split_frames
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.validate import accepted_ids
-from kittidet.store import StepKey, StepOutput, Store, digest_of, step_key
+from kittidet.store import StepKey, StepOutput, Store, step_key
 
 VERSION = 3
 Side = Literal["train", "val"]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.errors import ConfigError
+from kittidet.files import digest_path
 from kittidet.presets import STARTER
-from kittidet.store import StepKey, StepOutput, Store, digest_path, step_key
+from kittidet.store import StepKey, StepOutput, Store, step_key
 
 if TYPE_CHECKING:
     from kittidet.training.history import EpochReport

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from kittidet.config import ValidateConfig
+from kittidet.files import digest_of
 from kittidet.kitti.validation.findings import ValidationReport, check_share, read_findings, write_findings
 from kittidet.kitti.validation.validate import validate_tree
 from kittidet.steps.fetch import dataset_tree
-from kittidet.store import StepKey, StepOutput, Store, digest_of, step_key
+from kittidet.store import StepKey, StepOutput, Store, step_key
 
 VERSION = 2
 

@@ -15,12 +15,12 @@ from kittidet.config import ModelConfig, TrainConfig
 from kittidet.data.pipeline import steps_per_epoch, training_batches
 from kittidet.detect.checkpoint import Checkpoint, DetectorFacts, list_checkpoints
 from kittidet.errors import CheckpointMismatchError, TrainingError
+from kittidet.files import digest_file, digest_of, list_files, write_text_atomic
 from kittidet.model.anchors import build_anchors
 from kittidet.model.efficientdet import EfficientDet, build_efficientdet
 from kittidet.model.normalization import freeze_batch_norm
 from kittidet.model.scaling import variant_spec
 from kittidet.records.manifest import RecordsManifest, read_manifest
-from kittidet.store import digest_file, digest_of, list_files, write_text_atomic
 from kittidet.training.callbacks import EpochEnd, LossGuard
 from kittidet.training.history import EpochReport, write_history
 from kittidet.training.initial import find_initial_weights, load_initial_weights

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from kittidet.store import write_text_atomic
+from kittidet.files import write_text_atomic
 
 
 @dataclass(frozen=True, slots=True)

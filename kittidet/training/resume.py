@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from kittidet.errors import TrainingError
-from kittidet.store import write_text_atomic
+from kittidet.files import write_text_atomic
 
 _FOLDER = re.compile(r"epoch-(\d{5})")
 _PARTIAL = ".partial"

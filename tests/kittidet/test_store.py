@@ -1,7 +1,6 @@
 """kittidet.store: an output is what made it, whole or absent."""
 
 import errno
-import json
 import multiprocessing
 import os
 import signal
@@ -16,12 +15,8 @@ from kittidet.store import (
     MANIFEST,
     StepKey,
     Store,
-    digest_file,
     digest_of,
-    digest_path,
-    list_files,
     step_key,
-    write_text_atomic,
 )
 
 
@@ -213,36 +208,3 @@ class TestProcesses:
         store = Store(tmp_path / "store")
         assert store.load(KEY) is None
         assert not store.get_or_make(KEY, make_two_files).cached
-
-
-def test_files_are_listed_in_one_order(tmp_path):
-    for name in ("b", "a/z", "a/b", "c"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert [p.relative_to(tmp_path).as_posix() for p in list_files(tmp_path)] == ["a/b", "a/z", "b", "c"]
-
-
-def test_text_is_replaced_whole(tmp_path):
-    target = tmp_path / "t.json"
-    write_text_atomic(target, "one")
-    write_text_atomic(target, json.dumps({"two": 2}))
-    assert json.loads(target.read_text()) == {"two": 2}
-    assert [p.name for p in tmp_path.iterdir()] == ["t.json"]
-
-
-def test_a_file_digest_is_sha256(tmp_path):
-    (tmp_path / "f").write_bytes(b"abc")
-    assert digest_file(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
-def test_a_folder_digest_is_of_names_and_bytes_and_not_of_its_place(tmp_path):
-    for name, text in (("one", "abc"), ("two", "abc"), ("three", "xyz")):
-        (tmp_path / name / "deep").mkdir(parents=True)
-        (tmp_path / name / "deep" / "f").write_text(text)
-    one, two, three = (digest_path(tmp_path / name) for name in ("one", "two", "three"))
-    assert one == two != three
-    (tmp_path / "two" / "deep" / "f").rename(tmp_path / "two" / "f")
-    assert digest_path(tmp_path / "two") != one
-    assert digest_path(tmp_path / "one" / "deep" / "f") == digest_file(tmp_path / "one" / "deep" / "f")
-    with pytest.raises(FileNotFoundError):
-        digest_path(tmp_path / "none")

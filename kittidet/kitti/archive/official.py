@@ -10,8 +10,8 @@ from kittidet.config import SourceConfig
 from kittidet.download.file import download, has_digest, record_digest
 from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
+from kittidet.files import write_text_atomic
 from kittidet.kitti.archive.unpack import WANTED, unpack_archives
-from kittidet.store import write_text_atomic
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from filelock import FileLock
 from kittidet.download.disk import writing
 from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
+from kittidet.files import digest_of
 from kittidet.kitti.archive.unzip import extract_zip, list_members
 from kittidet.kitti.tree import is_tree
-from kittidet.store import digest_of
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Literal
 import pandas as pd
 
 from kittidet.errors import DatasetContractError
-from kittidet.store import write_text_atomic
+from kittidet.files import write_text_atomic
 
 COLUMNS = ("frame_id", "file", "line", "check", "severity", "message")
 Severity = Literal["error", "warning"]

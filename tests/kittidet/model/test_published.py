@@ -11,8 +11,8 @@ import pytest
 
 from kittidet.config import VARIANTS
 from kittidet.errors import ArchiveError
+from kittidet.files import digest_file
 from kittidet.model.published import archive_url, default_cache_dir, fetch_pretrained
-from kittidet.store import digest_file
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -5,8 +5,8 @@ import google_crc32c
 import pytest
 
 from kittidet.errors import RecordError
+from kittidet.files import digest_file
 from kittidet.records.shard import ShardWriter, index_records, partial_path, read_record, read_records
-from kittidet.store import digest_file
 
 PAYLOADS = [b"", b"one", b"\x00" * 1000, bytes(range(256))]
 

@@ -8,12 +8,12 @@ from PIL import Image
 
 from kittidet.classes import KITTI3, KITTI8
 from kittidet.errors import DatasetContractError, DiskSpaceError, LabelParseError, RecordError
+from kittidet.files import digest_file
 from kittidet.records.example import FRAME_ID
 from kittidet.records.manifest import read_manifest
 from kittidet.records.message import decode_example
 from kittidet.records.shard import ShardWriter, partial_path, read_records
 from kittidet.records.write import write_records
-from kittidet.store import digest_file
 
 CAR = "Car 0.00 1 -1.50 10.00 12.50 30.25 40.00 1.50 1.60 3.90 1.00 1.50 20.00 -1.40"
 TRAM = "Tram 0.00 0 0.10 2.00 3.00 9.00 14.00 3.50 2.60 15.00 3.00 1.50 50.00 0.30"

@@ -1,0 +1,181 @@
+"""Files and folders that are whole or absent; JSON, digests, free names and locks."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel
+
+from kittidet.errors import KittidetError
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write to; the file takes its name when the block ends, or is removed.
+
+    Raises:
+        OSError: if the folder cannot be written; whatever the block raises.
+    """
+    partial = _partial_of(path)
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Yield a new folder beside ``path`` that takes its name when the block ends, or is removed if it raises.
+
+    Args:
+        path: the final name; an empty folder may be there.
+        replace: remove a folder that is there, once the new one is complete.
+
+    Raises:
+        OSError: if it cannot be written, or ``path`` holds something and ``replace`` is off.
+    """
+    partial = _partial_of(path)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        if replace and path.exists():
+            shutil.rmtree(path)
+        partial.rename(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def remove_partials(folder: Path, name: str = "*") -> None:
+    """Remove what killed writers of ``name`` left in a folder; for whoever holds the lock on that name."""
+    for left in folder.glob(f".{name}.partial-*"):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write a text file so that its name only ever shows the whole content, also after a power cut."""
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def write_json(path: Path, value: Any, *, indent: int | None = 1) -> None:
+    """Write a JSON document whole, keys sorted, with a newline at its end."""
+    write_text_atomic(path, json.dumps(value, indent=indent, sort_keys=True) + "\n")
+
+
+def read_json(path: Path, *, error: type[KittidetError], advice: str) -> Any:
+    """Return the content of a JSON file.
+
+    Args:
+        path: the file.
+        error: what to raise.
+        advice: what was expected there and what to do, for the end of the message.
+
+    Raises:
+        KittidetError: of the given kind, if the file is missing, cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise error(f"{path}: cannot read it: {problem.strerror or problem}. {advice}") from problem
+    except ValueError as problem:
+        raise error(f"{path}: not valid JSON: {problem}. {advice}") from problem
+
+
+def numbered(path: Path) -> Iterator[Path]:
+    """Yield ``path``, ``path-2``, ``path-3``, ... without end."""
+    yield path
+    number = 2
+    while True:
+        yield path.with_name(f"{path.name}-{number}")
+        number += 1
+
+
+def next_free(path: Path) -> Path:
+    """Return the first of ``path``, ``path-2``, ``path-3``, ... that does not exist."""
+    return next(candidate for candidate in numbered(path) if not candidate.exists())
+
+
+@contextmanager
+def locked(path: Path, *, waiting_for: str) -> Iterator[None]:
+    """Hold a lock file; one that another process holds is waited for as long as that takes, and said so once.
+
+    The system frees it when its process dies, so that kill -9 leaves no eternal lock.
+
+    Raises:
+        OSError: if the lock file cannot be made.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        log.info("lock.wait for=%s another process has it", waiting_for)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Return every regular file below a folder, sorted by its path relative to it."""
+    return sorted((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.relative_to(folder).as_posix())
+
+
+def canonical_json(value: Any) -> str:
+    """Return JSON text that is equal for equal values: sorted keys, no spaces, paths as text."""
+
+    def simplify(item: Any) -> Any:
+        if isinstance(item, BaseModel):
+            return item.model_dump(mode="json")
+        if isinstance(item, Path):
+            return str(item)
+        if isinstance(item, Mapping):
+            return dict(item)
+        raise TypeError(f"cannot make a digest of {type(item).__name__}: {item!r}")
+
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=simplify, allow_nan=False)
+
+
+def digest_of(value: Any) -> str:
+    """Return the sha256 hex digest of a JSON-like value (pydantic models and paths allowed)."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """Return the sha256 hex digest of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest_path(path: Path) -> str:
+    """Return the sha256 hex digest of a file's bytes, or of a folder's files and their names within it.
+
+    Raises:
+        OSError: if it is not there or cannot be read.
+    """
+    return digest_file(path) if not path.is_dir() else digest_of(digest_files(path))
+
+
+def digest_files(folder: Path) -> dict[str, str]:
+    """Return sha256 of every file below a folder, by its path relative to it."""
+    return {file.relative_to(folder).as_posix(): digest_file(file) for file in list_files(folder)}
+
+
+def _partial_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial-{uuid.uuid4().hex[:12]}")

@@ -1,0 +1,161 @@
+"""Files and folders are whole or absent; names are free, digests of content alone, locks waited for."""
+
+import itertools
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from kittidet.errors import StoreError
+from kittidet.files import (
+    digest_file,
+    digest_files,
+    digest_path,
+    list_files,
+    locked,
+    next_free,
+    numbered,
+    read_json,
+    remove_partials,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_text_atomic,
+)
+
+
+class StoppedError(Exception):
+    """Stands for whatever ends a writer early."""
+
+
+def write_and_stop(path: Path) -> None:
+    path.write_bytes(b"3")
+    raise StoppedError
+
+
+def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "a.png"
+    with whole_file(path) as partial:
+        partial.write_bytes(b"12")
+        assert not path.exists()
+    assert path.read_bytes() == b"12"
+    with pytest.raises(StoppedError), whole_file(path) as partial:
+        write_and_stop(partial)
+    assert path.read_bytes() == b"12"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_folder_has_its_name_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "deep" / "run"
+    with whole_folder(path) as partial:
+        (partial / "a").write_text("1")
+        assert not path.exists()
+    assert (path / "a").read_text() == "1"
+    with pytest.raises(StoppedError), whole_folder(tmp_path / "other") as partial:
+        write_and_stop(partial / "a")
+    assert [p.name for p in tmp_path.iterdir()] == ["deep"]
+
+
+def test_a_folder_that_holds_something_is_replaced_only_when_asked(tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    with whole_folder(path) as partial:  # an empty folder is in nobody's way
+        (partial / "a").write_text("1")
+    with pytest.raises(OSError, match="not empty"), whole_folder(path) as partial:
+        (partial / "a").write_text("2")
+    assert (path / "a").read_text() == "1"
+    with whole_folder(path, replace=True) as partial:
+        (partial / "b").write_text("3")
+    assert [p.name for p in path.iterdir()] == ["b"]
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_killed_writers_left_is_removed_by_name(tmp_path):
+    (tmp_path / ".run.partial-123" / "inner").mkdir(parents=True)
+    (tmp_path / ".a.png.partial-123").write_text("1")
+    remove_partials(tmp_path, "run")
+    assert [p.name for p in tmp_path.iterdir()] == [".a.png.partial-123"]
+    remove_partials(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_json_is_read_as_it_was_written_and_damage_is_named(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"b": 1, "a": [1.5, None]})
+    assert path.read_text() == '{\n "a": [\n  1.5,\n  null\n ],\n "b": 1\n}\n'
+    assert read_json(path, error=StoreError, advice="Make it again.") == {"b": 1, "a": [1.5, None]}
+    path.write_text("{")
+    with pytest.raises(StoreError, match=r"a\.json: not valid JSON: .* Make it again\.") as caught:
+        read_json(path, error=StoreError, advice="Make it again.")
+    assert isinstance(caught.value.__cause__, json.JSONDecodeError)
+    with pytest.raises(StoreError, match=r"b\.json: cannot read it: No such file or directory\. Make it again\."):
+        read_json(tmp_path / "b.json", error=StoreError, advice="Make it again.")
+
+
+def test_names_are_numbered_from_the_second_on(tmp_path):
+    run = tmp_path / "run.v1"
+    assert [p.name for p in itertools.islice(numbered(run), 3)] == ["run.v1", "run.v1-2", "run.v1-3"]
+    assert next_free(run) == run
+    for name in ("run.v1", "run.v1-2"):
+        (tmp_path / name).mkdir()
+    assert next_free(run).name == "run.v1-3"
+
+
+def test_a_lock_is_waited_for_and_said_so_once(tmp_path, caplog):
+    path, entered, leave = tmp_path / "lock", threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with locked(path, waiting_for="the first"):
+            entered.set()
+            leave.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert entered.wait(10)
+    threading.Timer(0.2, leave.set).start()
+    with caplog.at_level("INFO"), locked(path, waiting_for="the first"):
+        assert leave.is_set()
+    holder.join()
+    assert [r.getMessage() for r in caplog.records if "lock.wait" in r.getMessage()] == [
+        "lock.wait for=the first another process has it"
+    ]
+
+
+def test_the_files_of_a_folder_are_digested_by_name(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "c").write_text("1")
+    assert digest_files(tmp_path) == {"b/c": digest_file(tmp_path / "b" / "c")}
+
+
+def test_files_are_listed_in_one_order(tmp_path):
+    for name in ("b", "a/z", "a/b", "c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [p.relative_to(tmp_path).as_posix() for p in list_files(tmp_path)] == ["a/b", "a/z", "b", "c"]
+
+
+def test_text_is_replaced_whole(tmp_path):
+    target = tmp_path / "t.json"
+    write_text_atomic(target, "one")
+    write_text_atomic(target, json.dumps({"two": 2}))
+    assert json.loads(target.read_text()) == {"two": 2}
+    assert [p.name for p in tmp_path.iterdir()] == ["t.json"]
+
+
+def test_a_file_digest_is_sha256(tmp_path):
+    (tmp_path / "f").write_bytes(b"abc")
+    assert digest_file(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_folder_digest_is_of_names_and_bytes_and_not_of_its_place(tmp_path):
+    for name, text in (("one", "abc"), ("two", "abc"), ("three", "xyz")):
+        (tmp_path / name / "deep").mkdir(parents=True)
+        (tmp_path / name / "deep" / "f").write_text(text)
+    one, two, three = (digest_path(tmp_path / name) for name in ("one", "two", "three"))
+    assert one == two != three
+    (tmp_path / "two" / "deep" / "f").rename(tmp_path / "two" / "f")
+    assert digest_path(tmp_path / "two") != one
+    assert digest_path(tmp_path / "one" / "deep" / "f") == digest_file(tmp_path / "one" / "deep" / "f")
+    with pytest.raises(FileNotFoundError):
+        digest_path(tmp_path / "none")
