@@ -1,4 +1,4 @@
-"""Raw outputs of the network -> detections in canvas pixels, as part of a graph or outside of one."""
+"""Raw outputs of the network -> detections in input pixels, as part of a graph or outside of one."""
 
 from typing import Any
 
@@ -35,20 +35,20 @@ def decode_detections(
 
     Args:
         outputs: of the network: ``class_logits`` ``[b, A, K]``, ``box_codes`` ``[b, A, 4]``.
-        anchors_xyxy: ``[A, 4]`` float32 canvas pixels.
-        input_hw: height and width of the canvas, pixels; what boxes are clipped to.
+        anchors_xyxy: ``[A, 4]`` float32 input pixels.
+        input_hw: height and width of the input, pixels; what boxes are clipped to.
         nms: ``soft`` or ``hard``, see `nms.select_greedily`.
         score_threshold: detections must exceed it, 0 or more.
         max_detections: length of the result.
         per_class: boxes of different classes leave each other alone.
-        clip: to the canvas, after the suppression.
+        clip: to the input, after the suppression.
         max_candidates: how many (anchor, class) pairs with the highest scores enter the suppression; None: every
             anchor once, with its best class.
         iou_threshold: for ``hard``.
         sigma: for ``soft``.
 
     Returns:
-        ``boxes_xyxy`` ``[b, max_detections, 4]`` float32 canvas pixels, ``scores`` ``[b, max_detections]`` float32,
+        ``boxes_xyxy`` ``[b, max_detections, 4]`` float32 input pixels, ``scores`` ``[b, max_detections]`` float32,
         ``class_ids`` ``[b, max_detections]`` int32 1-based, ``num_valid`` ``[b]`` int32; 0 after the last valid row.
 
     Raises:
@@ -85,11 +85,11 @@ def decode_detections(
 
 
 def best_candidates(outputs: dict[str, Any], anchors_xyxy: Any, *, max_candidates: int | None) -> tuple[Any, Any, Any]:
-    """Return boxes ``[b, n, 4]`` canvas pixels, scores ``[b, n]`` and 1-based class ids ``[b, n]`` before suppression.
+    """Return boxes ``[b, n, 4]`` input pixels, scores ``[b, n]`` and 1-based class ids ``[b, n]`` before suppression.
 
     Args:
         outputs: of the network.
-        anchors_xyxy: ``[A, 4]`` float32 canvas pixels.
+        anchors_xyxy: ``[A, 4]`` float32 input pixels.
         max_candidates: as in `decode_detections`.
     """
     logits = ops.cast(outputs["class_logits"], "float32")

@@ -54,21 +54,18 @@ def evaluate(
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        from kittidet.detect.warm import KEEPER  # noqa: PLC0415  loads TensorFlow
+        from kittidet.detect.warm import warm_detector  # noqa: PLC0415  loads TensorFlow
         from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
 
         frames = val_frames(dataset, split)
-        with KEEPER.lock:
-            warm = KEEPER.load(checkpoint_path(trained, name), config=config)
-            detector = warm.detector
-            detections = predict_records(
-                detector, val_records.path, config=config, progress=progress, predictor=warm.predictor
-            )
-        metrics = coco_metrics(frames, detections, detector.table, engine="pycocotools")
+        with warm_detector(checkpoint_path(trained, name)) as detector:
+            table = detector.table
+            detections = predict_records(detector, val_records.path, config=config, progress=progress)
+        metrics = coco_metrics(frames, detections, table, engine="pycocotools")
         scores = metrics.to_json()
         (folder / "metrics.json").write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         (folder / "predictions.json").write_text(
-            json.dumps(coco_results(frames, detections, detector.table)) + "\n", encoding="utf-8"
+            json.dumps(coco_results(frames, detections, table)) + "\n", encoding="utf-8"
         )
         return {**checkpoint_facts(trained, name), "metrics": scores}
 
