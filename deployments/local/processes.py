@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kittidet.errors import KittidetError
+from kittidet.files import write_json
 
 TERM_GRACE_S = 20.0
 KILL_GRACE_S = 5.0
@@ -79,9 +80,7 @@ class Background:
         born = birth_of(started.pid)
         if born is None:
             raise ProcessError(f"{self.name}: ended at once.\n{self.log_tail()}")
-        partial = self.pid_path.with_suffix(".partial")
-        partial.write_text(json.dumps({"pid": started.pid, "born": born}) + "\n", encoding="utf-8")
-        partial.replace(self.pid_path)
+        write_json(self.pid_path, {"pid": started.pid, "born": born})
         # The process outlives this one on purpose; without this Python warns of an unwaited child.
         started.returncode = 0
         return started.pid

@@ -1,6 +1,5 @@
 """Step 6, evaluate: one checkpoint on the validation frames, scored against their original labels."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from kittidet.config import EvalConfig
 from kittidet.eval.coco import coco_metrics
 from kittidet.eval.coco_format import coco_results
+from kittidet.files import write_json
 from kittidet.frame import Frame
 from kittidet.kitti.frames import load_frame
 from kittidet.steps.fetch import dataset_tree
@@ -66,10 +66,8 @@ def evaluate(
             )
         metrics = coco_metrics(frames, detections, detector.table, engine="pycocotools")
         scores = metrics.to_json()
-        (folder / "metrics.json").write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        (folder / "predictions.json").write_text(
-            json.dumps(coco_results(frames, detections, detector.table)) + "\n", encoding="utf-8"
-        )
+        write_json(folder / "metrics.json", scores)
+        write_json(folder / "predictions.json", coco_results(frames, detections, detector.table), indent=None)
         return {**checkpoint_facts(trained, name), "metrics": scores}
 
     return store.get_or_make(evaluate_key(trained, name, val_records, config), make)

@@ -5,14 +5,13 @@ it is: the output only says where, and the digest of its content is what later s
 elsewhere finds their results.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kittidet.config import SourceConfig
 from kittidet.errors import ConfigError, DatasetContractError
-from kittidet.files import write_text_atomic
+from kittidet.files import write_json
 from kittidet.kitti.archive import digest_archives, fetch_official, has_archives, unpack_archives
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.store import StepKey, StepOutput, Store, step_key
@@ -83,7 +82,7 @@ def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = Non
             "frames": len(tree.frame_ids),
             "drives_known": bool(tree.drive_of()),
         }
-        write_text_atomic(folder / "dataset.json", json.dumps(summary, indent=1, sort_keys=True) + "\n")
+        write_json(folder / "dataset.json", summary)
         return summary
 
     return store.get_or_make(fetch_key(store, source), make, resumable=source.kind != "synthetic")

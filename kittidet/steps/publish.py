@@ -16,7 +16,16 @@ from typing import Any
 from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError, StoreError
 from kittidet.eval.coco_format import coco_ground_truth
-from kittidet.files import digest_file, digest_of, list_files, locked, write_text_atomic
+from kittidet.files import (
+    digest_file,
+    digest_files,
+    digest_of,
+    locked,
+    numbered,
+    remove_partials,
+    whole_folder,
+    write_json,
+)
 from kittidet.runs.environment import describe_environment
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.train import checkpoint_path
@@ -105,24 +114,19 @@ def publish(config: RunConfig, outputs: PipelineOutputs) -> PublishedRun:
     digest = run_digest(config, outputs)
     runs_dir = config.runs_dir.absolute()
     with _locked(runs_dir):
-        for folder in _candidates(runs_dir, config.name):
+        for folder in numbered(runs_dir / config.name):
             if not folder.exists():
                 break
             if _holds(folder, digest):
                 return PublishedRun(folder, _read_json(folder / "summary.json"), cached=True)
-        for unfinished in runs_dir.glob(f".{config.name}*.partial"):
-            # Of a publication that was killed: only the holder of the lock writes such a folder.
-            shutil.rmtree(unfinished)
-        partial = runs_dir / f".{folder.name}.partial"
+        remove_partials(runs_dir, f"{config.name}*")
         try:
-            partial.mkdir()
-            summary = _write_run(partial, config, outputs)
-            files = {p.relative_to(partial).as_posix(): digest_file(p) for p in list_files(partial)}
-            write_text_atomic(partial / _IDENTITY, json.dumps({"digest": digest, "files": files}, indent=1) + "\n")
-            partial.rename(folder)
+            with whole_folder(folder) as partial:
+                summary = _write_run(partial, config, outputs)
+                write_json(partial / _IDENTITY, {"digest": digest, "files": digest_files(partial)})
         except OSError as error:
             raise StoreError(
-                f"{error.filename or partial}: cannot publish the run: {error.strerror or error}. "
+                f"{error.filename or folder}: cannot publish the run: {error.strerror or error}. "
                 "Make room or make it accessible, then start the same command again; no step is lost."
             ) from error
     return PublishedRun(folder, summary, cached=False)
@@ -139,16 +143,16 @@ def _write_run(folder: Path, config: RunConfig, outputs: PipelineOutputs) -> dic
     for side in ("train", "val"):
         shutil.copyfile(outputs.split.path / f"{side}.txt", folder / f"{side}.txt")
     truth = coco_ground_truth(val_frames(outputs.dataset, outputs.split), config.records.table())
-    _write_json(folder / "ground_truth.json", truth)
+    write_json(folder / "ground_truth.json", truth)
     store_root = outputs.trained.path.parent
-    _write_json(folder / "config.json", _anchored(config, store_root).model_dump(mode="json"))
+    write_json(folder / "config.json", _anchored(config, store_root).model_dump(mode="json"))
     summary = {
         **summarise(config, outputs, best),
         # From the run's folder: holds after both were moved together. The configuration's holds while they stay.
         "store": os.path.relpath(store_root, folder),
         "environment": describe_environment(),
     }
-    _write_json(folder / "summary.json", summary)
+    write_json(folder / "summary.json", summary)
     return summary
 
 
@@ -211,14 +215,6 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
     }
 
 
-def _candidates(runs_dir: Path, name: str) -> Iterator[Path]:
-    yield runs_dir / name
-    number = 2
-    while True:
-        yield runs_dir / f"{name}-{number}"
-        number += 1
-
-
 def _holds(folder: Path, digest: str) -> bool:
     """Whether a run folder is this run, with every published file still as it was."""
     try:
@@ -247,7 +243,3 @@ def _locked(runs_dir: Path) -> Iterator[None]:
 
 def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,12 +1,11 @@
 """Step 3, split: which accepted frames train and which are scored."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from kittidet.config import SplitConfig
-from kittidet.files import digest_of
+from kittidet.files import digest_of, write_json
 from kittidet.kitti.split import split_frames
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.validate import accepted_ids
@@ -52,7 +51,7 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
             "unlisted": list(result.unlisted_ids),
             "leakage": asdict(result.leakage) if result.leakage is not None else None,
         }
-        (folder / "split.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_json(folder / "split.json", summary)
         return summary
 
     return store.get_or_make(split_key(dataset, validation, config), make)

@@ -1,11 +1,10 @@
 """Step 2, validate: every finding of the data contract, and the frames that may be used."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from kittidet.config import ValidateConfig
-from kittidet.files import digest_of
+from kittidet.files import digest_of, write_json
 from kittidet.kitti.validation.findings import ValidationReport, check_share, read_findings, write_findings
 from kittidet.kitti.validation.validate import validate_tree
 from kittidet.steps.fetch import dataset_tree
@@ -46,7 +45,7 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepO
             "edge_tolerance_px": config.edge_tolerance_px,
             "accepted_digest": digest_of(list(report.accepted_ids)),
         }
-        (folder / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_json(folder / "summary.json", summary)
         return summary
 
     return check_output(store.get_or_make(validate_key(dataset, config), make), config)
