@@ -130,6 +130,6 @@ def fake_training(monkeypatch: pytest.MonkeyPatch) -> Counter:
 
         return store.get_or_make(evaluate_key(trained, name, val_records, config), make)
 
-    monkeypatch.setattr("tasks.train.train_step", train)
-    monkeypatch.setattr("tasks.evaluate.evaluate_step", evaluate)
+    monkeypatch.setattr("tasks.steps.train_step", train)
+    monkeypatch.setattr("tasks.steps.evaluate_step", evaluate)
     return calls

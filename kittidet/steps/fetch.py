@@ -88,14 +88,14 @@ def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = Non
     return store.get_or_make(fetch_key(store, source), make, resumable=source.kind != "synthetic")
 
 
-def dataset_tree(dataset: StepOutput) -> KittiTree:
+def dataset_tree(store: Store, dataset: StepOutput) -> KittiTree:
     """Return the tree a fetch output stands for.
 
     Raises:
         DatasetContractError: if its files are not those that were fetched: what is made from them would be kept under
             the digest of the old ones.
     """
-    tree = open_tree(dataset.path / dataset.summary["root"], stat_cache=_inventory_cache_of(dataset.path.parent))
+    tree = open_tree(store.path(dataset) / dataset.summary["root"], stat_cache=_inventory_cache(store))
     if tree.digest() != dataset.summary["content"]:
         raise DatasetContractError(
             f"{tree.root}: the files changed after they were fetched. Start the run again; it takes them as they are."
@@ -110,8 +110,4 @@ def _local_path(source: SourceConfig) -> Path:
 
 
 def _inventory_cache(store: Store) -> Path:
-    return _inventory_cache_of(store.root)
-
-
-def _inventory_cache_of(store_root: Path) -> Path:
-    return store_root / ".inventory.json"
+    return store.root / ".inventory.json"

@@ -9,9 +9,10 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError, StoreError
@@ -29,15 +30,16 @@ from kittidet.files import (
 from kittidet.runs.environment import describe_environment
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.train import checkpoint_path
-from kittidet.store import StepOutput
+from kittidet.store import StepOutput, Store
 
 VERSION = 1
 _IDENTITY = ".run.json"
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineOutputs:
+class PipelineOutputs(BaseModel):
     """The step outputs a run is published from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: StepOutput
     validation: StepOutput
@@ -45,11 +47,10 @@ class PipelineOutputs:
     train_records: StepOutput
     val_records: StepOutput
     trained: StepOutput
-    evaluations: tuple[StepOutput, ...]
+    evaluations: tuple[StepOutput, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedRun:
+class PublishedRun(BaseModel):
     """A finished run.
 
     Attributes:
@@ -57,6 +58,8 @@ class PublishedRun:
         summary: the content of ``summary.json``.
         cached: whether the folder was already there.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path
     summary: dict[str, Any]
@@ -104,7 +107,7 @@ def run_digest(config: RunConfig, outputs: PipelineOutputs) -> str:
     )
 
 
-def publish(config: RunConfig, outputs: PipelineOutputs) -> PublishedRun:
+def publish(store: Store, outputs: PipelineOutputs, config: RunConfig) -> PublishedRun:
     """Return ``runs/<name>`` (or ``<name>-2``, ...) with the best and last weights, scores and records of the run.
 
     Raises:
@@ -118,45 +121,45 @@ def publish(config: RunConfig, outputs: PipelineOutputs) -> PublishedRun:
             if not folder.exists():
                 break
             if _holds(folder, digest):
-                return PublishedRun(folder, _read_json(folder / "summary.json"), cached=True)
+                return PublishedRun(path=folder, summary=_read_json(folder / "summary.json"), cached=True)
         remove_partials(runs_dir, f"{config.name}*")
         try:
             with whole_folder(folder) as partial:
-                summary = _write_run(partial, config, outputs)
+                summary = _write_run(partial, store, outputs, config)
                 write_json(partial / _IDENTITY, {"digest": digest, "files": digest_files(partial)})
         except OSError as error:
             raise StoreError(
                 f"{error.filename or folder}: cannot publish the run: {error.strerror or error}. "
                 "Make room or make it accessible, then start the same command again; no step is lost."
             ) from error
-    return PublishedRun(folder, summary, cached=False)
+    return PublishedRun(path=folder, summary=summary, cached=False)
 
 
-def _write_run(folder: Path, config: RunConfig, outputs: PipelineOutputs) -> dict[str, Any]:
+def _write_run(folder: Path, store: Store, outputs: PipelineOutputs, config: RunConfig) -> dict[str, Any]:
     best = pick_best(outputs.evaluations)
     last = max(outputs.evaluations, key=lambda e: e.summary["step"])
     for name, evaluation in (("best", best), ("last", last)):
-        shutil.copytree(checkpoint_path(outputs.trained, evaluation.summary["name"]), folder / "weights" / name)
-    shutil.copyfile(outputs.trained.path / "history.csv", folder / "history.csv")
-    shutil.copyfile(best.path / "predictions.json", folder / "predictions.json")
-    shutil.copyfile(outputs.validation.path / "findings.csv", folder / "findings.csv")
+        source = checkpoint_path(store, outputs.trained, evaluation.summary["name"])
+        shutil.copytree(source, folder / "weights" / name)
+    shutil.copyfile(store.path(outputs.trained) / "history.csv", folder / "history.csv")
+    shutil.copyfile(store.path(best) / "predictions.json", folder / "predictions.json")
+    shutil.copyfile(store.path(outputs.validation) / "findings.csv", folder / "findings.csv")
     for side in ("train", "val"):
-        shutil.copyfile(outputs.split.path / f"{side}.txt", folder / f"{side}.txt")
-    truth = coco_ground_truth(val_frames(outputs.dataset, outputs.split), config.records.table())
+        shutil.copyfile(store.path(outputs.split) / f"{side}.txt", folder / f"{side}.txt")
+    truth = coco_ground_truth(val_frames(store, outputs.dataset, outputs.split), config.records.table())
     write_json(folder / "ground_truth.json", truth)
-    store_root = outputs.trained.path.parent
-    write_json(folder / "config.json", _anchored(config, store_root).model_dump(mode="json"))
+    write_json(folder / "config.json", _anchored(config, store).model_dump(mode="json"))
     summary = {
         **summarise(config, outputs, best),
         # From the run's folder: holds after both were moved together. The configuration's holds while they stay.
-        "store": os.path.relpath(store_root, folder),
+        "store": os.path.relpath(store.root, folder),
         "environment": describe_environment(),
     }
     write_json(folder / "summary.json", summary)
     return summary
 
 
-def _anchored(config: RunConfig, store_root: Path) -> RunConfig:
+def _anchored(config: RunConfig, store: Store) -> RunConfig:
     """Return the configuration with every path absolute, so that it means the same from any folder."""
     source, train = config.source, config.train
     if source.path is not None:
@@ -164,7 +167,7 @@ def _anchored(config: RunConfig, store_root: Path) -> RunConfig:
     if isinstance(train.initial_weights, Path):
         train = train.model_copy(update={"initial_weights": train.initial_weights.absolute()})
     return config.model_copy(
-        update={"store_dir": store_root, "runs_dir": config.runs_dir.absolute(), "source": source, "train": train}
+        update={"store_dir": store.root, "runs_dir": config.runs_dir.absolute(), "source": source, "train": train}
     )
 
 

@@ -30,7 +30,7 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepO
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        report = validate_tree(dataset_tree(dataset), config=config)
+        report = validate_tree(dataset_tree(store, dataset), config=config)
         write_findings(report, folder / "findings.csv")
         (folder / "accepted.txt").write_text(_lines(report.accepted_ids), encoding="utf-8")
         (folder / "set_aside.txt").write_text(_lines(report.set_aside_ids), encoding="utf-8")
@@ -48,25 +48,25 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepO
         write_json(folder / "summary.json", summary)
         return summary
 
-    return check_output(store.get_or_make(validate_key(dataset, config), make), config)
+    return check_output(store, store.get_or_make(validate_key(dataset, config), make), config)
 
 
-def check_output(output: StepOutput, config: ValidateConfig) -> StepOutput:
+def check_output(store: Store, output: StepOutput, config: ValidateConfig) -> StepOutput:
     """Return the output of a validation if a run may go on with it.
 
     Raises:
         DatasetContractError: if more than ``config.max_bad_share`` of the frames have findings, or no frame is left.
     """
-    path = output.path / "findings.csv"
-    set_aside = tuple((output.path / "set_aside.txt").read_text(encoding="utf-8").split())
-    report = ValidationReport(read_findings(path), output.summary["frames"], accepted_ids(output), set_aside)
+    path = store.path(output) / "findings.csv"
+    set_aside = tuple(path.with_name("set_aside.txt").read_text(encoding="utf-8").split())
+    report = ValidationReport(read_findings(path), output.summary["frames"], accepted_ids(store, output), set_aside)
     check_share(report, config.max_bad_share, where=str(path))
     return output
 
 
-def accepted_ids(validation: StepOutput) -> tuple[str, ...]:
+def accepted_ids(store: Store, validation: StepOutput) -> tuple[str, ...]:
     """Return the ids of the frames that passed, sorted."""
-    return tuple((validation.path / "accepted.txt").read_text(encoding="utf-8").split())
+    return tuple((store.path(validation) / "accepted.txt").read_text(encoding="utf-8").split())
 
 
 def _lines(ids: tuple[str, ...]) -> str:
