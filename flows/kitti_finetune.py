@@ -48,6 +48,8 @@ def kitti_finetune(
     run = load_run_config(config if config is not None else preset_config(preset), overrides=overrides)
     store_dir = run.store_dir.absolute()
 
+    # The steps and their order are those of kittidet/steps/pipeline.py, where a change of them begins; here each is a
+    # task, and training may be another machine's.
     dataset = in_store(fetch, store_dir)(store_dir, run.source)
     validation = in_store(validate, store_dir)(store_dir, dataset, run.validation)
     parts = in_store(split, store_dir)(store_dir, dataset, validation, run.split)
