@@ -5,7 +5,7 @@ from typing import Any
 
 from kittidet.config import ValidateConfig
 from kittidet.files import digest_of, write_json
-from kittidet.kitti.validation.findings import ValidationReport, check_share, read_findings, write_findings
+from kittidet.kitti.validation.findings import FINDINGS, check_share, read_validation, write_validation
 from kittidet.kitti.validation.validate import validate_tree
 from kittidet.steps.fetch import dataset_tree
 from kittidet.store import StepKey, StepOutput, Store, step_key
@@ -31,9 +31,7 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepO
 
     def make(folder: Path) -> dict[str, Any]:
         report = validate_tree(dataset_tree(store, dataset), config=config)
-        write_findings(report, folder / "findings.csv")
-        (folder / "accepted.txt").write_text(_lines(report.accepted_ids), encoding="utf-8")
-        (folder / "set_aside.txt").write_text(_lines(report.set_aside_ids), encoding="utf-8")
+        write_validation(report, folder)
         summary = {
             "frames": report.n_frames,
             "accepted": len(report.accepted_ids),
@@ -57,17 +55,11 @@ def check_output(store: Store, output: StepOutput, config: ValidateConfig) -> St
     Raises:
         DatasetContractError: if more than ``config.max_bad_share`` of the frames have findings, or no frame is left.
     """
-    path = store.path(output) / "findings.csv"
-    set_aside = tuple(path.with_name("set_aside.txt").read_text(encoding="utf-8").split())
-    report = ValidationReport(read_findings(path), output.summary["frames"], accepted_ids(store, output), set_aside)
-    check_share(report, config.max_bad_share, where=str(path))
+    folder = store.path(output)
+    check_share(read_validation(folder), config.max_bad_share, where=str(folder / FINDINGS))
     return output
 
 
 def accepted_ids(store: Store, validation: StepOutput) -> tuple[str, ...]:
     """Return the ids of the frames that passed, sorted."""
-    return tuple((store.path(validation) / "accepted.txt").read_text(encoding="utf-8").split())
-
-
-def _lines(ids: tuple[str, ...]) -> str:
-    return "".join(f"{frame_id}\n" for frame_id in ids)
+    return read_validation(store.path(validation)).accepted_ids
