@@ -9,26 +9,37 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError, StoreError
 from kittidet.eval.coco_format import coco_ground_truth
-from kittidet.files import digest_file, digest_of, list_files, locked, write_text_atomic
+from kittidet.files import (
+    digest_file,
+    digest_files,
+    digest_of,
+    locked,
+    numbered,
+    remove_partials,
+    whole_folder,
+    write_json,
+)
 from kittidet.runs.environment import describe_environment
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.train import checkpoint_path
-from kittidet.store import StepOutput
+from kittidet.store import StepOutput, Store
 
 VERSION = 1
 _IDENTITY = ".run.json"
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineOutputs:
+class PipelineOutputs(BaseModel):
     """The step outputs a run is published from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: StepOutput
     validation: StepOutput
@@ -36,11 +47,10 @@ class PipelineOutputs:
     train_records: StepOutput
     val_records: StepOutput
     trained: StepOutput
-    evaluations: tuple[StepOutput, ...]
+    evaluations: tuple[StepOutput, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedRun:
+class PublishedRun(BaseModel):
     """A finished run.
 
     Attributes:
@@ -48,6 +58,8 @@ class PublishedRun:
         summary: the content of ``summary.json``.
         cached: whether the folder was already there.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path
     summary: dict[str, Any]
@@ -95,7 +107,7 @@ def run_digest(config: RunConfig, outputs: PipelineOutputs) -> str:
     )
 
 
-def publish(config: RunConfig, outputs: PipelineOutputs) -> PublishedRun:
+def publish(store: Store, outputs: PipelineOutputs, config: RunConfig) -> PublishedRun:
     """Return ``runs/<name>`` (or ``<name>-2``, ...) with the best and last weights, scores and records of the run.
 
     Raises:
@@ -105,54 +117,49 @@ def publish(config: RunConfig, outputs: PipelineOutputs) -> PublishedRun:
     digest = run_digest(config, outputs)
     runs_dir = config.runs_dir.absolute()
     with _locked(runs_dir):
-        for folder in _candidates(runs_dir, config.name):
+        for folder in numbered(runs_dir / config.name):
             if not folder.exists():
                 break
             if _holds(folder, digest):
-                return PublishedRun(folder, _read_json(folder / "summary.json"), cached=True)
-        for unfinished in runs_dir.glob(f".{config.name}*.partial"):
-            # Of a publication that was killed: only the holder of the lock writes such a folder.
-            shutil.rmtree(unfinished)
-        partial = runs_dir / f".{folder.name}.partial"
+                return PublishedRun(path=folder, summary=_read_json(folder / "summary.json"), cached=True)
+        remove_partials(runs_dir, f"{config.name}*")
         try:
-            partial.mkdir()
-            summary = _write_run(partial, config, outputs)
-            files = {p.relative_to(partial).as_posix(): digest_file(p) for p in list_files(partial)}
-            write_text_atomic(partial / _IDENTITY, json.dumps({"digest": digest, "files": files}, indent=1) + "\n")
-            partial.rename(folder)
+            with whole_folder(folder) as partial:
+                summary = _write_run(partial, store, outputs, config)
+                write_json(partial / _IDENTITY, {"digest": digest, "files": digest_files(partial)})
         except OSError as error:
             raise StoreError(
-                f"{error.filename or partial}: cannot publish the run: {error.strerror or error}. "
+                f"{error.filename or folder}: cannot publish the run: {error.strerror or error}. "
                 "Make room or make it accessible, then start the same command again; no step is lost."
             ) from error
-    return PublishedRun(folder, summary, cached=False)
+    return PublishedRun(path=folder, summary=summary, cached=False)
 
 
-def _write_run(folder: Path, config: RunConfig, outputs: PipelineOutputs) -> dict[str, Any]:
+def _write_run(folder: Path, store: Store, outputs: PipelineOutputs, config: RunConfig) -> dict[str, Any]:
     best = pick_best(outputs.evaluations)
     last = max(outputs.evaluations, key=lambda e: e.summary["step"])
     for name, evaluation in (("best", best), ("last", last)):
-        shutil.copytree(checkpoint_path(outputs.trained, evaluation.summary["name"]), folder / "weights" / name)
-    shutil.copyfile(outputs.trained.path / "history.csv", folder / "history.csv")
-    shutil.copyfile(best.path / "predictions.json", folder / "predictions.json")
-    shutil.copyfile(outputs.validation.path / "findings.csv", folder / "findings.csv")
+        source = checkpoint_path(store, outputs.trained, evaluation.summary["name"])
+        shutil.copytree(source, folder / "weights" / name)
+    shutil.copyfile(store.path(outputs.trained) / "history.csv", folder / "history.csv")
+    shutil.copyfile(store.path(best) / "predictions.json", folder / "predictions.json")
+    shutil.copyfile(store.path(outputs.validation) / "findings.csv", folder / "findings.csv")
     for side in ("train", "val"):
-        shutil.copyfile(outputs.split.path / f"{side}.txt", folder / f"{side}.txt")
-    truth = coco_ground_truth(val_frames(outputs.dataset, outputs.split), config.records.table())
-    _write_json(folder / "ground_truth.json", truth)
-    store_root = outputs.trained.path.parent
-    _write_json(folder / "config.json", _anchored(config, store_root).model_dump(mode="json"))
+        shutil.copyfile(store.path(outputs.split) / f"{side}.txt", folder / f"{side}.txt")
+    truth = coco_ground_truth(val_frames(store, outputs.dataset, outputs.split), config.records.table())
+    write_json(folder / "ground_truth.json", truth)
+    write_json(folder / "config.json", _anchored(config, store).model_dump(mode="json"))
     summary = {
         **summarise(config, outputs, best),
         # From the run's folder: holds after both were moved together. The configuration's holds while they stay.
-        "store": os.path.relpath(store_root, folder),
+        "store": os.path.relpath(store.root, folder),
         "environment": describe_environment(),
     }
-    _write_json(folder / "summary.json", summary)
+    write_json(folder / "summary.json", summary)
     return summary
 
 
-def _anchored(config: RunConfig, store_root: Path) -> RunConfig:
+def _anchored(config: RunConfig, store: Store) -> RunConfig:
     """Return the configuration with every path absolute, so that it means the same from any folder."""
     source, train = config.source, config.train
     if source.path is not None:
@@ -160,7 +167,7 @@ def _anchored(config: RunConfig, store_root: Path) -> RunConfig:
     if isinstance(train.initial_weights, Path):
         train = train.model_copy(update={"initial_weights": train.initial_weights.absolute()})
     return config.model_copy(
-        update={"store_dir": store_root, "runs_dir": config.runs_dir.absolute(), "source": source, "train": train}
+        update={"store_dir": store.root, "runs_dir": config.runs_dir.absolute(), "source": source, "train": train}
     )
 
 
@@ -211,14 +218,6 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
     }
 
 
-def _candidates(runs_dir: Path, name: str) -> Iterator[Path]:
-    yield runs_dir / name
-    number = 2
-    while True:
-        yield runs_dir / f"{name}-{number}"
-        number += 1
-
-
 def _holds(folder: Path, digest: str) -> bool:
     """Whether a run folder is this run, with every published file still as it was."""
     try:
@@ -247,7 +246,3 @@ def _locked(runs_dir: Path) -> Iterator[None]:
 
 def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
