@@ -138,6 +138,8 @@ def rows_from_results(items: Sequence[Mapping[str, Any]], *, where: str) -> Resu
     Raises:
         EvaluationError: naming ``where`` and the entry that is not a result.
     """
+    if not isinstance(items, list):
+        raise EvaluationError(f"{where}: expected a list of COCO results, got {type(items).__name__}.")
     rows = np.empty((len(items), RESULT_COLUMNS))
     for number, item in enumerate(items):
         try:

@@ -12,13 +12,13 @@ from kittidet.drawing import draw_gallery
 from kittidet.eval.diagnosis import LabelError
 from kittidet.report.gallery import FrameScore, choose_frames, draw_pair, jpeg_bytes, score_frame
 from kittidet.report.label_errors import describe_label_error, draw_label_error
-from kittidet.runs.run import RunFolder
+from kittidet.runs.run import Run
 
 _SHEET_WIDTH = 1600
 _FAST_PNG = 2  # of 9: the next ones cost seconds a picture and save a tenth
 
 
-def gallery_images(folder: Path, run: RunFolder, config: ReportConfig, min_score: float) -> list[dict[str, Any]]:
+def gallery_images(folder: Path, run: Run, config: ReportConfig, min_score: float) -> list[dict[str, Any]]:
     """Write ``gallery/`` and one sheet a group; return title and shots of best, worst and random."""
     frames = {frame.frame_id: frame for frame in run.frames}
     found = {d.frame_id: d for d in run.detections}
@@ -42,7 +42,7 @@ def gallery_images(folder: Path, run: RunFolder, config: ReportConfig, min_score
 
 
 def label_error_images(
-    folder: Path, run: RunFolder, errors: Sequence[LabelError], config: ReportConfig
+    folder: Path, run: Run, errors: Sequence[LabelError], config: ReportConfig
 ) -> list[dict[str, Any]]:
     """Write ``doubtful/`` and return its shots, in the order given; without errors there is no folder."""
     frames = {frame.frame_id: frame for frame in run.frames}

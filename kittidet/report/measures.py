@@ -11,7 +11,7 @@ from kittidet.eval.interval import ApIntervals, ap_intervals
 from kittidet.eval.kitti_protocol import KittiAp, kitti_ap
 from kittidet.eval.matches import match_detections
 from kittidet.kitti.results import kitti_result_rows
-from kittidet.runs.run import RunFolder
+from kittidet.runs.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Measures:
         }
 
 
-def measure_run(run: RunFolder, *, config: ReportConfig, draws: CompareConfig) -> Measures:
+def measure_run(run: Run, *, config: ReportConfig, draws: CompareConfig) -> Measures:
     """Return everything the page shows of a run's detections.
 
     Args:
@@ -71,7 +71,7 @@ def measure_run(run: RunFolder, *, config: ReportConfig, draws: CompareConfig) -
     )
 
 
-def _kitti(run: RunFolder) -> KittiAp:
+def _kitti(run: Run) -> KittiAp:
     return kitti_ap(
         {frame.frame_id: frame.objects for frame in run.frames},
         {found.frame_id: kitti_result_rows(found, run.table) for found in run.detections},

@@ -4,7 +4,6 @@ Both runs are scored on the same draws of the same frames, so what makes a frame
 what promotion asks for. Reads run folders; trains and publishes nothing.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ import numpy.typing as npt
 
 from kittidet.errors import EvaluationError
 from kittidet.eval.bootstrap import all_class_ap, draw_weights, mean_ap
-from kittidet.eval.coco_format import ResultArray, rows_from_results
+from kittidet.eval.coco_format import ResultArray
 from kittidet.eval.matches import match_detections
+from kittidet.runs.run import Run
 
 FloatArray = npt.NDArray[np.float64]
 Verdict: TypeAlias = Literal["better", "not distinguishable", "worse"]
@@ -94,25 +94,30 @@ class Comparison:
         return {**asdict(self), "differences": [asdict(item) for item in self.differences], "verdict": self.verdict}
 
 
-def compare_runs(run_a: Path, run_b: Path, *, resamples: int, confidence: float, seed: int) -> Comparison:
+def compare_runs(run_a: Run, run_b: Run, *, resamples: int, confidence: float, seed: int) -> Comparison:
     """Return how run B differs from run A, from their published predictions.
 
     Args:
-        run_a: run folder with ``ground_truth.json`` and ``predictions.json``; the one in use.
+        run_a: the one in use.
         run_b: the candidate.
         resamples: bootstrap draws.
         confidence: share of draws inside an interval, 0..1.
         seed: of the draws.
 
     Raises:
-        EvaluationError: if a file is missing or damaged, or the runs were not scored on the same frames and labels.
+        EvaluationError: if the runs were not scored on the same frames and labels.
+        StoreError: if a file of theirs is missing or damaged.
     """
-    truth_a, results_a = read_run_results(run_a)
-    truth_b, results_b = read_run_results(run_b)
-    _check_same_truth(truth_a, truth_b, run_a, run_b)
-    names = (run_a.name, run_b.name) if run_a.name != run_b.name else (str(run_a), str(run_b))
+    a, b = run_a.path, run_b.path
+    _check_same_truth(run_a.ground_truth, run_b.ground_truth, a, b)
     return compare_results(
-        truth_a, results_a, results_b, names=names, resamples=resamples, confidence=confidence, seed=seed
+        run_a.ground_truth,
+        run_a.results,
+        run_b.results,
+        names=(a.name, b.name) if a.name != b.name else (str(a), str(b)),
+        resamples=resamples,
+        confidence=confidence,
+        seed=seed,
     )
 
 
@@ -152,29 +157,6 @@ def compare_results(
     return Comparison(*names, tuple(differences), frames, resamples, confidence, seed)
 
 
-def read_run_results(run: Path) -> tuple[dict[str, Any], ResultArray]:
-    """Return a run folder's ground truth (COCO) and its detections as result rows.
-
-    Raises:
-        EvaluationError: naming the file that is missing or damaged.
-    """
-    truth, items = (_read_json(run / name) for name in ("ground_truth.json", "predictions.json"))
-    truth_path, items_path = run / "ground_truth.json", run / "predictions.json"
-    if not isinstance(truth, dict) or not {"images", "annotations", "categories"} <= set(truth):
-        raise EvaluationError(f"{truth_path}: expected a COCO data set with images, annotations and categories.")
-    if not isinstance(items, list):
-        raise EvaluationError(f"{items_path}: expected a list of COCO results, got {type(items).__name__}.")
-    rows = rows_from_results(items, where=str(items_path))
-    known = {image["id"] for image in truth["images"]}
-    strangers = sorted({int(i) for i in rows[:, 0]} - known)
-    if strangers:
-        raise EvaluationError(
-            f"{items_path}: detections for {len(strangers)} images that {truth_path} lacks, first {strangers[0]}. "
-            "The two files are not of the same run; publish it again."
-        )
-    return truth, rows
-
-
 def _difference(metric: str, name: str, a: FloatArray, b: FloatArray, tail: float) -> Difference:
     if np.isnan(a[0]):
         return Difference(metric, name, None, None, None, None, None, "not distinguishable")
@@ -184,17 +166,6 @@ def _difference(metric: str, name: str, a: FloatArray, b: FloatArray, tail: floa
     low, high = np.percentile(moved, [tail, 100 - tail]) if moved.size else (-1.0, 1.0)
     verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
     return Difference(metric, name, float(a[0]), float(b[0]), float(b[0] - a[0]), float(low), float(high), verdict)
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise EvaluationError(
-            f"{path}: cannot read it: {error.strerror}. Expected a published run folder, such as runs/kitti-finetune."
-        ) from error
-    except ValueError as error:
-        raise EvaluationError(f"{path}: not valid JSON: {error}. Publish the run again.") from error
 
 
 def _check_same_truth(a: Mapping[str, Any], b: Mapping[str, Any], run_a: Path, run_b: Path) -> None:

@@ -7,12 +7,12 @@ from PIL import Image
 from kittidet.config import ReportConfig
 from kittidet.eval.diagnosis import LabelError
 from kittidet.report.images import gallery_images, label_error_images
-from kittidet.runs.run import read_run
+from kittidet.runs.run import Run
 
 
 @pytest.fixture(scope="module")
 def run(finished_run, synthetic_tree):
-    return read_run(finished_run, tree=synthetic_tree)
+    return Run.open(finished_run, tree=synthetic_tree)
 
 
 def test_no_doubts_leave_no_folder(run, tmp_path):

@@ -150,5 +150,5 @@ def test_a_report_that_fails_leaves_nothing(finished_run, synthetic_tree, tmp_pa
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(StoreError, match=r"config\.json"):
+    with pytest.raises(StoreError, match=r"ground_truth\.json: cannot read it"):
         write_report(tmp_path, tree=None, config=FEW)
