@@ -27,7 +27,7 @@ def check_ground_truth(truth: Any) -> dict[str, Any]:
     classes = {category["id"]: category["name"] for category in truth["categories"]}
     for number, item in enumerate(truth["annotations"]):
         box = item["bbox"]
-        good = len(box) == 4 and np.isfinite(box).all() and min(box[2:]) >= 0
+        good = len(box) == 4 and np.isfinite(box).all() and min(box[2:]) >= 0 and item["iscrowd"] in {0, 1}
         if not good or item["image_id"] not in images or item["category_id"] not in classes:
             raise ValueError(f"annotation {number}: no box of an image and category that are listed: {item}")
     return dict(truth)
