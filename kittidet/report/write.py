@@ -91,9 +91,8 @@ def _publish(run: Run, run_dir: Path, config: ReportConfig) -> Report:
 def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
     measures = measure_run(run, config=config, draws=CompareConfig())
     diagnosis = measures.diagnosis
-    min_score = diagnosis.curves.best_threshold if config.min_score is None else config.min_score
     checkpoints = run.summary["checkpoints"]
-    gallery = gallery_images(folder, run, config, min_score) if run.has_images else []
+    gallery = gallery_images(folder, run, diagnosis, config) if run.has_images else []
     doubts = label_error_images(folder, run, diagnosis.label_errors, config) if run.has_images else []
     with house_style():
         panels = training_panels(run.history, checkpoints, run.summary["best_step"])
@@ -114,7 +113,7 @@ def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
         "curves": curves,
         "curves_note": "Of the picked checkpoint on the validation frames.",
         "tables": _mistakes(run, diagnosis),
-        "min_score": min_score,
+        "min_score": diagnosis.min_score,
         "gallery": gallery,
         "doubts": doubts,
         "leakage": facts.describe_leakage(run.summary),

@@ -11,7 +11,7 @@ import numpy as np
 
 from kittidet.classes import ClassTable
 from kittidet.errors import DatasetContractError
-from kittidet.eval.coco_format import ResultArray
+from kittidet.eval.coco_format import ResultArray, row_boxes
 from kittidet.frame import Detections, Frame, KittiObject
 from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import KittiTree
@@ -33,15 +33,18 @@ def check_ground_truth(truth: Any) -> dict[str, Any]:
     return dict(truth)
 
 
-def check_known_images(rows: ResultArray, truth: Mapping[str, Any]) -> ResultArray:
-    """Return result rows that are all of images of a ground truth.
+def check_results(rows: ResultArray, truth: Mapping[str, Any]) -> ResultArray:
+    """Return result rows that are all of images and categories of a ground truth.
 
     Raises:
-        ValueError: naming the image ids that are not.
+        ValueError: naming an id that is not.
     """
-    strangers = sorted({int(i) for i in rows[:, 0]} - {image["id"] for image in truth["images"]})
-    if strangers:
-        raise ValueError(f"detections for {len(strangers)} images without ground truth, first {strangers[0]}")
+    for column, part in ((0, "images"), (6, "categories")):
+        strangers = sorted({int(i) for i in rows[:, column]} - {item["id"] for item in truth[part]})
+        if strangers:
+            raise ValueError(
+                f"detections for {len(strangers)} {part} that the ground truth lacks, first {strangers[0]}"
+            )
     return rows
 
 
@@ -111,8 +114,13 @@ def frame_detections(rows: ResultArray, truth: Mapping[str, Any]) -> tuple[Detec
     ends = np.searchsorted(ordered[:, 0], ids, side="right")
     for image, start, end in zip(truth["images"], starts, ends, strict=True):
         mine = ordered[start:end]
-        xyxy = np.concatenate([mine[:, 1:3], mine[:, 1:3] + mine[:, 3:5]], axis=1).astype(np.float32)
+        boxes, scores, classes = row_boxes(mine), mine[:, 5], mine[:, 6]
         found.append(
-            Detections(str(image["frame_id"]), xyxy, mine[:, 5].astype(np.float32), mine[:, 6].astype(np.int32))
+            Detections(
+                str(image["frame_id"]),
+                boxes.astype(np.float32),
+                scores.astype(np.float32),
+                classes.astype(np.int32),
+            )
         )
     return tuple(found)

@@ -20,7 +20,7 @@ from kittidet.files import digest_file, read_json
 from kittidet.frame import Detections, Frame
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.runs.data import tree_in_stores
-from kittidet.runs.frames import check_ground_truth, check_known_images, frame_detections, labelled_frames, with_labels
+from kittidet.runs.frames import check_ground_truth, check_results, frame_detections, labelled_frames, with_labels
 
 CONFIG, SUMMARY, HISTORY, FINDINGS = "config.json", "summary.json", "history.csv", "findings.csv"
 GROUND_TRUTH, PREDICTIONS = "ground_truth.json", "predictions.json"
@@ -128,7 +128,7 @@ class Run:
         """The best checkpoint's detections ``[n, 7]``, rows as ``eval.coco_format.result_rows`` makes them."""
         with self._reading(PREDICTIONS) as path:
             rows = rows_from_results(_json(path), where="COCO results")
-            return check_known_images(rows, self.ground_truth)
+            return check_results(rows, self.ground_truth)
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:

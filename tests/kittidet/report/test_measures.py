@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kittidet.config import CompareConfig, ReportConfig
+from kittidet.eval.coco_format import result_rows
 from kittidet.frame import Detections
 from kittidet.report.measures import measure_run
 from kittidet.runs.run import Run
@@ -37,8 +38,9 @@ def test_a_perfect_detector_is_measured_as_one(measured, synthetic_tree):
         for f in run.frames
         for boxes, ids in [f.labelled(run.table)]
     )
+    image_ids = {image["frame_id"]: image["id"] for image in run.ground_truth["images"]}
     flawless = Run.open(run.path, tree=synthetic_tree)
-    flawless.detections = perfect
+    flawless.detections, flawless.results = perfect, result_rows(perfect, image_ids, run.table)
     measures = measure_run(flawless, **HOW)
     assert measures.coco.ap == pytest.approx(1)
     assert measures.kitti is not None

@@ -81,6 +81,7 @@ FAULTS = {
             "{}",
             '[{"image_id": 0}]',
             '[{"image_id": 0, "category_id": 1, "bbox": [1, 2, -3, 4], "score": 0.5}]',
+            '[{"image_id": 0, "category_id": 9, "bbox": [1, 2, 3, 4], "score": 0.5}]',
             '[{"image_id": 7777, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]',
         ],
     ),
