@@ -7,7 +7,7 @@ import typer
 
 from kittidet.cli.json_file import check_json_file, write_json_file
 
-Run = Annotated[
+RunDir = Annotated[
     Path, typer.Argument(metavar="RUN", help="Finished run: its frames, and its scores beside the baseline.")
 ]
 Weights = Annotated[Path, typer.Option("--weights", "-w", help="COCO checkpoint of the run's variant.")]
@@ -15,7 +15,7 @@ Data = Annotated[Path | None, typer.Option("--data", help="KITTI tree of the run
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything here.")]
 
 
-def zero_shot(run: Run, weights: Weights, data: Data = None, json_file: JsonFile = None) -> None:
+def zero_shot(run: RunDir, weights: Weights, data: Data = None, json_file: JsonFile = None) -> None:
     """Score a COCO checkpoint on the run's frames through the class map, beside the fine-tuned detector."""
     from functools import partial
 
@@ -23,29 +23,26 @@ def zero_shot(run: Run, weights: Weights, data: Data = None, json_file: JsonFile
     from rich.progress import track
     from rich.table import Table
 
-    from kittidet.config import RunConfig
     from kittidet.detect.coco_detector import load_coco_detector
     from kittidet.detect.images import ImageError, read_image
     from kittidet.detect.predictor import predict_images
     from kittidet.errors import EvaluationError
     from kittidet.eval.score_text import score_text
     from kittidet.eval.zero_shot import zero_shot_baseline
-    from kittidet.runs.data import find_tree
-    from kittidet.runs.run import read_run
+    from kittidet.runs.run import Run
 
     check_json_file(json_file)
-    tree = find_tree(run, data)
+    tree = Run.open(run).find_tree(data)
     if tree is None:
         raise EvaluationError(f"{run}: the images it was scored on are not in its store. Name the tree with --data.")
-    finished = read_run(run, tree=tree)
-    config = RunConfig.model_validate(finished.config)
-    detector = load_coco_detector(weights, model=config.model)
+    finished = Run.open(run, tree=tree)
+    detector = load_coco_detector(weights, model=finished.config.model)
 
     def stop(error: ImageError) -> None:
         raise error  # a frame that is left out would change the number
 
     sources = (partial(read_image, frame.image_path) for frame in finished.frames)
-    found = predict_images(detector, sources, config=config.evaluation, on_failure=stop)
+    found = predict_images(detector, sources, config=finished.config.evaluation, on_failure=stop)
     shown = track(found, "predict", total=len(finished.frames), console=Console(stderr=True))
     baseline = zero_shot_baseline(
         finished.frames,

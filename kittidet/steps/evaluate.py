@@ -1,6 +1,7 @@
 """Step 6, evaluate: one checkpoint on the validation frames, scored against their original labels."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from kittidet.eval.coco_format import coco_results
 from kittidet.files import write_json
 from kittidet.frame import Frame
 from kittidet.kitti.frames import load_frame
+from kittidet.kitti.tree import open_tree
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.split import split_ids
 from kittidet.steps.train import checkpoint_path
@@ -73,7 +75,14 @@ def evaluate(
     return store.get_or_make(evaluate_key(trained, checkpoint, val_records, config), make)
 
 
-def val_frames(store: Store, dataset: StepOutput, split: StepOutput) -> list[Frame]:
-    """Return the validation frames with their labels, in the split's order."""
+def val_frames(store: Store, dataset: StepOutput, split: StepOutput) -> tuple[Frame, ...]:
+    """Return the validation frames with their labels, in the split's order; read once while the data are the same."""
     tree = dataset_tree(store, dataset)
-    return [load_frame(tree, frame_id) for frame_id in split_ids(store, split, "val")]
+    return _load_frames(tree.root, tree.digest(), split_ids(store, split, "val"))
+
+
+@lru_cache(maxsize=1)
+def _load_frames(root: Path, content: str, frame_ids: tuple[str, ...]) -> tuple[Frame, ...]:
+    del content  # what the frames are remembered by, beside where they are
+    tree = open_tree(root)
+    return tuple(load_frame(tree, frame_id) for frame_id in frame_ids)

@@ -1,39 +1,24 @@
-"""Step 7, pick and publish: the checkpoint with the best AP becomes a run folder that a person keeps.
+"""Step 7, pick and publish: the checkpoint with the best AP becomes a run folder that a person keeps."""
 
-A run folder is complete or absent and is never written over: the same content finds its folder again, other content
-under the same name gets the next free number.
-"""
-
-import json
 import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from kittidet.config import RunConfig
-from kittidet.errors import EvaluationError, StoreError
+from kittidet.errors import EvaluationError
 from kittidet.eval.coco_format import coco_ground_truth
-from kittidet.files import (
-    digest_file,
-    digest_files,
-    digest_of,
-    locked,
-    numbered,
-    remove_partials,
-    whole_folder,
-    write_json,
-)
+from kittidet.files import digest_of
+from kittidet.runs import run as names
 from kittidet.runs.environment import describe_environment
+from kittidet.runs.write import RunContent, write_run
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepOutput, Store
 
 VERSION = 1
-_IDENTITY = ".run.json"
 
 
 class PipelineOutputs(BaseModel):
@@ -114,49 +99,38 @@ def publish(store: Store, outputs: PipelineOutputs, config: RunConfig) -> Publis
         EvaluationError: if no checkpoint has an AP.
         StoreError: if the runs folder cannot be written.
     """
-    digest = run_digest(config, outputs)
-    runs_dir = config.runs_dir.absolute()
-    with _locked(runs_dir):
-        for folder in numbered(runs_dir / config.name):
-            if not folder.exists():
-                break
-            if _holds(folder, digest):
-                return PublishedRun(path=folder, summary=_read_json(folder / "summary.json"), cached=True)
-        remove_partials(runs_dir, f"{config.name}*")
-        try:
-            with whole_folder(folder) as partial:
-                summary = _write_run(partial, store, outputs, config)
-                write_json(partial / _IDENTITY, {"digest": digest, "files": digest_files(partial)})
-        except OSError as error:
-            raise StoreError(
-                f"{error.filename or folder}: cannot publish the run: {error.strerror or error}. "
-                "Make room or make it accessible, then start the same command again; no step is lost."
-            ) from error
-    return PublishedRun(path=folder, summary=summary, cached=False)
+    run, cached = write_run(
+        config.runs_dir.absolute(), config.name, run_digest(config, outputs), lambda: _content(store, outputs, config)
+    )
+    return PublishedRun(path=run.path, summary=run.summary, cached=cached)
 
 
-def _write_run(folder: Path, store: Store, outputs: PipelineOutputs, config: RunConfig) -> dict[str, Any]:
+def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunContent:
     best = pick_best(outputs.evaluations)
     last = max(outputs.evaluations, key=lambda e: e.summary["step"])
-    for name, evaluation in (("best", best), ("last", last)):
-        source = checkpoint_path(store, outputs.trained, evaluation.summary["name"])
-        shutil.copytree(source, folder / "weights" / name)
-    shutil.copyfile(store.path(outputs.trained) / "history.csv", folder / "history.csv")
-    shutil.copyfile(store.path(best) / "predictions.json", folder / "predictions.json")
-    shutil.copyfile(store.path(outputs.validation) / "findings.csv", folder / "findings.csv")
-    for side in ("train", "val"):
-        shutil.copyfile(store.path(outputs.split) / f"{side}.txt", folder / f"{side}.txt")
-    truth = coco_ground_truth(val_frames(store, outputs.dataset, outputs.split), config.records.table())
-    write_json(folder / "ground_truth.json", truth)
-    write_json(folder / "config.json", _anchored(config, store).model_dump(mode="json"))
-    summary = {
-        **summarise(config, outputs, best),
-        # From the run's folder: holds after both were moved together. The configuration's holds while they stay.
-        "store": os.path.relpath(store.root, folder),
-        "environment": describe_environment(),
-    }
-    write_json(folder / "summary.json", summary)
-    return summary
+    frames = val_frames(store, outputs.dataset, outputs.split)
+    return RunContent(
+        copies={
+            names.BEST: checkpoint_path(store, outputs.trained, best.summary["name"]),
+            names.LAST: checkpoint_path(store, outputs.trained, last.summary["name"]),
+            names.HISTORY: store.path(outputs.trained) / "history.csv",
+            names.PREDICTIONS: store.path(best) / "predictions.json",
+            names.FINDINGS: store.path(outputs.validation) / "findings.csv",
+            names.TRAIN_IDS: store.path(outputs.split) / "train.txt",
+            names.VAL_IDS: store.path(outputs.split) / "val.txt",
+        },
+        documents={
+            names.GROUND_TRUTH: coco_ground_truth(frames, config.records.table()),
+            names.CONFIG: _anchored(config, store).model_dump(mode="json"),
+            names.SUMMARY: {
+                **summarise(config, outputs, best),
+                # From the run's folder: holds after both were moved together. The configuration's holds while they
+                # stay.
+                "store": os.path.relpath(store.root, config.runs_dir.absolute() / config.name),
+                "environment": describe_environment(),
+            },
+        },
+    )
 
 
 def _anchored(config: RunConfig, store: Store) -> RunConfig:
@@ -183,7 +157,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
         "per_class_ap50": metrics["per_class_ap50"],
         "best_step": best.summary["step"],
         "best_epoch": best.summary["epoch"],
-        "checkpoint": "weights/best",
+        "checkpoint": names.BEST,
         "checkpoints": [
             {
                 "step": e.summary["step"],
@@ -216,33 +190,3 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
             "checkpoint": best.summary["digest"],
         },
     }
-
-
-def _holds(folder: Path, digest: str) -> bool:
-    """Whether a run folder is this run, with every published file still as it was."""
-    try:
-        identity = _read_json(folder / _IDENTITY)
-        return identity["digest"] == digest and all(
-            (folder / name).is_file() and digest_file(folder / name) == expected
-            for name, expected in identity["files"].items()
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        # Not one of ours, or half deleted by its owner: it stays as it is and the run gets another folder.
-        return False
-
-
-@contextmanager
-def _locked(runs_dir: Path) -> Iterator[None]:
-    with ExitStack() as stack:
-        try:
-            runs_dir.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(runs_dir / ".lock", waiting_for=str(runs_dir)))
-        except OSError as error:
-            raise StoreError(
-                f"{runs_dir}: cannot write runs: {error.strerror or error}. Set a writable runs_dir."
-            ) from error
-        yield
-
-
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kittidet.config import ReportConfig
 from kittidet.report.write import PAGE, Report, write_report
+from kittidet.runs.run import REPORT
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.publish import PublishedRun
 from kittidet.store import StepOutput, Store
@@ -14,7 +15,7 @@ from kittidet.store import StepOutput, Store
 
 def page_of(run_dir: Path) -> Path:
     """Return where the first report of a run is."""
-    return run_dir / "report" / PAGE
+    return run_dir / REPORT / PAGE
 
 
 def report(store: Store, run: PublishedRun, dataset: StepOutput) -> Report:

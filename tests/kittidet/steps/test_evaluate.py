@@ -10,7 +10,9 @@ import pytest
 from kittidet.classes import KITTI8
 from kittidet.config import EvalConfig, RecordsConfig, SourceConfig, SplitConfig, ValidateConfig
 from kittidet.frame import Detections
-from kittidet.steps.evaluate import evaluate, evaluate_key, val_frames
+from kittidet.kitti import frames
+from kittidet.kitti.labels import parse_label_file
+from kittidet.steps.evaluate import _load_frames, evaluate, evaluate_key, val_frames
 from kittidet.steps.fetch import fetch
 from kittidet.steps.records import write
 from kittidet.steps.split import split, split_ids
@@ -49,6 +51,15 @@ def test_the_frames_that_are_scored_are_the_splits_val_frames(outputs):
     frames = val_frames(outputs.store, outputs.dataset, outputs.split)
     assert tuple(f.frame_id for f in frames) == split_ids(outputs.store, outputs.split, "val")
     assert sum(len(f.objects) for f in frames) > 0
+
+
+def test_the_label_files_are_read_once_for_all_checkpoints(outputs, monkeypatch):
+    _load_frames.cache_clear()
+    parsed = []
+    monkeypatch.setattr(frames, "parse_label_file", lambda path: parsed.append(path) or parse_label_file(path))
+    first, second = (val_frames(outputs.store, outputs.dataset, outputs.split) for _ in range(2))
+    assert first == second
+    assert len(parsed) == len(split_ids(outputs.store, outputs.split, "val"))
 
 
 def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, monkeypatch):

@@ -22,7 +22,7 @@ CAUGHT_IN = {
     "records": ("kittidet.steps.records", "write_records"),
     "train": ("kittidet.training.callbacks", "write_history"),
     "evaluate": ("kittidet.steps.evaluate", "coco_metrics"),
-    "publish": ("kittidet.steps.publish", "summarise"),
+    "publish": ("kittidet.runs.write", "digest_files"),
     "report": ("kittidet.report.write", "render_page"),
 }
 

@@ -147,31 +147,6 @@ def test_the_same_run_finds_its_folder_again(store, config):
     assert [p.name for p in config.runs_dir.iterdir() if not p.name.startswith(".")] == ["mine"]
 
 
-def test_another_run_of_the_same_name_gets_the_next_number_and_the_first_stays(store, config):
-    first = publish(store, make_outputs(store, {5: 0.3}), config)
-    before = (first.path / "summary.json").read_bytes()
-    second = publish(store, make_outputs(store, {5: 0.4}), config)
-    assert second.path.name == "mine-2"
-    assert (first.path / "summary.json").read_bytes() == before
-    assert publish(store, make_outputs(store, {5: 0.3}), config).path == first.path
-
-
-def test_a_damaged_or_foreign_folder_is_left_alone(store, config):
-    first = publish(store, make_outputs(store, {5: 0.3}), config)
-    (first.path / "history.csv").write_text("my notes")
-    (config.runs_dir / "mine-2").mkdir()
-    again = publish(store, make_outputs(store, {5: 0.3}), config)
-    assert again.path.name == "mine-3"
-    assert (first.path / "history.csv").read_text() == "my notes"
-
-
-def test_files_a_person_adds_to_a_run_do_not_unmake_it(store, config):
-    first = publish(store, make_outputs(store, {5: 0.3}), config)
-    (first.path / "report").mkdir()
-    (first.path / "report" / "index.html").write_text("hello")
-    assert publish(store, make_outputs(store, {5: 0.3}), config).cached
-
-
 def test_a_run_that_fails_leaves_no_folder(store, config):
     outputs = make_outputs(store, {5: 0.3})
     (store.path(outputs.trained) / "history.csv").unlink()
@@ -184,11 +159,3 @@ def test_where_the_data_lies_is_no_part_of_a_run(store, config, tmp_path):
     first = publish(store, make_outputs(store, {5: 0.3}), config)
     moved = config.model_copy(update={"source": config.source.model_copy(update={"path": tmp_path})})
     assert publish(store, make_outputs(store, {5: 0.3}), moved).path == first.path
-
-
-def test_a_runs_folder_that_cannot_be_written_is_named(store, config, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="runs_dir"):
-        publish(
-            store, make_outputs(store, {5: 0.3}), config.model_copy(update={"runs_dir": tmp_path / "file" / "runs"})
-        )
