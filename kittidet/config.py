@@ -212,7 +212,7 @@ class ReportConfig(Section):
     gallery_seed: int = Field(0, description="which frames count as random")
     min_score: float | None = Field(None, ge=0, le=1, description="drawn from here on; None: where mean F1 is best")
     jpeg_quality: int = Field(84, ge=30, le=95, description="of the pictures inside the page")
-    worst_frames: int = Field(12, ge=0, description="frames with the most errors listed in measures.json")
+    worst_frames: int = Field(12, ge=0, description="how many of the worst frames measures.json lists")
     label_errors: int = Field(10, ge=0, description="doubtful labels shown at most")
     label_error_score: float = Field(0.7, ge=0, le=1, description="how sure a detection must be to doubt a label")
 

@@ -31,12 +31,17 @@ def compare(
     from kittidet.config import CompareConfig
     from kittidet.eval.score_text import NO_TRUTH
     from kittidet.runs.compare import compare_runs
+    from kittidet.runs.run import Run
 
     check_json_file(json_file)
     given = {name: value for name, value in (("resamples", resamples), ("seed", seed)) if value is not None}
     settings = CompareConfig.model_validate(given)
     result = compare_runs(
-        run_a, run_b, resamples=settings.resamples, confidence=settings.confidence, seed=settings.seed
+        Run.open(run_a),
+        Run.open(run_b),
+        resamples=settings.resamples,
+        confidence=settings.confidence,
+        seed=settings.seed,
     )
     # No frame and one space between columns: the longest class and verdict then fit 80 columns.
     table = Table(

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from kittidet.config import ReportConfig
-from kittidet.runs.data import find_tree
 
 _FIELDS = ReportConfig.model_fields
 
@@ -23,8 +22,9 @@ def report(
 ) -> None:
     """Write RUN/report/index.html and the pictures beside it. An existing report is never written over."""
     from kittidet.report.write import write_report
+    from kittidet.runs.run import Run
 
-    tree = find_tree(run, data)
+    tree = Run.open(run).find_tree(data)
     if tree is None:
         typer.echo("The data of this run is not here: no pictures, no KITTI scores. Name it with --data.", err=True)
     config = ReportConfig(gallery_frames=gallery_frames, min_score=min_score)

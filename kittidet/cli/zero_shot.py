@@ -7,7 +7,7 @@ import typer
 
 from kittidet.cli.json_file import check_json_file, write_json_file
 
-Run = Annotated[
+RunDir = Annotated[
     Path, typer.Argument(metavar="RUN", help="Finished run: its frames, and its scores beside the baseline.")
 ]
 Weights = Annotated[Path, typer.Option("--weights", "-w", help="COCO checkpoint of the run's variant.")]
@@ -15,36 +15,34 @@ Data = Annotated[Path | None, typer.Option("--data", help="KITTI tree of the run
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything here.")]
 
 
-def zero_shot(run: Run, weights: Weights, data: Data = None, json_file: JsonFile = None) -> None:
+def zero_shot(run: RunDir, weights: Weights, data: Data = None, json_file: JsonFile = None) -> None:
     """Score a COCO checkpoint on the run's frames through the class map, beside the fine-tuned detector."""
     from rich.console import Console
     from rich.progress import track
     from rich.table import Table
 
-    from kittidet.config import RunConfig
     from kittidet.detect.detector import Detector
     from kittidet.detect.images import ImageError
     from kittidet.detect.sources import find_images
     from kittidet.errors import EvaluationError
     from kittidet.eval.score_text import score_text
     from kittidet.eval.zero_shot import zero_shot_baseline
-    from kittidet.runs.data import find_tree
-    from kittidet.runs.run import read_run
+    from kittidet.runs.run import Run
 
     check_json_file(json_file)
-    tree = find_tree(run, data)
+    tree = Run.open(run).find_tree(data)
     if tree is None:
         raise EvaluationError(f"{run}: the images it was scored on are not in its store. Name the tree with --data.")
-    finished = read_run(run, tree=tree)
-    config = RunConfig.model_validate(finished.config)
+    finished = Run.open(run, tree=tree)
+    model = finished.config.model
     # Anchors are the published ones, which the weights were trained with, whatever the run's `anchor_scale` says.
-    detector = Detector.from_coco(config.model.variant, input_hw=config.model.input_hw, weights=weights)
+    detector = Detector.from_coco(model.variant, input_hw=model.input_hw, weights=weights)
 
     def stop(error: ImageError) -> None:
         raise error  # a frame that is left out would change the number
 
     images = find_images(frame.image_path for frame in finished.frames)
-    found = detector.predictor.predict_each(images.reads, config=config.evaluation, on_failure=stop)
+    found = detector.predictor.predict_each(images.reads, config=finished.config.evaluation, on_failure=stop)
     shown = track(found, "predict", total=len(finished.frames), console=Console(stderr=True))
     baseline = zero_shot_baseline(
         finished.frames,

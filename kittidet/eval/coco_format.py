@@ -1,7 +1,7 @@
 """Frames and detections as COCO dictionaries and arrays: what pycocotools, hotcoco and ``predictions.json`` read.
 
-Boxes leave ``xyxy`` here and in ``coco_document`` for COCO's ``x, y, width, height``; nothing else in the library holds
-that order. Knows nothing about scores or files of a run.
+Boxes leave ``xyxy`` here and in ``coco_document`` for COCO's ``x, y, width, height``; elsewhere only files of that
+format hold that order (``convert.coco``). Knows nothing about scores or files of a run.
 """
 
 from collections import Counter
@@ -129,6 +129,8 @@ def rows_from_results(items: Sequence[Mapping[str, Any]], *, where: str) -> Resu
     Raises:
         EvaluationError: naming ``where`` and the entry that is not a result.
     """
+    if not isinstance(items, list):
+        raise EvaluationError(f"{where}: expected a list of COCO results, got {type(items).__name__}.")
     rows = np.empty((len(items), RESULT_COLUMNS))
     for number, item in enumerate(items):
         try:
@@ -145,6 +147,11 @@ def rows_from_results(items: Sequence[Mapping[str, Any]], *, where: str) -> Resu
             f"({wrong.size} such entries)."
         )
     return rows
+
+
+def row_boxes(rows: ResultArray) -> npt.NDArray[np.float64]:
+    """Return the boxes ``[n, 4]`` of result rows as ``xyxy`` pixels."""
+    return np.concatenate([rows[:, 1:3], rows[:, 1:3] + rows[:, 3:5]], axis=1)
 
 
 def _check_detections(found: Detections, table: ClassTable) -> None:

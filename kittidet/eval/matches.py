@@ -28,6 +28,7 @@ class ClassMatches:
         is_right: ``[10, n]`` whether it has a label of its own at IoU .50, .55, ... .95.
         counts: ``[10, n]`` False where a detection lies on a region that is ignored and counts neither way.
         labels: ``[frames]`` labels of the class in each frame, ignored ones left out.
+        row: ``[n]`` position of each detection among the result rows.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ClassMatches:
     is_right: npt.NDArray[np.bool_]
     counts: npt.NDArray[np.bool_]
     labels: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def match_detections(ground_truth: Mapping[str, Any], results: ResultArray) -> M
 def _gather(name: str, items: list[dict[str, Any]], place: Mapping[int, int]) -> ClassMatches:
     thresholds = len(IOU_THRESHOLDS)
     labels = np.zeros(len(place), dtype=np.int64)
-    images, scores = [np.empty(0, np.int64)], [np.empty(0)]
+    images, scores, rows = [np.empty(0, np.int64)], [np.empty(0)], [np.empty(0, np.int64)]
     right, ignored = [np.empty((thresholds, 0), bool)], [np.empty((thresholds, 0), bool)]
     for item in items:
         position = place[item["image_id"]]
@@ -89,6 +91,8 @@ def _gather(name: str, items: list[dict[str, Any]], place: Mapping[int, int]) ->
         n = len(item["dtScores"])
         images.append(np.full(n, position, dtype=np.int64))
         scores.append(np.array(item["dtScores"], dtype=np.float64))
+        # The engine numbers the rows from 1.
+        rows.append(np.array(item["dtIds"], dtype=np.int64) - 1)
         right.append(np.array(item["dtMatched"], dtype=bool).reshape(thresholds, n))
         ignored.append(np.array(item["dtIgnore"], dtype=bool).reshape(thresholds, n))
     score = np.concatenate(scores)
@@ -102,4 +106,5 @@ def _gather(name: str, items: list[dict[str, Any]], place: Mapping[int, int]) ->
         is_right=np.concatenate(right, axis=1)[:, order] & ~is_ignored,
         counts=~is_ignored,
         labels=labels,
+        row=np.concatenate(rows)[order],
     )

@@ -17,8 +17,8 @@ from kittidet.export.model_card import ExportedFile, RunScores, write_card
 from kittidet.export.onnx import check_onnx_installed, open_onnx, write_onnx
 from kittidet.export.serving import open_saved_model, write_saved_model
 from kittidet.export.tflite import open_tflite, write_tflite
-from kittidet.files import list_files, read_json, whole_folder
-from kittidet.runs.compare import read_run_results
+from kittidet.files import list_files, whole_folder
+from kittidet.runs.run import SUMMARY, Run
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,8 @@ def export_detector(
     Raises:
         ExportError: if the folder exists, a format cannot hold the network, or an export disagrees with its source.
         CheckpointMismatchError: if the source is no checkpoint.
-        EvaluationError: if an image, or a run's own predictions, cannot be read.
+        ImageError: if an image cannot be read, or a SavedModel would read it differently.
+        StoreError: if the source is a run and a file of it is missing or damaged.
     """
     if out_dir.exists():
         raise ExportError(f"{out_dir}: already exists. Choose another folder, or remove this one.")
@@ -134,12 +135,14 @@ def _check_raw(
 
 def _run_scores(source: Path) -> RunScores | None:
     """Return data and scores where the source is a run folder; a bare checkpoint has none."""
-    if not (source / "summary.json").is_file():
+    if not (source / SUMMARY).is_file():
         return None
-    truth, results = read_run_results(source)
+    run = Run.open(source)
     draws = CompareConfig()
     intervals = ap_intervals(
-        match_detections(truth, results), resamples=draws.resamples, confidence=draws.confidence, seed=draws.seed
+        match_detections(run.ground_truth, run.results),
+        resamples=draws.resamples,
+        confidence=draws.confidence,
+        seed=draws.seed,
     )
-    summary = read_json(source / "summary.json", error=ExportError, advice="Publish the run again.")
-    return RunScores(summary, intervals)
+    return RunScores(run.summary, intervals)

@@ -1,15 +1,14 @@
 """The page's sentences and two-column tables: what was trained on what, how clean the split is, how to do it again."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from kittidet.runs.run import RunFolder
+from kittidet.runs.run import Run
 
 Rows = list[tuple[str, str]]
 
 
-def describe_run(run: RunFolder) -> str:
+def describe_run(run: Run) -> str:
     """Return one sentence: detector, canvas, classes, frames."""
     summary = run.summary
     height, width = summary["input_hw"]
@@ -44,25 +43,25 @@ def describe_leakage(summary: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def data_facts(run: RunFolder) -> Rows:
+def data_facts(run: Run) -> Rows:
     """Return what the run was trained and scored on."""
     config, summary = run.config, run.summary
-    split = config["split"]
-    seed = "" if split["method"] == "chen" else f", seed {split['seed']}, {split['val_share']:.0%} validation"
+    split = config.split
+    seed = "" if split.method == "chen" else f", seed {split.seed}, {split.val_share:.0%} validation"
     sizes = sorted({frame.size_wh for frame in run.frames})
     shown = ", ".join(f"{w} x {h}" for w, h in sizes[:6]) + (f" and {len(sizes) - 6} more" if len(sizes) > 6 else "")
     rows = [
         (
             "source",
-            {"official": "official KITTI archives", "folder": "local folder", "synthetic": "drawn scenes"}[
-                config["source"]["kind"]
+            {"official": "official KITTI archives", "folder": "local folder", "synthetic": "synthetic scenes"}[
+                config.source.kind
             ],
         ),
         ("frames", f"{summary['n_train']:,} train, {summary['n_val']:,} validation"),
         ("set aside", f"{summary['n_set_aside']:,} frames broke the data contract (findings.csv)"),
         ("split", f"{summary['split']}{seed}"),
         ("split digest", summary["digests"]["split"][:16]),
-        ("classes", f"{config['records']['classes']}: {', '.join(run.table.names)}"),
+        ("classes", f"{config.records.classes}: {', '.join(run.table.names)}"),
         ("image sizes", f"{shown} px (validation)"),
     ]
     # Runs made before this was counted have none.
@@ -72,14 +71,14 @@ def data_facts(run: RunFolder) -> Rows:
     return rows
 
 
-def reproduce_commands(run: RunFolder) -> str:
+def reproduce_commands(run: Run) -> str:
     """Return the shell lines that make this run, and this page, again."""
     name = run.path.name
     data = {
         "official": [],
         "synthetic": [],
         "folder": ["# source.path in config.json is where the data was; --data DIR names another place"],
-    }[run.config["source"]["kind"]]
+    }[run.config.source.kind]
     return "\n".join(
         [
             *data,
@@ -89,6 +88,6 @@ def reproduce_commands(run: RunFolder) -> str:
     )
 
 
-def config_text(run: RunFolder) -> str:
+def config_text(run: Run) -> str:
     """Return the resolved configuration as people read it."""
-    return json.dumps(run.config, indent=2)
+    return run.config.model_dump_json(indent=2)

@@ -9,26 +9,25 @@ from PIL import Image
 
 from kittidet.config import ReportConfig
 from kittidet.drawing import draw_gallery
-from kittidet.eval.diagnosis import LabelError
-from kittidet.report.gallery import FrameScore, choose_frames, draw_pair, jpeg_bytes, score_frame
+from kittidet.eval.diagnosis import Diagnosis, FrameCounts, LabelError
+from kittidet.report.gallery import choose_frames, draw_pair, jpeg_bytes
 from kittidet.report.label_errors import describe_label_error, draw_label_error
-from kittidet.runs.run import RunFolder
+from kittidet.runs.run import Run
 
 _SHEET_WIDTH = 1600
 _FAST_PNG = 2  # of 9: the next ones cost seconds a picture and save a tenth
 
 
-def gallery_images(folder: Path, run: RunFolder, config: ReportConfig, min_score: float) -> list[dict[str, Any]]:
+def gallery_images(folder: Path, run: Run, diagnosis: Diagnosis, config: ReportConfig) -> list[dict[str, Any]]:
     """Write ``gallery/`` and one sheet a group; return title and shots of best, worst and random."""
     frames = {frame.frame_id: frame for frame in run.frames}
     found = {d.frame_id: d for d in run.detections}
-    scores = [score_frame(frames[i], found[i], run.table, min_score=min_score) for i in frames]
     groups = []
     (folder / "gallery").mkdir()
-    for title, chosen in choose_frames(scores, each=config.gallery_frames, seed=config.gallery_seed).items():
+    for title, chosen in choose_frames(diagnosis.frames, each=config.gallery_frames, seed=config.gallery_seed).items():
         shots, sheet = [], []
         for score in chosen:
-            picture = draw_pair(frames[score.frame_id], found[score.frame_id], run.table, min_score=min_score)
+            picture = draw_pair(frames[score.frame_id], found[score.frame_id], run.table, min_score=diagnosis.min_score)
             png = f"gallery/{title}_{score.frame_id}.png"
             picture.save(folder / png, compress_level=_FAST_PNG)
             sheet.append((f"{score.frame_id}: {_said(score)}", picture))
@@ -42,7 +41,7 @@ def gallery_images(folder: Path, run: RunFolder, config: ReportConfig, min_score
 
 
 def label_error_images(
-    folder: Path, run: RunFolder, errors: Sequence[LabelError], config: ReportConfig
+    folder: Path, run: Run, errors: Sequence[LabelError], config: ReportConfig
 ) -> list[dict[str, Any]]:
     """Write ``doubtful/`` and return its shots, in the order given; without errors there is no folder."""
     frames = {frame.frame_id: frame for frame in run.frames}
@@ -68,5 +67,5 @@ def _shot(frame_id: str, caption: str, png: str, picture: Image.Image, quality: 
     }
 
 
-def _said(score: FrameScore) -> str:
+def _said(score: FrameCounts) -> str:
     return f"{score.found} found, {score.missed} missed, {score.extra} extra"

@@ -4,14 +4,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kittidet.config import CompareConfig, ReportConfig
-from kittidet.eval.coco import CocoMetrics, coco_metrics
-from kittidet.eval.coco_format import coco_ground_truth, result_rows
+from kittidet.eval.coco import CocoMetrics, score_coco
 from kittidet.eval.diagnosis import Diagnosis, diagnose
 from kittidet.eval.interval import ApIntervals, ap_intervals
 from kittidet.eval.kitti_protocol import KittiAp, kitti_ap
 from kittidet.eval.matches import match_detections
 from kittidet.kitti.results import kitti_result_rows
-from kittidet.runs.run import RunFolder
+from kittidet.runs.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +39,30 @@ class Measures:
         }
 
 
-def measure_run(run: RunFolder, *, config: ReportConfig, draws: CompareConfig) -> Measures:
+def measure_run(run: Run, *, config: ReportConfig, draws: CompareConfig) -> Measures:
     """Return everything the page shows of a run's detections.
 
     Args:
         run: what was found on which frames.
-        config: how many doubtful labels, and how sure a detection must be to doubt one.
+        config: from which score on frames are counted; how many doubtful labels, and how sure a detection must be to
+            doubt one.
         draws: of the bootstrap.
 
     Raises:
         EvaluationError: if the frames hold no object, or the detections cannot be scored.
     """
-    coco = coco_metrics(run.frames, run.detections, run.table, engine="hotcoco")
-    truth = coco_ground_truth(run.frames, run.table)
-    ids = {image["frame_id"]: image["id"] for image in truth["images"]}
-    matches = match_detections(truth, result_rows(run.detections, ids, run.table))
+    truth, results = run.ground_truth, run.results
+    matches = match_detections(truth, results)
     return Measures(
-        coco=coco,
+        coco=score_coco(truth, results, engine="hotcoco"),
         intervals=ap_intervals(matches, resamples=draws.resamples, confidence=draws.confidence, seed=draws.seed),
         diagnosis=diagnose(
             run.frames,
-            run.detections,
             run.table,
-            # For the file of numbers: the gallery chooses its own, which leaves out detections inside DontCare.
+            truth,
+            results,
+            matches,
+            min_score=config.min_score,
             worst=config.worst_frames,
             label_errors=config.label_errors,
             label_error_score=config.label_error_score,
@@ -71,8 +71,9 @@ def measure_run(run: RunFolder, *, config: ReportConfig, draws: CompareConfig) -
     )
 
 
-def _kitti(run: RunFolder) -> KittiAp:
+def _kitti(run: Run) -> KittiAp:
     return kitti_ap(
         {frame.frame_id: frame.objects for frame in run.frames},
         {found.frame_id: kitti_result_rows(found, run.table) for found in run.detections},
+        order_free=True,
     )

@@ -11,7 +11,7 @@ from kittidet.drawing import class_colours
 from kittidet.eval.diagnosis import THRESHOLDS, LabelError, ScoreCurves, SliceAp, TideError
 from kittidet.report.measures import Measures
 from kittidet.report.style import plot_colours
-from kittidet.runs.run import RunFolder
+from kittidet.runs.run import Run
 
 _OCCLUSION = ("visible", "partly hidden", "largely hidden", "unknown")
 _SLICES = {
@@ -22,7 +22,7 @@ _SLICES = {
 }
 
 
-def tiles(run: RunFolder, measures: Measures) -> list[dict[str, str]]:
+def tiles(run: Run, measures: Measures) -> list[dict[str, str]]:
     """Return the headline numbers: AP with intervals, KITTI Car where it is known, the picked step."""
     intervals = measures.intervals
     found = [
@@ -39,7 +39,7 @@ def tiles(run: RunFolder, measures: Measures) -> list[dict[str, str]]:
     return [*found, {"value": f"{run.summary['best_step']:,}", "label": f"step, epoch {run.summary['best_epoch']}"}]
 
 
-def coco_table(run: RunFolder, measures: Measures) -> dict[str, Any]:
+def coco_table(run: Run, measures: Measures) -> dict[str, Any]:
     """Return COCO AP in all, by class and by size."""
     coco = measures.coco
     colours, bright = plot_colours(run.table), class_colours(run.table)
@@ -69,7 +69,7 @@ def coco_table(run: RunFolder, measures: Measures) -> dict[str, Any]:
     }
 
 
-def kitti_table(run: RunFolder, measures: Measures) -> list[dict[str, Any]] | None:
+def kitti_table(run: Run, measures: Measures) -> list[dict[str, Any]] | None:
     """Return official AP, R40 then R11, by class; None where the labels were not at hand."""
     if measures.kitti is None:
         return None

@@ -20,12 +20,11 @@ from kittidet.report.page import PagePlot, render_page
 from kittidet.report.plot_training import results_figure, training_panels
 from kittidet.report.style import PANEL_INCHES, Painter, house_style, panel, save_png, to_svg
 from kittidet.runs.environment import describe_environment
-from kittidet.runs.run import RunFolder, read_run
+from kittidet.runs.run import REPORT, RESULTS, Run
 
 log = logging.getLogger(__name__)
 
 PAGE = "index.html"
-RESULTS = "results.png"
 NUMBERS = "measures.json"
 _NO_DATA = (
     "The data set was not at hand when this page was written, so there are no pictures and no KITTI scores, which need "
@@ -61,25 +60,25 @@ def write_report(run_dir: Path, *, tree: KittiTree | None, config: ReportConfig)
         EvaluationError: if its detections cannot be scored.
         DatasetContractError: if the data is not what the run was scored on.
     """
-    run = read_run(run_dir, tree=tree)
+    run = Run.open(run_dir, tree=tree)
     try:
         # One writer at a time: what lies there unfinished is of one that was killed.
         with locked(run_dir / ".report.lock", waiting_for=f"another report in {run_dir}"):
-            remove_partials(run_dir, "report")
+            remove_partials(run_dir, REPORT)
             return _publish(run, run_dir, config)
     except OSError as error:
         raise StoreError(f"{run_dir}: cannot write the report: {error.strerror or error}.") from error
 
 
-def _publish(run: RunFolder, run_dir: Path, config: ReportConfig) -> Report:
-    folder = run_dir / "report"
+def _publish(run: Run, run_dir: Path, config: ReportConfig) -> Report:
+    folder = run_dir / REPORT
     with TemporaryDirectory(prefix=".report.partial-", dir=run_dir) as temporary:
         made = Path(temporary) / "report"
         made.mkdir()
         _write_files(made, run, config)
         _keep_results(made / RESULTS, run_dir / RESULTS)
         content = digest_files(made)
-        for folder in numbered(run_dir / "report"):
+        for folder in numbered(run_dir / REPORT):
             if not folder.exists():
                 made.rename(folder)
                 log.info("report.written page=%s", folder / PAGE)
@@ -89,12 +88,11 @@ def _publish(run: RunFolder, run_dir: Path, config: ReportConfig) -> Report:
     return Report(folder / PAGE, cached=True)
 
 
-def _write_files(folder: Path, run: RunFolder, config: ReportConfig) -> None:
+def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
     measures = measure_run(run, config=config, draws=CompareConfig())
     diagnosis = measures.diagnosis
-    min_score = diagnosis.curves.best_threshold if config.min_score is None else config.min_score
     checkpoints = run.summary["checkpoints"]
-    gallery = gallery_images(folder, run, config, min_score) if run.has_images else []
+    gallery = gallery_images(folder, run, diagnosis, config) if run.has_images else []
     doubts = label_error_images(folder, run, diagnosis.label_errors, config) if run.has_images else []
     with house_style():
         panels = training_panels(run.history, checkpoints, run.summary["best_step"])
@@ -115,7 +113,7 @@ def _write_files(folder: Path, run: RunFolder, config: ReportConfig) -> None:
         "curves": curves,
         "curves_note": "Of the picked checkpoint on the validation frames.",
         "tables": _mistakes(run, diagnosis),
-        "min_score": min_score,
+        "min_score": diagnosis.min_score,
         "gallery": gallery,
         "doubts": doubts,
         "leakage": facts.describe_leakage(run.summary),
@@ -140,7 +138,7 @@ def _plot(
     return PagePlot(to_svg(figure, title=title), name, caption)
 
 
-def _mistakes(run: RunFolder, diagnosis: Diagnosis) -> list[dict[str, Any]]:
+def _mistakes(run: Run, diagnosis: Diagnosis) -> list[dict[str, Any]]:
     found = [tables.tide_table(diagnosis.tide)]
     if run.has_images:  # without full labels, distance and occlusion are not known
         found.append(tables.slice_table(diagnosis.slices))
@@ -151,7 +149,7 @@ def _mistakes(run: RunFolder, diagnosis: Diagnosis) -> list[dict[str, Any]]:
     return found
 
 
-def _curve_plots(folder: Path, run: RunFolder, diagnosis: Diagnosis) -> list[PagePlot]:
+def _curve_plots(folder: Path, run: Run, diagnosis: Diagnosis) -> list[PagePlot]:
     table, curves = run.table, diagnosis.class_curves
     best = diagnosis.curves.best_threshold
     return [
@@ -184,7 +182,7 @@ def _curve_plots(folder: Path, run: RunFolder, diagnosis: Diagnosis) -> list[Pag
     ]
 
 
-def _label_plots(folder: Path, run: RunFolder) -> list[PagePlot]:
+def _label_plots(folder: Path, run: Run) -> list[PagePlot]:
     table = run.table
     return [
         _plot(folder, "Labels", plot_labels.label_counts(run.summary["counts"], table), "Objects the detector learns."),

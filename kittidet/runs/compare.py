@@ -1,203 +1,41 @@
-"""Is run B better than run A? Differences with paired bootstrap intervals over the validation frames.
+"""Is run B better than run A? Both runs' folders, held to be scored on the same data, compared by their detections."""
 
-Both runs are scored on the same draws of the same frames, so what makes a frame hard cancels out. The verdict on AP is
-what promotion asks for. Reads run folders; trains and publishes nothing.
-"""
-
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any
 
 from kittidet.errors import EvaluationError
-from kittidet.eval.bootstrap import all_class_ap, draw_weights, mean_ap
-from kittidet.eval.coco_format import ResultArray, rows_from_results
-from kittidet.eval.matches import match_detections
-
-FloatArray = npt.NDArray[np.float64]
-Verdict: TypeAlias = Literal["better", "not distinguishable", "worse"]
-
-ALL_CLASSES = "all"
-# Metric -> which of the ten IoU thresholds it averages.
-_METRICS = {"ap": slice(None), "ap50": slice(0, 1), "ap75": slice(5, 6)}
+from kittidet.eval.compare import Comparison, compare_results
+from kittidet.runs.run import Run
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One metric of one class in both runs.
-
-    Attributes:
-        metric: ``ap``, ``ap50`` or ``ap75``.
-        class_name: the class, or ``all`` for the mean of classes.
-        a: value in run A, 0..1; None where the class has no ground truth.
-        b: value in run B.
-        difference: ``b - a``.
-        low: lower end of the interval of the difference.
-        high: upper end.
-        verdict: of B: better if the interval lies above 0, worse if below, else not distinguishable.
-    """
-
-    metric: str
-    class_name: str
-    a: float | None
-    b: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Run B against run A.
-
-    Attributes:
-        run_a: name of the first run.
-        run_b: name of the second.
-        differences: mean of classes first, then each class; ``ap``, ``ap50``, ``ap75`` of each.
-        n_frames: frames both were scored on.
-        resamples: draws the intervals come from.
-        confidence: share of draws inside an interval.
-        seed: of the draws.
-    """
-
-    run_a: str
-    run_b: str
-    differences: tuple[Difference, ...]
-    n_frames: int
-    resamples: int
-    confidence: float
-    seed: int
-
-    @property
-    def verdict(self) -> Verdict:
-        """Whether B is better than A by AP over all classes; what promotion asks for."""
-        return self.of(ALL_CLASSES, "ap").verdict
-
-    def of(self, class_name: str, metric: str) -> Difference:
-        """Return the difference of one class and metric.
-
-        Raises:
-            ValueError: if there is none.
-        """
-        for item in self.differences:
-            if (item.class_name, item.metric) == (class_name, metric):
-                return item
-        raise ValueError(f"no difference of {metric!r} for class {class_name!r}")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON types, the verdict included."""
-        return {**asdict(self), "differences": [asdict(item) for item in self.differences], "verdict": self.verdict}
-
-
-def compare_runs(run_a: Path, run_b: Path, *, resamples: int, confidence: float, seed: int) -> Comparison:
+def compare_runs(run_a: Run, run_b: Run, *, resamples: int, confidence: float, seed: int) -> Comparison:
     """Return how run B differs from run A, from their published predictions.
 
     Args:
-        run_a: run folder with ``ground_truth.json`` and ``predictions.json``; the one in use.
+        run_a: the one in use.
         run_b: the candidate.
         resamples: bootstrap draws.
         confidence: share of draws inside an interval, 0..1.
         seed: of the draws.
 
     Raises:
-        EvaluationError: if a file is missing or damaged, or the runs were not scored on the same frames and labels.
+        EvaluationError: if the runs were not scored on the same frames and labels.
+        StoreError: if a file of theirs is missing or damaged.
     """
-    truth_a, results_a = read_run_results(run_a)
-    truth_b, results_b = read_run_results(run_b)
-    _check_same_truth(truth_a, truth_b, run_a, run_b)
-    names = (run_a.name, run_b.name) if run_a.name != run_b.name else (str(run_a), str(run_b))
+    _check_same_truth(run_a, run_b)
+    a, b = run_a.path, run_b.path
     return compare_results(
-        truth_a, results_a, results_b, names=names, resamples=resamples, confidence=confidence, seed=seed
+        run_a.ground_truth,
+        run_a.results,
+        run_b.results,
+        names=(a.name, b.name) if a.name != b.name else (str(a), str(b)),
+        resamples=resamples,
+        confidence=confidence,
+        seed=seed,
     )
 
 
-def compare_results(
-    ground_truth: Mapping[str, Any],
-    results_a: ResultArray,
-    results_b: ResultArray,
-    *,
-    names: tuple[str, str],
-    resamples: int,
-    confidence: float,
-    seed: int,
-) -> Comparison:
-    """Return how results B differ from results A on one ground truth.
-
-    Raises:
-        EvaluationError: without any labelled object.
-    """
-    matches = [match_detections(ground_truth, results) for results in (results_a, results_b)]
-    frames = len(matches[0].image_ids)
-    if not any(one.labels.any() for one in matches[0].classes):
-        raise EvaluationError(f"no ground truth: {frames} frames hold no labelled object. Compare runs on other data.")
-    once = np.ones((1, frames), dtype=np.int64)
-    weights = np.concatenate([once, draw_weights(frames, resamples=resamples, seed=seed)])
-    # [classes, 1 + draws, 10]; the first "draw" is the data as they are.
-    a, b = (all_class_ap(one, weights) for one in matches)
-    tail = 100 * (1 - confidence) / 2
-    differences = []
-    for metric, thresholds in _METRICS.items():
-        per_a, per_b = a[:, :, thresholds].mean(axis=2), b[:, :, thresholds].mean(axis=2)
-        differences.append(_difference(metric, ALL_CLASSES, mean_ap(per_a), mean_ap(per_b), tail))
-        differences += [
-            _difference(metric, one.name, per_a[k], per_b[k], tail) for k, one in enumerate(matches[0].classes)
-        ]
-    order = {name: k for k, name in enumerate([ALL_CLASSES, *(one.name for one in matches[0].classes)])}
-    differences.sort(key=lambda item: order[item.class_name])
-    return Comparison(*names, tuple(differences), frames, resamples, confidence, seed)
-
-
-def read_run_results(run: Path) -> tuple[dict[str, Any], ResultArray]:
-    """Return a run folder's ground truth (COCO) and its detections as result rows.
-
-    Raises:
-        EvaluationError: naming the file that is missing or damaged.
-    """
-    truth, items = (_read_json(run / name) for name in ("ground_truth.json", "predictions.json"))
-    truth_path, items_path = run / "ground_truth.json", run / "predictions.json"
-    if not isinstance(truth, dict) or not {"images", "annotations", "categories"} <= set(truth):
-        raise EvaluationError(f"{truth_path}: expected a COCO data set with images, annotations and categories.")
-    if not isinstance(items, list):
-        raise EvaluationError(f"{items_path}: expected a list of COCO results, got {type(items).__name__}.")
-    rows = rows_from_results(items, where=str(items_path))
-    known = {image["id"] for image in truth["images"]}
-    strangers = sorted({int(i) for i in rows[:, 0]} - known)
-    if strangers:
-        raise EvaluationError(
-            f"{items_path}: detections for {len(strangers)} images that {truth_path} lacks, first {strangers[0]}. "
-            "The two files are not of the same run; publish it again."
-        )
-    return truth, rows
-
-
-def _difference(metric: str, name: str, a: FloatArray, b: FloatArray, tail: float) -> Difference:
-    if np.isnan(a[0]):
-        return Difference(metric, name, None, None, None, None, None, "not distinguishable")
-    moved = (b - a)[1:]
-    moved = moved[~np.isnan(moved)]
-    # A class that no draw holds says nothing: its interval is everything.
-    low, high = np.percentile(moved, [tail, 100 - tail]) if moved.size else (-1.0, 1.0)
-    verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
-    return Difference(metric, name, float(a[0]), float(b[0]), float(b[0] - a[0]), float(low), float(high), verdict)
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise EvaluationError(
-            f"{path}: cannot read it: {error.strerror}. Expected a published run folder, such as runs/kitti-finetune."
-        ) from error
-    except ValueError as error:
-        raise EvaluationError(f"{path}: not valid JSON: {error}. Publish the run again.") from error
-
-
-def _check_same_truth(a: Mapping[str, Any], b: Mapping[str, Any], run_a: Path, run_b: Path) -> None:
+def _check_same_truth(a: Run, b: Run) -> None:
     def facts(truth: Mapping[str, Any], part: str, *keys: str) -> list[tuple[Any, ...]]:
         return sorted(tuple(str(item[key]) for key in keys) for item in truth[part])
 
@@ -206,10 +44,10 @@ def _check_same_truth(a: Mapping[str, Any], b: Mapping[str, Any], run_a: Path, r
         ("images", ("id", "frame_id")),
         ("annotations", ("image_id", "category_id", "bbox", "iscrowd")),
     ):
-        left, right = facts(a, part, *keys), facts(b, part, *keys)
+        left, right = facts(a.ground_truth, part, *keys), facts(b.ground_truth, part, *keys)
         if left != right:
             only = set(left) ^ set(right)
             raise EvaluationError(
-                f"{run_a} and {run_b} were not scored on the same data: {len(only)} {part} are in one only, for "
+                f"{a.path} and {b.path} were not scored on the same data: {len(only)} {part} are in one only, for "
                 f"example {min(only) if only else left[0]}. Compare runs of one split and class table."
             )

@@ -1,167 +1,202 @@
-"""A published run folder read back: configuration, history, ground truth, detections.
+"""A finished run: the files of its folder, known by name here alone, each read when it is first asked for.
 
-Reads what publishing wrote and nothing else; whoever damaged a file is told which. Judges no number.
+Whatever is missing or damaged raises one error that names the file. Judges no number and loads no TensorFlow.
 """
 
 import csv
-import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
-import numpy as np
+from kittidet.classes import ClassTable
+from kittidet.config import RunConfig
+from kittidet.errors import KittidetError, StoreError
+from kittidet.eval.coco_format import ResultArray, rows_from_results
+from kittidet.files import digest_file, read_json
+from kittidet.frame import Detections, Frame
+from kittidet.kitti.tree import KittiTree, open_tree
+from kittidet.runs.data import tree_in_stores
+from kittidet.runs.frames import check_ground_truth, check_results, frame_detections, labelled_frames, with_labels
 
-from kittidet.classes import ClassTable, class_table
-from kittidet.errors import ConfigError, DatasetContractError, StoreError
-from kittidet.eval.coco_format import rows_from_results
-from kittidet.frame import Detections, Frame, KittiObject
-from kittidet.kitti.frames import load_frame
-from kittidet.kitti.tree import KittiTree
+CONFIG, SUMMARY, HISTORY, FINDINGS = "config.json", "summary.json", "history.csv", "findings.csv"
+GROUND_TRUTH, PREDICTIONS = "ground_truth.json", "predictions.json"
+TRAIN_IDS, VAL_IDS = "train.txt", "val.txt"
+BEST, LAST = "weights/best", "weights/last"
+# The run's digest and that of every file above.
+IDENTITY = ".run.json"
+# What a report adds: pages are report, report-2, ...
+REPORT, RESULTS = "report", "results.png"
 
-
-@dataclass(frozen=True, slots=True)
-class RunFolder:
-    """What a run left behind.
-
-    Attributes:
-        path: ``runs/<name>``.
-        config: ``config.json``.
-        summary: ``summary.json``.
-        history: column of ``history.csv`` -> one number per row, NaN where a cell is empty.
-        table: the detector's classes.
-        frames: the validation frames; with a data tree their full label rows, else boxes and classes alone.
-        detections: the best checkpoint's, one record per frame, original pixels.
-        has_images: whether ``frames`` come from a tree, so that pictures and full labels are at hand.
-    """
-
-    path: Path
-    config: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    history: Mapping[str, Sequence[float]]
-    table: ClassTable
-    frames: tuple[Frame, ...]
-    detections: tuple[Detections, ...]
-    has_images: bool
+_ADVICE = "Expected a run folder as publishing makes it, such as runs/kitti-finetune: name one, or publish it again"
+_SUMMARY_TYPES: Mapping[type | UnionType, tuple[str, ...]] = {
+    int | float: ("ap", "ap50", "ap75", "best_step", "best_epoch", "n_train", "n_val", "n_set_aside"),
+    str: ("variant", "split"),
+    list: ("classes", "checkpoints", "input_hw"),
+    dict: ("per_class_ap", "per_class_ap50", "counts", "digests"),
+    dict | None: ("leakage",),
+}
 
 
-def read_run(path: Path, *, tree: KittiTree | None) -> RunFolder:
-    """Return a run folder's content.
+class Run:
+    """A finished run, read from its folder; `Run.open` checks that there is one.
+
+    Every property below reads its file once and raises `StoreError`, naming the file, where that is missing, damaged,
+    or does not fit the others.
 
     Args:
-        path: the folder that publishing made.
-        tree: the data the run was scored on; None where it is not at hand.
+        path: the folder, ``runs/<name>``.
+        tree: the data the run was scored on, where it is at hand: `frames` then have their images and full label rows.
 
-    Raises:
-        StoreError: naming a file that is missing or damaged, or a class that is not in the run's table.
-        EvaluationError: from ``predictions.json``.
-        DatasetContractError: if the tree lacks a frame of the run, or holds other labels than the run was scored on.
+    Attributes:
+        path: the folder.
+        has_images: whether the data is at hand.
     """
-    config, summary = _read_json(path / "config.json"), _read_json(path / "summary.json")
-    truth, results = _read_json(path / "ground_truth.json"), _read_json(path / "predictions.json")
-    try:
-        table = _table(config, summary)
-        frames = _frames(truth, table)
-        ids = {image["id"]: str(image["frame_id"]) for image in truth["images"]}
-        detections = _detections(results, ids, where=str(path / "predictions.json"))
-    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
-        raise StoreError(
-            f"{path}: the run's files do not fit together ({type(error).__name__}: {error}). Expected a folder as "
-            "publishing makes it: config.json, summary.json, ground_truth.json, predictions.json. Publish it again."
-        ) from error
-    if tree is not None:
-        frames = _with_labels(frames, tree, table)
-    return RunFolder(path, config, summary, _read_history(path / "history.csv"), table, frames, detections, bool(tree))
+
+    def __init__(self, path: Path, *, tree: KittiTree | None = None) -> None:
+        self.path = path
+        self._tree = tree
+        self.has_images = tree is not None
+
+    @classmethod
+    def open(cls, path: Path | str, *, tree: KittiTree | None = None) -> "Run":
+        """Return the run in a folder.
+
+        Args:
+            path: the folder that publishing made, such as ``runs/kitti-finetune``.
+            tree: the data the run was scored on; `find_tree` looks for it.
+
+        Raises:
+            StoreError: if there is no such folder.
+        """
+        if not Path(path).is_dir():
+            raise StoreError(f"{path}: no such folder. {_ADVICE}.")
+        return cls(Path(path), tree=tree)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The configuration the run was made with, paths absolute as they were then."""
+        with self._reading(CONFIG) as path:
+            return RunConfig.model_validate(_json(path))
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The scores of the best checkpoint, counts, digests and versions: the content of ``summary.json``."""
+        with self._reading(SUMMARY) as path:
+            # Runs of an earlier version call the input size canvas.
+            summary = {"input_hw" if k == "canvas_hw" else k: v for k, v in _json(path).items()}
+            for kind, names in _SUMMARY_TYPES.items():
+                for name in names:
+                    if not isinstance(summary[name], kind):
+                        raise TypeError(f"{name} is {summary[name]!r}")
+            return summary
+
+    @cached_property
+    def table(self) -> ClassTable:
+        """The detector's classes."""
+        table = self.config.records.table()
+        with self._reading(SUMMARY):
+            if list(table.names) != self.summary["classes"]:
+                raise ValueError(f"classes {self.summary['classes']}, where {CONFIG} has {list(table.names)}")
+        return table
+
+    @cached_property
+    def history(self) -> Mapping[str, Sequence[float]]:
+        """The training by epoch: column of ``history.csv`` -> one number per row, NaN where a cell is empty."""
+        with self._reading(HISTORY) as path, path.open(encoding="utf-8", newline="") as stream:
+            header, *rows = [row for row in csv.reader(stream) if row] or [[]]
+            columns = zip(*rows, strict=True) if rows else [()] * len(header)
+            return {
+                name: [float(cell) if cell else math.nan for cell in cells]
+                for name, cells in zip(header, columns, strict=True)
+            }
+
+    @cached_property
+    def ground_truth(self) -> dict[str, Any]:
+        """The labels of the validation frames as a COCO data set, boxes in pixels of the original images."""
+        with self._reading(GROUND_TRUTH) as path:
+            return check_ground_truth(_json(path))
+
+    @cached_property
+    def results(self) -> ResultArray:
+        """The best checkpoint's detections ``[n, 7]``, rows as ``eval.coco_format.result_rows`` makes them."""
+        with self._reading(PREDICTIONS) as path:
+            rows = rows_from_results(_json(path), where="COCO results")
+            return check_results(rows, self.ground_truth)
+
+    @cached_property
+    def frames(self) -> tuple[Frame, ...]:
+        """The validation frames: full label rows where the data is at hand, else boxes and classes alone.
+
+        Raises:
+            DatasetContractError: if the data lacks a frame of the run, or has other labels than it was scored on.
+        """
+        with self._reading(GROUND_TRUTH):
+            frames = labelled_frames(self.ground_truth, self.table)
+        return frames if self._tree is None else with_labels(frames, self._tree, self.table)
+
+    @cached_property
+    def detections(self) -> tuple[Detections, ...]:
+        """The best checkpoint's detections: one record a frame, the best first, pixels of the original image."""
+        return frame_detections(self.results, self.ground_truth)
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The folder of the checkpoint with the best AP."""
+        path = self.path / BEST
+        if not path.is_dir():
+            raise StoreError(f"{path}: no such folder. {_ADVICE}.")
+        return path
+
+    def find_tree(self, data: Path | None = None) -> KittiTree | None:
+        """Return the data the run was made from, or None where it is gone; nothing is fetched or rendered again.
+
+        Args:
+            data: where it is, if the caller knows; else the run's store is searched.
+
+        Raises:
+            DatasetContractError: if ``data`` is no KITTI tree.
+            StoreError: if the store has a damaged note of a data set.
+        """
+        if data is not None:
+            return open_tree(data)
+        with self._reading(SUMMARY):
+            content = self.summary["digests"]["data"]
+            # Where it was from the run's folder, for both may have been moved together; else where it was on the disk.
+            stores = [self.path / self.summary["store"]] if "store" in self.summary else []
+        return tree_in_stores([*stores, self.config.store_dir], content)
+
+    def holds(self, digest: str) -> bool:
+        """Return whether this is the run of a digest, with every published file still as it was."""
+        try:
+            with self._reading(IDENTITY) as path:
+                identity = _json(path)
+                return identity["digest"] == digest and all(
+                    digest_file(self.path / name) == expected for name, expected in identity["files"].items()
+                )
+        except StoreError:
+            # Not one of ours, or half deleted by its owner.
+            return False
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[Path]:
+        """Yield a file's path; whatever the file is at fault for inside the block becomes the one error."""
+        path = self.path / name
+        try:
+            yield path
+        except StoreError:
+            raise
+        except OSError as error:
+            raise StoreError(f"{path}: cannot read it: {error.strerror or error}. {_ADVICE}.") from error
+        except (KittidetError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
+            raise StoreError(f"{path}: wrong content ({type(error).__name__}: {error}). {_ADVICE}.") from error
 
 
-def _table(config: Mapping[str, Any], summary: Mapping[str, Any]) -> ClassTable:
-    table = class_table(config["records"]["classes"])
-    table.check_same(ClassTable(tuple(summary["classes"])), here="config.json", there="summary.json")
-    return table
-
-
-def _frames(truth: Mapping[str, Any], table: ClassTable) -> tuple[Frame, ...]:
-    boxes: dict[Any, list[KittiObject]] = {image["id"]: [] for image in truth["images"]}
-    for annotation in truth["annotations"]:
-        left, top, width, height = annotation["bbox"]
-        boxes[annotation["image_id"]].append(
-            KittiObject(
-                type=table.name_of(annotation["category_id"]),
-                truncated=-1.0,
-                occluded=-1,
-                alpha=-10.0,
-                xyxy=(left, top, left + width, top + height),
-                dimensions_hwl=(-1.0, -1.0, -1.0),
-                location_xyz=(-1000.0, -1000.0, -1000.0),
-                rotation_y=-10.0,
-            )
-        )
-    return tuple(
-        Frame(
-            str(image["frame_id"]),
-            Path(image["file_name"]),
-            (int(image["width"]), int(image["height"])),
-            tuple(boxes[image["id"]]),
-        )
-        for image in truth["images"]
-    )
-
-
-def _with_labels(frames: Sequence[Frame], tree: KittiTree, table: ClassTable) -> tuple[Frame, ...]:
-    """Return the frames as the tree has them, held equal to what the run was scored on."""
-    known = set(tree.frame_ids)
-    missing = [f.frame_id for f in frames if f.frame_id not in known]
-    if missing:
-        raise DatasetContractError(
-            f"{tree.root}: {len(missing)} validation frames of the run are not there: {missing[:5]}. "
-            "Name the data the run was made from."
-        )
-    loaded = tuple(load_frame(tree, frame.frame_id) for frame in frames)
-    for ours, theirs in zip(frames, loaded, strict=True):
-        (a, a_ids), (b, b_ids) = ours.labelled(table), theirs.labelled(table)
-        if ours.size_wh != theirs.size_wh or a_ids.tolist() != b_ids.tolist() or not np.allclose(a, b, atol=0.01):
-            raise DatasetContractError(
-                f"{tree.label_path(ours.frame_id)}: other labels than the run was scored on. "
-                "Name the data the run was made from."
-            )
-    return loaded
-
-
-def _detections(results: Sequence[Mapping[str, Any]], ids: Mapping[int, str], where: str) -> tuple[Detections, ...]:
-    rows = rows_from_results(results, where=where)
-    strangers = sorted(set(rows[:, 0].astype(int).tolist()) - set(ids))
-    if strangers:
-        raise StoreError(f"{where}: image ids that ground_truth.json does not have: {strangers[:5]}. Publish again.")
-    by_image = {}
-    for image_id, frame_id in ids.items():
-        mine = rows[rows[:, 0] == image_id]
-        mine = mine[np.argsort(-mine[:, 5], kind="stable")]
-        xyxy = np.concatenate([mine[:, 1:3], mine[:, 1:3] + mine[:, 3:5]], axis=1).astype(np.float32)
-        by_image[image_id] = Detections(frame_id, xyxy, mine[:, 5].astype(np.float32), mine[:, 6].astype(np.int32))
-    return tuple(by_image.values())
-
-
-def _read_history(path: Path) -> dict[str, list[float]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        return {
-            name: [float(row[name]) if row[name] not in {"", None} else math.nan for row in rows]
-            for name in (rows[0] if rows else {})
-        }
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise StoreError(
-            f"{path}: expected a table of numbers with a header: {error}. Publish the run again."
-        ) from error
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StoreError(
-            f"{path}: {error.strerror}. Expected a finished run; name its folder, for example runs/demo."
-        ) from error
-    except ValueError as error:
-        raise StoreError(f"{path}: not valid JSON: {error}. Publish the run again.") from error
+def _json(path: Path) -> Any:
+    return read_json(path, error=StoreError, advice=f"{_ADVICE}.")

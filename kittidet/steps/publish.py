@@ -1,34 +1,30 @@
-"""Step 7, pick and publish: the checkpoint with the best AP becomes a run folder that a person keeps.
+"""Step 7, pick and publish: the checkpoint with the best AP becomes a run folder that a person keeps."""
 
-A run folder is complete or absent and is never written over: the same content finds its folder again, other content
-under the same name gets the next free number.
-"""
-
-import json
 import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from kittidet.config import RunConfig
-from kittidet.errors import EvaluationError, StoreError
+from kittidet.errors import EvaluationError
 from kittidet.eval.coco_format import coco_ground_truth
-from kittidet.files import digest_file, digest_of, list_files, locked, write_text_atomic
+from kittidet.files import digest_of
+from kittidet.runs import run as names
 from kittidet.runs.environment import describe_environment
+from kittidet.runs.write import RunContent, write_run
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.train import checkpoint_path
-from kittidet.store import StepOutput
+from kittidet.store import StepOutput, Store
 
 VERSION = 1
-_IDENTITY = ".run.json"
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineOutputs:
+class PipelineOutputs(BaseModel):
     """The step outputs a run is published from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: StepOutput
     validation: StepOutput
@@ -36,11 +32,10 @@ class PipelineOutputs:
     train_records: StepOutput
     val_records: StepOutput
     trained: StepOutput
-    evaluations: tuple[StepOutput, ...]
+    evaluations: tuple[StepOutput, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedRun:
+class PublishedRun(BaseModel):
     """A finished run.
 
     Attributes:
@@ -48,6 +43,8 @@ class PublishedRun:
         summary: the content of ``summary.json``.
         cached: whether the folder was already there.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path
     summary: dict[str, Any]
@@ -95,64 +92,48 @@ def run_digest(config: RunConfig, outputs: PipelineOutputs) -> str:
     )
 
 
-def publish(config: RunConfig, outputs: PipelineOutputs) -> PublishedRun:
+def publish(store: Store, outputs: PipelineOutputs, config: RunConfig) -> PublishedRun:
     """Return ``runs/<name>`` (or ``<name>-2``, ...) with the best and last weights, scores and records of the run.
 
     Raises:
         EvaluationError: if no checkpoint has an AP.
         StoreError: if the runs folder cannot be written.
     """
-    digest = run_digest(config, outputs)
-    runs_dir = config.runs_dir.absolute()
-    with _locked(runs_dir):
-        for folder in _candidates(runs_dir, config.name):
-            if not folder.exists():
-                break
-            if _holds(folder, digest):
-                return PublishedRun(folder, _read_json(folder / "summary.json"), cached=True)
-        for unfinished in runs_dir.glob(f".{config.name}*.partial"):
-            # Of a publication that was killed: only the holder of the lock writes such a folder.
-            shutil.rmtree(unfinished)
-        partial = runs_dir / f".{folder.name}.partial"
-        try:
-            partial.mkdir()
-            summary = _write_run(partial, config, outputs)
-            files = {p.relative_to(partial).as_posix(): digest_file(p) for p in list_files(partial)}
-            write_text_atomic(partial / _IDENTITY, json.dumps({"digest": digest, "files": files}, indent=1) + "\n")
-            partial.rename(folder)
-        except OSError as error:
-            raise StoreError(
-                f"{error.filename or partial}: cannot publish the run: {error.strerror or error}. "
-                "Make room or make it accessible, then start the same command again; no step is lost."
-            ) from error
-    return PublishedRun(folder, summary, cached=False)
+    run, cached = write_run(
+        config.runs_dir.absolute(), config.name, run_digest(config, outputs), lambda: _content(store, outputs, config)
+    )
+    return PublishedRun(path=run.path, summary=run.summary, cached=cached)
 
 
-def _write_run(folder: Path, config: RunConfig, outputs: PipelineOutputs) -> dict[str, Any]:
+def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunContent:
     best = pick_best(outputs.evaluations)
     last = max(outputs.evaluations, key=lambda e: e.summary["step"])
-    for name, evaluation in (("best", best), ("last", last)):
-        shutil.copytree(checkpoint_path(outputs.trained, evaluation.summary["name"]), folder / "weights" / name)
-    shutil.copyfile(outputs.trained.path / "history.csv", folder / "history.csv")
-    shutil.copyfile(best.path / "predictions.json", folder / "predictions.json")
-    shutil.copyfile(outputs.validation.path / "findings.csv", folder / "findings.csv")
-    for side in ("train", "val"):
-        shutil.copyfile(outputs.split.path / f"{side}.txt", folder / f"{side}.txt")
-    truth = coco_ground_truth(val_frames(outputs.dataset, outputs.split), config.records.table())
-    _write_json(folder / "ground_truth.json", truth)
-    store_root = outputs.trained.path.parent
-    _write_json(folder / "config.json", _anchored(config, store_root).model_dump(mode="json"))
-    summary = {
-        **summarise(config, outputs, best),
-        # From the run's folder: holds after both were moved together. The configuration's holds while they stay.
-        "store": os.path.relpath(store_root, folder),
-        "environment": describe_environment(),
-    }
-    _write_json(folder / "summary.json", summary)
-    return summary
+    frames = val_frames(store, outputs.dataset, outputs.split)
+    return RunContent(
+        copies={
+            names.BEST: checkpoint_path(store, outputs.trained, best.summary["name"]),
+            names.LAST: checkpoint_path(store, outputs.trained, last.summary["name"]),
+            names.HISTORY: store.path(outputs.trained) / "history.csv",
+            names.PREDICTIONS: store.path(best) / "predictions.json",
+            names.FINDINGS: store.path(outputs.validation) / "findings.csv",
+            names.TRAIN_IDS: store.path(outputs.split) / "train.txt",
+            names.VAL_IDS: store.path(outputs.split) / "val.txt",
+        },
+        documents={
+            names.GROUND_TRUTH: coco_ground_truth(frames, config.records.table()),
+            names.CONFIG: _anchored(config, store).model_dump(mode="json"),
+            names.SUMMARY: {
+                **summarise(config, outputs, best),
+                # From the run's folder: holds after both were moved together. The configuration's holds while they
+                # stay.
+                "store": os.path.relpath(store.root, config.runs_dir.absolute() / config.name),
+                "environment": describe_environment(),
+            },
+        },
+    )
 
 
-def _anchored(config: RunConfig, store_root: Path) -> RunConfig:
+def _anchored(config: RunConfig, store: Store) -> RunConfig:
     """Return the configuration with every path absolute, so that it means the same from any folder."""
     source, train = config.source, config.train
     if source.path is not None:
@@ -160,7 +141,7 @@ def _anchored(config: RunConfig, store_root: Path) -> RunConfig:
     if isinstance(train.initial_weights, Path):
         train = train.model_copy(update={"initial_weights": train.initial_weights.absolute()})
     return config.model_copy(
-        update={"store_dir": store_root, "runs_dir": config.runs_dir.absolute(), "source": source, "train": train}
+        update={"store_dir": store.root, "runs_dir": config.runs_dir.absolute(), "source": source, "train": train}
     )
 
 
@@ -176,7 +157,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
         "per_class_ap50": metrics["per_class_ap50"],
         "best_step": best.summary["step"],
         "best_epoch": best.summary["epoch"],
-        "checkpoint": "weights/best",
+        "checkpoint": names.BEST,
         "checkpoints": [
             {
                 "step": e.summary["step"],
@@ -209,45 +190,3 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
             "checkpoint": best.summary["digest"],
         },
     }
-
-
-def _candidates(runs_dir: Path, name: str) -> Iterator[Path]:
-    yield runs_dir / name
-    number = 2
-    while True:
-        yield runs_dir / f"{name}-{number}"
-        number += 1
-
-
-def _holds(folder: Path, digest: str) -> bool:
-    """Whether a run folder is this run, with every published file still as it was."""
-    try:
-        identity = _read_json(folder / _IDENTITY)
-        return identity["digest"] == digest and all(
-            (folder / name).is_file() and digest_file(folder / name) == expected
-            for name, expected in identity["files"].items()
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        # Not one of ours, or half deleted by its owner: it stays as it is and the run gets another folder.
-        return False
-
-
-@contextmanager
-def _locked(runs_dir: Path) -> Iterator[None]:
-    with ExitStack() as stack:
-        try:
-            runs_dir.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(runs_dir / ".lock", waiting_for=str(runs_dir)))
-        except OSError as error:
-            raise StoreError(
-                f"{runs_dir}: cannot write runs: {error.strerror or error}. Set a writable runs_dir."
-            ) from error
-        yield
-
-
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,9 +1,9 @@
 """Why AP is what it is: curves, confusion, kinds of error, calibration, slices, worst frames, doubtful labels."""
 
-from kittidet.eval.diagnosis.curves import RECALLS, THRESHOLDS, ScoreCurves, best_thresholds, score_curves
+from kittidet.eval.diagnosis.curves import RECALLS, THRESHOLDS, ScoreCurves, score_curves
 from kittidet.eval.diagnosis.diagnose import Diagnosis, diagnose
 from kittidet.eval.diagnosis.errors import Calibration, Confusion, TideError
-from kittidet.eval.diagnosis.frames import FrameErrors, LabelError
+from kittidet.eval.diagnosis.frames import FrameCounts, LabelError, worst_first
 from kittidet.eval.diagnosis.slices import SliceAp, ap_by_slice
 
 __all__ = [
@@ -12,13 +12,13 @@ __all__ = [
     "Calibration",
     "Confusion",
     "Diagnosis",
-    "FrameErrors",
+    "FrameCounts",
     "LabelError",
     "ScoreCurves",
     "SliceAp",
     "TideError",
     "ap_by_slice",
-    "best_thresholds",
     "diagnose",
     "score_curves",
+    "worst_first",
 ]

@@ -1,6 +1,5 @@
 """Precision, recall and F1 at IoU .5: over recall, and over the score from which detections are kept."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,11 +50,6 @@ def score_curves(matches: Matches) -> tuple[ScoreCurves, dict[str, ScoreCurves]]
         return np.mean([getattr(curves, part) for curves in by_class.values()], axis=0)
 
     return _with_best(mean("precision_by_recall"), mean("precision"), mean("recall"), mean("f1")), by_class
-
-
-def best_thresholds(by_class: Mapping[str, ScoreCurves]) -> dict[str, float]:
-    """Return the score of each class from which keeping its detections gives the best F1."""
-    return {name: curves.best_threshold for name, curves in by_class.items()}
 
 
 def _curves_of(one: ClassMatches) -> ScoreCurves:

@@ -9,13 +9,20 @@ import numpy as np
 from kittidet.classes import ClassTable
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco import hotcoco_evaluator
-from kittidet.eval.coco_format import coco_ground_truth, result_rows
+from kittidet.eval.coco_format import ResultArray
 from kittidet.eval.diagnosis.curves import RECALLS, THRESHOLDS, ScoreCurves, score_curves
 from kittidet.eval.diagnosis.errors import Calibration, Confusion, TideError, calibration, confusion, tide_errors
-from kittidet.eval.diagnosis.frames import FrameErrors, LabelError, likely_label_errors, worst_frames
+from kittidet.eval.diagnosis.frames import (
+    FrameCounts,
+    LabelError,
+    count_frames,
+    inside_dont_care,
+    likely_label_errors,
+    worst_first,
+)
 from kittidet.eval.diagnosis.slices import SliceAp, ap_by_slice
-from kittidet.eval.matches import match_detections
-from kittidet.frame import Detections, Frame
+from kittidet.eval.matches import Matches
+from kittidet.frame import Frame
 
 _MIN_IOU = 0.5
 
@@ -25,13 +32,15 @@ class Diagnosis:
     """What a detector does well and badly on a set of frames; matches are at IoU .5.
 
     Attributes:
-        curves: mean over classes; its best threshold is the one used below.
+        curves: mean over classes.
         class_curves: class with ground truth -> its curves.
-        confusion: at the best threshold.
+        confusion: at the best threshold of the mean.
         tide: kinds of error and what they cost.
         calibration: scores against shares.
         slices: AP by distance, height, occlusion and truncation.
-        worst_frames: at the best threshold, the worst first.
+        min_score: frames are counted from here on.
+        frames: every frame, in the order of the image ids.
+        worst_frames: some of them, the worst first.
         label_errors: sure detections that the labels contradict, the surest first.
     """
 
@@ -41,22 +50,26 @@ class Diagnosis:
     tide: tuple[TideError, ...]
     calibration: Calibration
     slices: tuple[SliceAp, ...]
-    worst_frames: tuple[FrameErrors, ...]
+    min_score: float
+    frames: tuple[FrameCounts, ...]
+    worst_frames: tuple[FrameCounts, ...]
     label_errors: tuple[LabelError, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON types; arrays are lists, infinite ends of slices are None."""
-        content = _plain({**asdict(self), "thresholds": THRESHOLDS, "recalls": RECALLS})
-        if not isinstance(content, dict):
-            raise TypeError("a diagnosis is a mapping")
-        return content
+        """Return JSON types; arrays are lists, infinite ends of slices are None, of the frames only the worst."""
+        facts = asdict(self) | {"thresholds": THRESHOLDS, "recalls": RECALLS}
+        del facts["frames"]
+        return {name: _plain(value) for name, value in facts.items()}
 
 
 def diagnose(
     frames: Sequence[Frame],
-    detections: Sequence[Detections],
     table: ClassTable,
+    ground_truth: Mapping[str, Any],
+    results: ResultArray,
+    matches: Matches,
     *,
+    min_score: float | None,
     worst: int,
     label_errors: int,
     label_error_score: float,
@@ -65,34 +78,38 @@ def diagnose(
 
     Args:
         frames: every frame that was predicted on, with full label rows.
-        detections: at most one record a frame, original pixels.
-        table: the class table of both.
+        table: the class table.
+        ground_truth: of the frames, as ``coco_format.coco_ground_truth`` makes it.
+        results: detections, as ``coco_format.result_rows`` makes them.
+        matches: of the two.
+        min_score: frames are counted from here on; None: where the mean F1 of the classes is highest.
         worst: how many frames to list at most.
         label_errors: how many contradicted labels to list at most.
         label_error_score: how sure a detection must be to contradict a label, 0..1.
 
     Raises:
-        EvaluationError: without any labelled object, or if the detections cannot be scored.
+        EvaluationError: without any labelled object.
     """
-    truth = coco_ground_truth(frames, table)
-    if not truth["annotations"]:
+    if not ground_truth["annotations"]:
         raise EvaluationError(f"no ground truth: {len(frames)} frames hold no object of {', '.join(table.names)}.")
-    ids = {image["frame_id"]: image["id"] for image in truth["images"]}
-    frame_of = {image_id: frame_id for frame_id, image_id in ids.items()}
-    results = result_rows(detections, ids, table)
-    evaluator = hotcoco_evaluator(truth, results)
-    mean, by_class = score_curves(match_detections(truth, results))
-    at = mean.best_threshold
+    frame_of = {image["id"]: image["frame_id"] for image in ground_truth["images"]}
+    is_inside = inside_dont_care(frames, results, {name: image_id for image_id, name in frame_of.items()})
+    evaluator = hotcoco_evaluator(ground_truth, results)
+    mean, by_class = score_curves(matches)
+    counted_from = mean.best_threshold if min_score is None else min_score
+    counts = count_frames(matches, frame_of, is_inside, min_score=counted_from)
     return Diagnosis(
         curves=mean,
         class_curves=by_class,
-        confusion=confusion(evaluator, min_score=at, min_iou=_MIN_IOU),
+        confusion=confusion(evaluator, min_score=mean.best_threshold, min_iou=_MIN_IOU),
         tide=tide_errors(evaluator),
         calibration=calibration(evaluator, min_iou=_MIN_IOU),
-        slices=ap_by_slice(frames, results, table),
-        worst_frames=worst_frames(truth, results, count=worst, min_score=at, min_iou=_MIN_IOU),
+        slices=ap_by_slice(frames, ground_truth, results, table),
+        min_score=counted_from,
+        frames=counts,
+        worst_frames=tuple(worst_first(counts)[:worst]),
         label_errors=likely_label_errors(
-            evaluator, frames, frame_of, count=label_errors, min_score=label_error_score, min_iou=_MIN_IOU
+            evaluator, frame_of, is_inside, count=label_errors, min_score=label_error_score, min_iou=_MIN_IOU
         ),
     )
 

@@ -1,37 +1,43 @@
-"""Which frames go worst, and where a sure detection and a label contradict each other."""
+"""How each frame went, and where a sure detection and a label contradict each other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kittidet.boxes import coverage_xyxy
-from kittidet.eval.coco import hotcoco_evaluator
-from kittidet.eval.coco_format import ResultArray
+from kittidet.eval.coco_format import ResultArray, row_boxes
+from kittidet.eval.matches import Matches
 from kittidet.frame import Frame
 
 # A detection that lies mostly inside DontCare contradicts nobody: objects there are left unlabelled on purpose.
 _INSIDE_DONT_CARE = 0.5
+_IOU_50 = 0
 
 
 @dataclass(frozen=True, slots=True)
-class FrameErrors:
-    """How a frame went at one score threshold and IoU .5.
+class FrameCounts:
+    """How a frame went from one score on, at IoU .5.
 
     Attributes:
         frame_id: the frame.
-        right: detections that match a label.
-        false: detections that match none.
-        missed: labels without a detection.
-        f1: of the frame, 0..1.
+        found: labelled objects with a detection of their class.
+        missed: those without.
+        extra: detections without an object, those inside DontCare regions left out.
+        f1: of the frame, 0..1; 1 where there was nothing to find and nothing was found.
     """
 
     frame_id: str
-    right: int
-    false: int
+    found: int
     missed: int
-    f1: float
+    extra: int
+    f1: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        total = 2 * self.found + self.missed + self.extra
+        object.__setattr__(self, "f1", 2 * self.found / total if total else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +63,59 @@ class LabelError:
     iou: float
 
 
-def worst_frames(
-    ground_truth: Mapping[str, Any], results: ResultArray, *, count: int, min_score: float, min_iou: float
-) -> tuple[FrameErrors, ...]:
-    """Return the frames with the most errors (false and missed), the worst first.
+def inside_dont_care(frames: Sequence[Frame], results: ResultArray, ids: Mapping[str, int]) -> npt.NDArray[np.bool_]:
+    """Return for each result row ``[n]`` whether its box lies mostly inside a DontCare region of its frame.
 
     Args:
-        ground_truth: as ``coco_format.coco_ground_truth`` makes it.
+        frames: with their DontCare regions.
         results: as ``coco_format.result_rows`` makes it.
-        count: how many at most.
-        min_score: detections below are left out.
-        min_iou: overlap of a match.
+        ids: frame id -> image id.
     """
-    frame_of = {image["id"]: image["frame_id"] for image in ground_truth["images"]}
-    # hotcoco's `score_thr` is for doubtful labels only: what is below must not be there at all.
-    evaluator = hotcoco_evaluator(ground_truth, results[results[:, 5] >= min_score])
-    summary = evaluator.image_diagnostics(iou_thr=min_iou)["img_summary"]
-    frames = [
-        FrameErrors(frame_of[image_id], int(one["tp"]), int(one["fp"]), int(one["fn"]), float(one["f1"]))
-        for image_id, one in summary.items()
-        if one["fp"] + one["fn"]
-    ]
-    return tuple(sorted(frames, key=lambda f: (-(f.false + f.missed), f.f1, f.frame_id))[:count])
+    inside = np.zeros(len(results), dtype=bool)
+    order = np.argsort(results[:, 0], kind="stable")
+    images, boxes = results[order, 0], row_boxes(results[order])
+    for frame in frames:
+        regions = frame.dont_care_xyxy().astype(np.float64)
+        start, end = np.searchsorted(images, ids[frame.frame_id] + np.array([0, 1]))
+        covered = coverage_xyxy(boxes[start:end], regions).max(axis=1, initial=0)
+        inside[order[start:end]] = covered >= _INSIDE_DONT_CARE
+    return inside
+
+
+def count_frames(
+    matches: Matches, frame_of: Mapping[int, str], is_inside: npt.NDArray[np.bool_], *, min_score: float
+) -> tuple[FrameCounts, ...]:
+    """Return what was found, missed and extra in every frame, in the order of the image ids.
+
+    Args:
+        matches: of all classes.
+        frame_of: image id -> frame id.
+        is_inside: for each result row, whether it lies inside DontCare.
+        min_score: detections below are left out; what the others are matched with does not depend on them.
+    """
+    frames = len(matches.image_ids)
+    found, extra, labels = np.zeros((3, frames), dtype=np.int64)
+    for one in matches.classes:
+        kept, right = one.score >= min_score, one.is_right[_IOU_50]
+        wrong = ~right & one.counts[_IOU_50] & ~is_inside[one.row]
+        found += np.bincount(one.image[kept & right], minlength=frames)
+        extra += np.bincount(one.image[kept & wrong], minlength=frames)
+        labels += one.labels
+    return tuple(
+        FrameCounts(frame_of[image_id], *numbers)
+        for image_id, *numbers in np.stack([matches.image_ids, found, labels - found, extra], axis=1).tolist()
+    )
+
+
+def worst_first(counts: Sequence[FrameCounts]) -> list[FrameCounts]:
+    """Return the frames with something missed or extra, lowest F1 first, of equals the one with more errors."""
+    return sorted((c for c in counts if c.missed + c.extra), key=lambda c: (c.f1, -(c.missed + c.extra), c.frame_id))
 
 
 def likely_label_errors(
     evaluator: Any,
-    frames: Sequence[Frame],
     frame_of: Mapping[int, str],
+    is_inside: npt.NDArray[np.bool_],
     *,
     count: int,
     min_score: float,
@@ -94,31 +125,28 @@ def likely_label_errors(
 
     Args:
         evaluator: hotcoco's, after matching.
-        frames: with their DontCare regions.
-        frame_of: COCO image id -> frame id.
+        frame_of: image id -> frame id.
+        is_inside: for each result row, whether it lies inside DontCare.
         count: how many at most.
         min_score: how sure a detection must be.
         min_iou: overlap of a match.
     """
     found = evaluator.image_diagnostics(iou_thr=min_iou, score_thr=min_score)["label_errors"]
-    regions = {frame.frame_id: frame.dont_care_xyxy() for frame in frames}
     boxes = evaluator.coco_dt.anns
-    errors = []
+    errors: list[LabelError] = []
     for one in sorted(found, key=lambda item: (-item["dt_score"], item["image_id"], item["dt_id"])):
-        left, top, width, height = boxes[one["dt_id"]]["bbox"]
-        box = (left, top, left + width, top + height)
-        frame_id = frame_of[one["image_id"]]
-        inside = coverage_xyxy(np.array([box]), regions[frame_id].astype(np.float64))
-        if inside.max(initial=0) < _INSIDE_DONT_CARE:
+        # The engine numbers the rows from 1.
+        if len(errors) < count and not is_inside[one["dt_id"] - 1]:
+            left, top, width, height = boxes[one["dt_id"]]["bbox"]
             errors.append(
                 LabelError(
-                    frame_id,
+                    frame_of[one["image_id"]],
                     one["type"],
-                    box,
+                    (left, top, left + width, top + height),
                     float(one["dt_score"]),
                     one["dt_category"],
                     one["gt_category"],
                     float(one["iou"]),
                 )
             )
-    return tuple(errors[:count])
+    return tuple(errors)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kittidet.classes import ClassTable
-from kittidet.eval.coco_format import ResultArray, coco_ground_truth
+from kittidet.eval.coco_format import ResultArray
 from kittidet.frame import Frame, KittiObject
 
 # KITTI's lidar labels end near 80 m, most within 40; the devkit's levels cut at 25 and 40 px and at .15, .3 and .5.
@@ -49,16 +49,18 @@ class SliceAp:
     recall50: float | None
 
 
-def ap_by_slice(frames: Sequence[Frame], results: ResultArray, table: ClassTable) -> tuple[SliceAp, ...]:
+def ap_by_slice(
+    frames: Sequence[Frame], ground_truth: Mapping[str, Any], results: ResultArray, table: ClassTable
+) -> tuple[SliceAp, ...]:
     """Return AP by distance, height, occlusion and truncation.
 
     Args:
         frames: with full label rows; objects whose distance is unknown belong to no slice of distance.
+        ground_truth: of these frames, as ``coco_format.coco_ground_truth`` makes it.
         results: detections of these frames, as ``coco_format.result_rows`` makes them.
         table: the class table of both.
     """
     objects = [o for frame in frames for o in frame.objects if table.id_of(o.type) is not None]
-    truth = coco_ground_truth(frames, table)
     attributes: Mapping[str, tuple[tuple[float, ...], Callable[[KittiObject], float]]] = {
         "distance_m": (DISTANCE_M, lambda o: o.location_xyz[2]),
         "height_px": (HEIGHT_PX, lambda o: o.xyxy[3] - o.xyxy[1]),
@@ -70,7 +72,7 @@ def ap_by_slice(frames: Sequence[Frame], results: ResultArray, table: ClassTable
         places = _slice_numbers([value_of(o) for o in objects], edges)
         heights = _slice_numbers(results[:, 4].tolist(), edges) if name == "height_px" else None
         found += [
-            _score_slice(truth, results, places, heights, number, (name, edges[number], edges[number + 1]))
+            _score_slice(ground_truth, results, places, heights, number, (name, edges[number], edges[number + 1]))
             for number in range(len(edges) - 1)
         ]
     return tuple(found)

@@ -46,9 +46,20 @@ def run_dir(tmp_path, monkeypatch):
         if a["category_id"] == 1
     ]
     config = RunConfig(model=ModelConfig(input_hw=INPUT_HW), store_dir=tmp_path / "store")
+    summary = {
+        **dict.fromkeys(("ap", "ap50", "ap75", "best_step", "best_epoch", "n_train", "n_val", "n_set_aside"), 0),
+        **{name: {} for name in ("per_class_ap", "per_class_ap50", "counts")},
+        "variant": "d0",
+        "split": "random80",
+        "checkpoints": [],
+        "input_hw": INPUT_HW,
+        "leakage": None,
+        "classes": list(KITTI8.names),
+        "digests": {"data": "0"},
+    }
     content = {
         "config.json": config.model_dump(mode="json"),
-        "summary.json": {"classes": list(KITTI8.names), "digests": {"data": "0"}},
+        "summary.json": summary,
         "ground_truth.json": truth,
         "predictions.json": found,
     }

@@ -11,9 +11,13 @@ def matches(right: np.ndarray, *, labels: int = 1) -> Matches:
     """One label and one detection a frame, right or wrong; a second class without ground truth."""
     n = len(right)
     rows = np.tile(right, (10, 1))
-    one = ClassMatches("Car", np.arange(n), np.linspace(1, 0.5, n), rows, np.ones_like(rows), np.full(n, labels))
+    one = ClassMatches(
+        "Car", np.arange(n), np.linspace(1, 0.5, n), rows, np.ones_like(rows), np.full(n, labels), np.arange(n)
+    )
     no = np.zeros((10, 0), bool)
-    none = ClassMatches("Tram", np.zeros(0, np.int64), np.zeros(0), no, no, np.zeros(n, np.int64))
+    none = ClassMatches(
+        "Tram", np.zeros(0, np.int64), np.zeros(0), no, no, np.zeros(n, np.int64), np.zeros(0, np.int64)
+    )
     return Matches(np.arange(n), (one, none))
 
 

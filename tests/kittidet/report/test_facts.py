@@ -1,7 +1,7 @@
 import pytest
 
 from kittidet.report.facts import config_text, data_facts, describe_leakage, describe_run, reproduce_commands
-from kittidet.runs.run import read_run
+from kittidet.runs.run import Run
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,10 @@ def test_the_leakage_audit_is_a_sentence(leakage, fine, words):
 
 
 def test_what_was_trained_on_what_is_said(finished_run):
-    run = read_run(finished_run, tree=None)
+    run = Run.open(finished_run)
     assert describe_run(run).startswith("EfficientDet-D0 on a 1280 x 384 canvas, 8 classes.")
     facts = dict(data_facts(run))
-    assert facts["source"] == "drawn scenes"
+    assert facts["source"] == "synthetic scenes"
     assert "36 train, 9 validation" in facts["frames"]
     assert facts["anchor coverage"].startswith("93.0%")
     assert "kittidet run --config runs/street/config.json" in reproduce_commands(run)

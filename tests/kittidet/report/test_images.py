@@ -4,15 +4,16 @@ import io
 import pytest
 from PIL import Image
 
-from kittidet.config import ReportConfig
+from kittidet.config import CompareConfig, ReportConfig
 from kittidet.eval.diagnosis import LabelError
 from kittidet.report.images import gallery_images, label_error_images
-from kittidet.runs.run import read_run
+from kittidet.report.measures import measure_run
+from kittidet.runs.run import Run
 
 
 @pytest.fixture(scope="module")
 def run(finished_run, synthetic_tree):
-    return read_run(finished_run, tree=synthetic_tree)
+    return Run.open(finished_run, tree=synthetic_tree)
 
 
 def test_no_doubts_leave_no_folder(run, tmp_path):
@@ -33,6 +34,8 @@ def test_two_doubts_of_one_frame_are_two_pictures_in_the_page_and_beside_it(run,
 
 
 def test_a_gallery_without_room_has_no_sheet(run, tmp_path):
-    groups = gallery_images(tmp_path, run, ReportConfig(gallery_frames=0), 0.5)
+    config = ReportConfig(gallery_frames=0)
+    diagnosis = measure_run(run, config=config, draws=CompareConfig(resamples=100)).diagnosis
+    groups = gallery_images(tmp_path, run, diagnosis, config)
     assert [(g["title"], g["shots"]) for g in groups] == [("Best", []), ("Worst", []), ("Random", [])]
     assert not list(tmp_path.glob("*.png"))

@@ -9,6 +9,8 @@ from PIL import Image
 
 from kittidet.config import ReportConfig
 from kittidet.errors import DatasetContractError, StoreError
+from kittidet.kitti import frames
+from kittidet.kitti.labels import parse_label_file
 from kittidet.report.page import SECTIONS
 from kittidet.report.write import write_report
 
@@ -121,6 +123,31 @@ def test_the_numbers_also_lie_beside_the_page_as_strict_json(written):
     assert low < numbers["coco"]["ap"] < high
 
 
+def test_page_and_numbers_name_the_same_worst_frames_with_the_same_counts(written):
+    report, _ = written
+    diagnosis = json.loads((report.page.parent / "measures.json").read_text(encoding="utf-8"))["diagnosis"]
+    best, worst = (
+        {p.stem.removeprefix(f"{kind}_") for p in (report.page.parent / "gallery").glob(f"{kind}_*.png")}
+        for kind in ("best", "worst")
+    )
+    named = [frame for frame in diagnosis["worst_frames"] if frame["frame_id"] not in best]
+    assert len(named) > len(worst) == 2
+    assert {frame["frame_id"] for frame in named[:2]} == worst
+    text = report.page.read_text(encoding="utf-8")
+    for frame in named[:2]:
+        counts = f"{frame['found']} found, {frame['missed']} missed, {frame['extra']} extra"
+        assert f"<b>{frame['frame_id']}</b><span>{counts}</span>" in text
+    assert f"only those at {diagnosis['min_score']:.2f} and above are drawn" in text
+
+
+def test_every_label_file_is_read_once(finished_run, synthetic_tree, tmp_path, monkeypatch):
+    run = Path(shutil.copytree(finished_run, tmp_path / "street"))
+    parsed = []
+    monkeypatch.setattr(frames, "parse_label_file", lambda path: parsed.append(path) or parse_label_file(path))
+    write_report(run, tree=synthetic_tree, config=ReportConfig(gallery_frames=1, label_errors=1))
+    assert sorted(parsed) == sorted(synthetic_tree.label_path(i) for i in synthetic_tree.frame_ids)
+
+
 def test_the_same_report_is_found_again_and_one_without_the_data_says_so_in_its_own_folder(
     written, synthetic_tree, tmp_path
 ):
@@ -150,5 +177,5 @@ def test_a_report_that_fails_leaves_nothing(finished_run, synthetic_tree, tmp_pa
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(StoreError, match=r"config\.json"):
+    with pytest.raises(StoreError, match=r"ground_truth\.json: cannot read it"):
         write_report(tmp_path, tree=None, config=FEW)

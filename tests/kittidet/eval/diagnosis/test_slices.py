@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kittidet.classes import ClassTable
-from kittidet.eval.coco_format import image_ids, result_rows
+from kittidet.eval.coco_format import coco_ground_truth, image_ids, result_rows
 from kittidet.eval.diagnosis.slices import ap_by_slice
 
 TABLE = ClassTable(("Car", "Tram"))
@@ -14,8 +14,9 @@ NEAR, FAR = (10, 10, 110, 100), (300, 10, 350, 60)
 
 
 def slices_of(frames, found):
-    ids = image_ids([frame.frame_id for frame in frames])
-    return {(one.attribute, one.low): one for one in ap_by_slice(frames, result_rows(found, ids, TABLE), TABLE)}
+    truth = coco_ground_truth(frames, TABLE)
+    rows = result_rows(found, image_ids([frame.frame_id for frame in frames]), TABLE)
+    return {(one.attribute, one.low): one for one in ap_by_slice(frames, truth, rows, TABLE)}
 
 
 def test_a_slice_without_objects_has_no_ap(make_frame):
