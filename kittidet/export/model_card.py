@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
-import kittidet
 from kittidet.config import EvalConfig
 from kittidet.detect.checkpoint import DetectorFacts
 from kittidet.eval.interval import ApIntervals, Interval
@@ -59,7 +59,7 @@ def write_card(
         f"# {name} on KITTI 2D",
         (
             f"Finds {', '.join(facts.table.names)} in images of a car's front camera. Input {width} x {height} px, "
-            f"step {facts.step}, epoch {facts.epoch}. Made with kittidet {kittidet.__version__}."
+            f"step {facts.step}, epoch {facts.epoch}. Made with kittidet {version('kittidet')}."
         ),
         "## Files",
         _table(
