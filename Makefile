@@ -19,7 +19,7 @@ $(STAMP): requirements/lock.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-demo: setup ## draw data, train, evaluate, publish: the whole flow on a local Prefect server
+demo: setup ## make synthetic data, train, evaluate, publish: the whole flow on a local Prefect server
 	$(BIN)/kittidet demo
 
 test: setup check ## checks, then every test but the slow and the fault ones
