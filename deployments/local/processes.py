@@ -1,7 +1,7 @@
-"""Background processes with a pid file and a log: started once, found again, and stopped only if they are ours.
+"""Background processes with a pid file and a log: started once, found again later, and stopped only if they are ours.
 
-A pid alone proves nothing, for it is given to another process after a crash or a restart of the machine; the file also
-holds when the process started.
+A pid alone proves nothing, because it may be reused after a crash or a reboot; the file therefore also records when
+the process started.
 """
 
 import json
@@ -22,7 +22,7 @@ LOG_TAIL_LINES = 20
 
 
 class ProcessError(KittidetError):
-    """A background process did not start, or cannot be stopped."""
+    """A background process failed to start or cannot be stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Background:
 
     Attributes:
         name: what it is called in messages and files, e.g. ``worker-gpu``.
-        folder: where its pid file and log lie.
+        folder: where its pid file and log are.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Background:
 
     @property
     def pid_path(self) -> Path:
-        """The file that says which process it is."""
+        """The file that records which process it is."""
         return self.folder / f"{self.name}.pid.json"
 
     @property
@@ -48,7 +48,7 @@ class Background:
         return self.folder / f"{self.name}.log"
 
     def pid(self) -> int | None:
-        """Return the process id if the process that was started still runs, else None."""
+        """Return the process id if the process is still running, else None."""
         try:
             facts = json.loads(self.pid_path.read_text(encoding="utf-8"))
             pid, born = int(facts["pid"]), str(facts["born"])
@@ -60,7 +60,7 @@ class Background:
         """Return the process id after starting the command in a session of its own, detached from this terminal.
 
         Raises:
-            ProcessError: if the command cannot be run or ends at once.
+            ProcessError: if the command cannot be run or exits at once.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -78,7 +78,7 @@ class Background:
             raise ProcessError(f"{self.name}: cannot run {command[0]}: {error}.") from error
         born = birth_of(started.pid)
         if born is None:
-            raise ProcessError(f"{self.name}: ended at once.\n{self.log_tail()}")
+            raise ProcessError(f"{self.name}: exited at once.\n{self.log_tail()}")
         partial = self.pid_path.with_suffix(".partial")
         partial.write_text(json.dumps({"pid": started.pid, "born": born}) + "\n", encoding="utf-8")
         partial.replace(self.pid_path)
@@ -87,16 +87,16 @@ class Background:
         return started.pid
 
     def stop(self) -> bool:
-        """Stop the process and what it started, first politely; return whether there was one.
+        """Stop the process and its children, gracefully at first; return whether there was one.
 
         Raises:
-            ProcessError: if it survives.
+            ProcessError: if it keeps running.
         """
         pid = self.pid()
         if pid is None:
             self.pid_path.unlink(missing_ok=True)
             return False
-        # Its own session: the group is exactly this process and its children.
+        # It has its own session, so the group is exactly this process and its children.
         for number, patience in ((signal.SIGTERM, TERM_GRACE_S), (signal.SIGKILL, KILL_GRACE_S)):
             try:
                 os.killpg(pid, number)
@@ -105,7 +105,7 @@ class Background:
             if _wait_until_gone(pid, patience):
                 break
         else:
-            raise ProcessError(f"{self.name}: process group {pid} does not end. Stop it by hand: kill -9 -{pid}")
+            raise ProcessError(f"{self.name}: process group {pid} does not exit. Stop it by hand: kill -9 -{pid}")
         self.pid_path.unlink(missing_ok=True)
         return True
 
@@ -117,7 +117,7 @@ class Background:
 
 
 def birth_of(pid: int) -> str | None:
-    """Return when a process started, as text that no later process with this id shares; None if it does not run."""
+    """Return when a process started, as text that no later process with this id can share; None if it has exited."""
     _reap(pid)
     stat = Path(f"/proc/{pid}/stat")
     if not Path("/proc/self/stat").exists():
@@ -129,7 +129,7 @@ def birth_of(pid: int) -> str | None:
         )
         return done.stdout.strip() or None
     try:
-        # The command in parentheses may itself hold blanks and parentheses.
+        # The command in parentheses may itself contain spaces and parentheses.
         fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
@@ -140,7 +140,7 @@ def birth_of(pid: int) -> str | None:
 
 
 def _reap(pid: int) -> None:
-    """Take the exit status of a child of this process that has ended, so that it does not stay as a zombie."""
+    """Collect the exit status of a child of this process that has exited, so that it does not remain a zombie."""
     try:
         os.waitpid(pid, os.WNOHANG)
     except (ChildProcessError, PermissionError):
