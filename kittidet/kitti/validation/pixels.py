@@ -1,8 +1,8 @@
-"""Whether the pixels of a PNG decode, to the last one.
+"""Checks that the pixels of a PNG decode, down to the last one.
 
 KITTI's kind of PNG (8-bit RGB, not interlaced) decodes if and only if its compressed data unpacks to one filter byte
 and the samples of every row, and every filter is one of five. That is checked here, because a decoder may be lenient
-(Pillow 12 takes an image that lacks its last row). Other kinds are given to Pillow.
+(Pillow 12 accepts an image without its last row). Other kinds are left to Pillow.
 
 Source:
     PNG specification, third edition, sections 7.2 (scanlines), 9.2 (filter types), 10 (compression).
@@ -28,7 +28,7 @@ def check_pixels(data: bytes, header: PngHeader, *, where: str) -> None:
 
     Args:
         data: a PNG that passed `check_png_bytes`.
-        header: what that returned; its size is one the caller is ready to hold in memory.
+        header: what that returned; the caller accepts an image of its size in memory.
         where: the image's name, for the message.
 
     Raises:
@@ -48,12 +48,12 @@ def check_pixels(data: bytes, header: PngHeader, *, where: str) -> None:
 def _inflate_rgb8(data: bytes, width: int, height: int) -> str | None:
     stride = 1 + 3 * width
     try:
-        # Never more than the header promises: a bomb is cut off, not unpacked. The checksum behind the last row counts.
+        # Never more than the header declares: a decompression bomb is cut off. The checksum after the last row counts.
         rows = zlib.decompressobj().decompress(_compressed(data), stride * height)
     except zlib.error as error:
         return str(error)
     if len(rows) != stride * height:
-        return f"{len(rows):,} of {stride * height:,} bytes of rows are there"
+        return f"{len(rows):,} of {stride * height:,} bytes of rows are present"
     filters = np.frombuffer(rows, dtype=np.uint8)[::stride]
     if filters.max(initial=0) >= _FILTERS:
         return f"row {int(np.argmax(filters >= _FILTERS))} has filter {int(filters.max())}, expected 0..{_FILTERS - 1}"

@@ -19,18 +19,18 @@ from kittidet.classes import DONT_CARE
 from kittidet.frame import KittiObject
 from kittidet.kitti.validation.findings import Finding, Severity
 
-# Angles are written with two decimals, so that pi may read 3.15.
+# Angles are written with two decimals, so pi may appear as 3.15.
 _ANGLE_LIMIT = math.pi + 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An object and where it stands.
+    """An object and where it was read.
 
     Attributes:
         frame_id: the frame.
         line: 1-based line of its label file.
-        obj: what the line says.
+        obj: the parsed line.
         size_wh: the image's size, pixels; None where the image cannot be read.
     """
 
@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One check of one column, with the words for its findings."""
+    """One check of one column, with the wording of its findings."""
 
     column: str
     name: str
@@ -59,7 +59,7 @@ def find_row_faults(
 
     Args:
         rows: objects that parse, of all frames.
-        classes: class names that may stand in a label, beside DontCare.
+        classes: class names allowed in a label, besides DontCare.
         edge_tolerance_px: how far a box may leave its image, pixels.
         label_dir: the label folder's name, for `file:line`.
     """
@@ -144,7 +144,7 @@ def _failures(table: pd.DataFrame, rules: Mapping[str, _Rule]) -> Iterator[tuple
     for rule in rules.values():
         columns.setdefault(rule.column, []).append(pa.Check(rule.holds, name=rule.name, error=rule.name))
     schema = pa.DataFrameSchema(
-        # An image whose size is unknown has its own finding; its boxes cannot be judged.
+        # An image of unknown size has its own finding; its boxes cannot be checked.
         {column: pa.Column(checks=checks, nullable=column == "box") for column, checks in columns.items()}
     )
     try:
