@@ -107,7 +107,7 @@ def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3
         with whole_file(out_png) as partial:
             draw_gallery(pictures, columns=columns, width=width).save(partial, format="PNG")
     except OSError as error:
-        raise RecordError(f"{out_png}: cannot write the picture: {error.strerror or error}.") from error
+        raise RecordError(f"{out_png}: cannot write the image: {error.strerror or error}.") from error
 
 
 class _Findings:

@@ -76,7 +76,9 @@ def read_manifest(folder: Path) -> RecordsManifest:
         RecordError: if the manifest is missing or invalid, or a shard is missing or has another size.
     """
     path = folder / MANIFEST_NAME
-    values = read_json(path, error=RecordError, advice="Without it a folder is not finished; write the records again.")
+    values = read_json(
+        path, error=RecordError, advice="A folder without a manifest is unfinished; write the records again."
+    )
     try:
         manifest = _parse(values)
     except (ValueError, KeyError, TypeError, ConfigError) as error:

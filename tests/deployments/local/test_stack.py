@@ -112,5 +112,5 @@ def test_two_commands_do_not_run_into_each_other(project, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ProcessError, match=r"cannot be made.*KITTIDET_HOME"), alone(Project(tmp_path / "file")):
+    with pytest.raises(ProcessError, match=r"cannot be created.*KITTIDET_HOME"), alone(Project(tmp_path / "file")):
         pass
