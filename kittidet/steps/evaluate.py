@@ -1,6 +1,5 @@
 """Step 6, evaluate: one checkpoint on the validation frames, scored against their original labels."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from kittidet.eval.coco_format import coco_results
 from kittidet.files import write_json
 from kittidet.frame import Frame
 from kittidet.kitti.frames import load_frame
+from kittidet.progress import FrameProgress
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.split import split_ids
 from kittidet.steps.train import checkpoint_path
@@ -43,7 +43,7 @@ def evaluate(
     split: StepOutput,
     config: EvalConfig,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: FrameProgress | None = None,
 ) -> StepOutput:
     """Return the scores of one checkpoint as a step output: ``metrics.json`` and ``predictions.json``.
 
