@@ -7,9 +7,8 @@ from rich.markup import escape
 
 from kittidet.cli.options import ConfigFile, DataDir, Overrides, Preset, resolve_config
 from kittidet.cli.tables import print_facts, print_scores
+from kittidet.presets import DEFAULT_PRESET
 from kittidet.progress import file_progress
-
-DEFAULT_PRESET = "kitti_d0"
 
 
 def fetch(

@@ -25,7 +25,6 @@ Features = dict[str, tuple[str, list[Any]]]
 _SHARD_PATTERNS = ("*.tfrecord*", "*.record*")
 # Of an image that is none, is damaged, or claims a size that would fill the memory.
 _IMAGE_ERRORS = (OSError, UnidentifiedImageError, Image.DecompressionBombError)
-_UNKNOWN = -1  # of a label row's fields that a box from a record does not need
 
 
 def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8) -> InspectionReport:
@@ -256,10 +255,7 @@ def _pixel_objects(features: Features, size_wh: tuple[int, int]) -> list[KittiOb
         boxes = list(zip(*(features.get(prefix + side, ("", []))[1] for side in SIDES), strict=False))
         for name, box in zip(types or [DONT_CARE] * len(boxes), boxes, strict=False):
             left, top, right, bottom = (side * extent for side, extent in zip(box, size_wh * 2, strict=True))
-            unknown = (_UNKNOWN, _UNKNOWN, _UNKNOWN)
-            objects.append(
-                KittiObject(name, _UNKNOWN, _UNKNOWN, _UNKNOWN, (left, top, right, bottom), unknown, unknown, _UNKNOWN)
-            )
+            objects.append(KittiObject.of_box(name, (left, top, right, bottom)))
     return objects
 
 

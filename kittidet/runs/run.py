@@ -85,18 +85,8 @@ def _frames(truth: Mapping[str, Any], table: ClassTable) -> tuple[Frame, ...]:
     boxes: dict[Any, list[KittiObject]] = {image["id"]: [] for image in truth["images"]}
     for annotation in truth["annotations"]:
         left, top, width, height = annotation["bbox"]
-        boxes[annotation["image_id"]].append(
-            KittiObject(
-                type=table.name_of(annotation["category_id"]),
-                truncated=-1.0,
-                occluded=-1,
-                alpha=-10.0,
-                xyxy=(left, top, left + width, top + height),
-                dimensions_hwl=(-1.0, -1.0, -1.0),
-                location_xyz=(-1000.0, -1000.0, -1000.0),
-                rotation_y=-10.0,
-            )
-        )
+        box = (left, top, left + width, top + height)
+        boxes[annotation["image_id"]].append(KittiObject.of_box(table.name_of(annotation["category_id"]), box))
     return tuple(
         Frame(
             str(image["frame_id"]),
