@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from kittidet.presets import DEFAULT_PRESET
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
@@ -72,7 +74,7 @@ CATALOG = (
         flow=FINETUNE,
         pool=CPU_POOL.name,
         description="EfficientDet-D0 on KITTI: data to the checkpoint with the best AP.",
-        parameters=MappingProxyType({"preset": "kitti_d0"}),
+        parameters=MappingProxyType({"preset": DEFAULT_PRESET}),
         # Saturday night: if there is new data, training has the weekend. Without new data every task is Cached.
         schedule=WeeklySchedule(cron="0 3 * * 6", slug="weekly-retraining"),
     ),

@@ -1,4 +1,4 @@
-"""The configuration of a run: one frozen model per step, each default written once, here.
+"""What a person may set: of a run, a section a subject; and of what is done with finished runs. Each default is here.
 
 What a person types (a JSON or YAML file, dotted overrides, Prefect parameters) is checked here; unknown keys and
 values out of range are errors. ``None`` means "not set".

@@ -6,11 +6,15 @@ Boxes are ``xyxy`` pixels of the original image, 0-based.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from kittidet.classes import DONT_CARE, ClassTable
+
+# What a row says where a value is not known: truncation, occlusion and dimensions; angles; places.
+UNKNOWN, UNKNOWN_ANGLE, UNKNOWN_PLACE = -1, -10, -1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,21 @@ class KittiObject:
     location_xyz: tuple[float, float, float]
     rotation_y: float
     score: float | None = None
+
+    @classmethod
+    def of_box(cls, kind: str, xyxy: tuple[float, float, float, float], *, score: float | None = None) -> Self:
+        """Return a row of which nothing but class, box and score is known, as of DontCare regions and detections."""
+        return cls(
+            type=kind,
+            truncated=UNKNOWN,
+            occluded=UNKNOWN,
+            alpha=UNKNOWN_ANGLE,
+            xyxy=xyxy,
+            dimensions_hwl=(UNKNOWN, UNKNOWN, UNKNOWN),
+            location_xyz=(UNKNOWN_PLACE, UNKNOWN_PLACE, UNKNOWN_PLACE),
+            rotation_y=UNKNOWN_ANGLE,
+            score=score,
+        )
 
     @property
     def is_dont_care(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from kittidet.config import (
     AugmentConfig,
@@ -17,6 +18,8 @@ from kittidet.errors import ConfigError
 
 # Trained by this project on drawn scenes alone; recipe and scores beside it.
 STARTER = Path(__file__).parent / "starter" / "checkpoint"
+
+DEFAULT_PRESET: Final = "kitti_d0"
 
 
 def kitti_d0() -> RunConfig:

@@ -3,10 +3,11 @@
 import sys
 
 from kittidet.cli.options import ConfigFile, DataDir, Overrides, Preset, resolve_config
+from kittidet.presets import DEFAULT_PRESET
 
 
 def config(
-    overrides: Overrides = None, file: ConfigFile = None, preset: Preset = "kitti_d0", data: DataDir = None
+    overrides: Overrides = None, file: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
 ) -> None:
     """Print the resolved configuration as YAML; it can be given back with --config."""
     import yaml

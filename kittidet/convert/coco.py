@@ -6,7 +6,7 @@ tool has moved, added or removed takes precedence over what the extra fields say
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,15 +22,6 @@ LICENCE = {
 }
 # A COCO class becomes the first KITTI type that maps to it: car -> Car, not Van.
 KITTI_OF_COCO = {coco: kitti for kitti, coco in reversed(list(COCO_OF_KITTI.items()))}
-# What a KITTI row holds where a value is not known; occlusion state 3 is KITTI's own "unknown".
-_UNKNOWN: dict[str, Any] = {
-    "truncated": 0.0,
-    "occluded": 3,
-    "alpha": -10.0,
-    "dimensions_hwl": (-1.0, -1.0, -1.0),
-    "location_xyz": (-1000.0, -1000.0, -1000.0),
-    "rotation_y": -10.0,
-}
 _MOVED_PX = 0.005  # KITTI writes two decimals: a smaller difference is another tool's rounding
 
 
@@ -179,13 +170,13 @@ def _object_of(
         remembered = _recalled(annotation["kitti"])
         if max(abs(a - b) for a, b in zip(_xywh(remembered.xyxy), annotation["bbox"], strict=True)) <= _MOVED_PX:
             xyxy = remembered.xyxy
-        return KittiObject(**{**asdict(remembered), "type": kind, "xyxy": xyxy})
+        return replace(remembered, type=kind, xyxy=xyxy)
     if annotation.get("segmentation"):
         lost["segmentation masks, reduced to their boxes"] += 1
     if kind is None or annotation.get("iscrowd"):
-        unknown = {**_UNKNOWN, "truncated": -1.0, "occluded": -1}
-        return KittiObject(type=DONT_CARE, xyxy=xyxy, **unknown)
-    return KittiObject(type=kind, xyxy=xyxy, **_UNKNOWN)
+        return KittiObject.of_box(DONT_CARE, xyxy)
+    # An object, unlike a region, has a truncation and one of KITTI's states of occlusion, of which 3 is "unknown".
+    return replace(KittiObject.of_box(kind, xyxy), truncated=0.0, occluded=3)
 
 
 def _recalled(item: Mapping[str, Any]) -> KittiObject:

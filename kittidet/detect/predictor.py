@@ -27,8 +27,6 @@ from kittidet.model.scaling import variant_spec
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]
-
 # Pictures are read and placed by this many threads, this many batches ahead of the network.
 _READERS = 4
 _BATCHES_AHEAD = 2

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from kittidet.config import BackoffConfig
 from kittidet.download.disk import alone_at, writing
-from kittidet.download.transfer import Progress, Transfer
+from kittidet.download.transfer import Transfer
 from kittidet.errors import ArchiveError
 from kittidet.files import digest_file, write_text_atomic
+from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def download(
     dest: Path,
     *,
     sha256: str | None,
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
     backoff: BackoffConfig = _PATIENCE,
     reserve_share: float = 0.0,
 ) -> str:

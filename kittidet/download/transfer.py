@@ -10,7 +10,6 @@ Source:
 
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,10 +21,9 @@ from kittidet.download.disk import check_space, writing
 from kittidet.download.partial import Partial, Remote, describe_response
 from kittidet.errors import ArchiveError, ServerError
 from kittidet.files import digest_file
+from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int | None], None]
 
 # Responses that may be temporary: time-out, too early, too many requests; and every 5xx.
 _PASSING = frozenset({408, 425, 429})
@@ -50,7 +48,7 @@ class Transfer:
 
     url: str
     dest: Path
-    progress: Progress | None
+    progress: FileProgress | None
     backoff: BackoffConfig
     reserve_share: float
     resumed: bool = field(default=False, init=False)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kittidet.classes import DONT_CARE, KITTI_TYPES
 from kittidet.errors import LabelParseError
-from kittidet.frame import KittiObject
+from kittidet.frame import UNKNOWN, UNKNOWN_ANGLE, UNKNOWN_PLACE, KittiObject
 
 LABEL_FIELDS = (
     "type",
@@ -170,13 +170,13 @@ def format_label_line(obj: KittiObject) -> str:
     """
     fields = [
         obj.type,
-        _number(obj.truncated, unknown=-1),
+        _number(obj.truncated, unknown=UNKNOWN),
         str(obj.occluded),
-        _number(obj.alpha, unknown=-10),
+        _number(obj.alpha, unknown=UNKNOWN_ANGLE),
         *(f"{value:.2f}" for value in obj.xyxy),
-        *(_number(value, unknown=-1) for value in obj.dimensions_hwl),
-        *(_number(value, unknown=-1000) for value in obj.location_xyz),
-        _number(obj.rotation_y, unknown=-10),
+        *(_number(value, unknown=UNKNOWN) for value in obj.dimensions_hwl),
+        *(_number(value, unknown=UNKNOWN_PLACE) for value in obj.location_xyz),
+        _number(obj.rotation_y, unknown=UNKNOWN_ANGLE),
     ]
     if obj.score is not None:
         fields.append(repr(float(obj.score)))

@@ -10,15 +10,9 @@ from kittidet.kitti.labels import format_label_line
 def kitti_result_rows(detections: Detections, table: ClassTable) -> list[KittiObject]:
     """Return detections as KITTI result rows; values a 2D detector does not know get the devkit's "unknown"."""
     return [
-        KittiObject(
-            type=table.name_of(int(class_id)),
-            truncated=-1,
-            occluded=-1,
-            alpha=-10,
-            xyxy=(float(box[0]), float(box[1]), float(box[2]), float(box[3])),
-            dimensions_hwl=(-1, -1, -1),
-            location_xyz=(-1000, -1000, -1000),
-            rotation_y=-10,
+        KittiObject.of_box(
+            table.name_of(int(class_id)),
+            (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
             score=float(score),
         )
         for box, score, class_id in zip(detections.xyxy, detections.scores, detections.class_ids, strict=True)

@@ -25,7 +25,6 @@ Features = dict[str, tuple[str, list[Any]]]
 _SHARD_PATTERNS = ("*.tfrecord*", "*.record*")
 # Raised for a file that is not an image, is damaged, or declares a size that would fill the memory.
 _IMAGE_ERRORS = (OSError, UnidentifiedImageError, Image.DecompressionBombError)
-_UNKNOWN = -1  # for fields of a label row that a box from a record does not need
 
 
 def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8) -> InspectionReport:
@@ -260,10 +259,7 @@ def _pixel_objects(features: Features, size_wh: tuple[int, int]) -> list[KittiOb
         boxes = list(zip(*(features.get(prefix + side, ("", []))[1] for side in SIDES), strict=False))
         for name, box in zip(types or [DONT_CARE] * len(boxes), boxes, strict=False):
             left, top, right, bottom = (side * extent for side, extent in zip(box, size_wh * 2, strict=True))
-            unknown = (_UNKNOWN, _UNKNOWN, _UNKNOWN)
-            objects.append(
-                KittiObject(name, _UNKNOWN, _UNKNOWN, _UNKNOWN, (left, top, right, bottom), unknown, unknown, _UNKNOWN)
-            )
+            objects.append(KittiObject.of_box(name, (left, top, right, bottom)))
     return objects
 
 

@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from kittidet.errors import DiskSpaceError, KittidetError, RecordError
 from kittidet.frame import Frame
 from kittidet.kitti.labels import parse_label_file
 from kittidet.kitti.png import check_png_bytes
+from kittidet.progress import FrameProgress
 from kittidet.records.example import ENCODED, frame_features, source_id_of
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, Shard, records_digest, write_manifest
 from kittidet.records.message import encode_with_blob
@@ -94,7 +95,7 @@ def write_records(
     out_dir: Path,
     workers: int | None = None,
     edge_tolerance_px: float | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: FrameProgress | None = None,
 ) -> RecordsManifest:
     """Return the manifest of the records now in ``out_dir``: shards, and ``manifest.json`` written last.
 

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from kittidet.errors import DatasetContractError
 from kittidet.files import locked, read_json, remove_partials, whole_file, whole_folder, write_json
 from kittidet.kitti.labels import format_label_line
+from kittidet.progress import FileProgress
 from kittidet.synthetic.picture import encode_png
 from kittidet.synthetic.plan import SIZES_WH, plan_set
 from kittidet.synthetic.render import draw_frame
@@ -25,7 +26,6 @@ ARCHIVES = {
 }
 _ALONE = 16  # sets of up to so many frames are drawn in the calling process
 
-Progress = Callable[[str, int, int | None], None]
 Sizes = tuple[tuple[int, int], ...]
 _Job = tuple[Path, int, int, int, tuple[int, int] | None]
 
@@ -38,7 +38,7 @@ def render_dataset(
     zips: bool = True,
     sizes: Sequence[tuple[int, int]] | None = None,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
 ) -> Path:
     """Draw a KITTI-shaped set and return its root; a finished set of the same recipe is left as it is.
 
@@ -112,7 +112,7 @@ def _is_finished(out_dir: Path, recipe: dict[str, Any]) -> bool:
 
 
 def _draw_all(
-    root: Path, recipe: dict[str, Any], sizes: Sizes | None, workers: int | None, progress: Progress | None
+    root: Path, recipe: dict[str, Any], sizes: Sizes | None, workers: int | None, progress: FileProgress | None
 ) -> None:
     frames, seed = int(recipe["frames"]), int(recipe["seed"])
     for folder in ("image_2", "label_2"):

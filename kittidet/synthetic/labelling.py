@@ -54,7 +54,7 @@ def label_objects(seen: Sequence[Seen], camera: Camera) -> list[KittiObject]:
             far.append(box)
         else:
             labels.append(_label(item, box, share))
-    return labels + [dont_care(box) for box in merged(far)]
+    return labels + [KittiObject.of_box(DONT_CARE, box) for box in merged(far)]
 
 
 def occlusion_state(visible_share: float) -> int:
@@ -77,20 +77,6 @@ def clip_to_image(xyxy: Box, size_wh: tuple[int, int]) -> Box | None:
     if x2 - x1 < MIN_INSIDE_PX or y2 - y1 < MIN_INSIDE_PX:
         return None
     return x1, y1, x2, y2
-
-
-def dont_care(box: Box) -> KittiObject:
-    """Return a DontCare row, as KITTI fills it."""
-    return KittiObject(
-        type=DONT_CARE,
-        truncated=-1,
-        occluded=-1,
-        alpha=-10,
-        xyxy=box,
-        dimensions_hwl=(-1, -1, -1),
-        location_xyz=(-1000, -1000, -1000),
-        rotation_y=-10,
-    )
 
 
 def merged(boxes: Iterable[Box], gap: float = 12.0) -> list[Box]:

@@ -13,8 +13,8 @@ import tensorflow as tf
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.data.pipeline import steps_per_epoch, training_batches
 from kittidet.detect.checkpoint import Checkpoint, DetectorFacts, list_checkpoints
-from kittidet.errors import CheckpointMismatchError, TrainingError
-from kittidet.files import digest_file, digest_of, list_files, read_json, write_json
+from kittidet.errors import TrainingError
+from kittidet.files import digest_of, read_json, write_json
 from kittidet.model.anchors import build_anchors
 from kittidet.model.efficientdet import EfficientDet, build_efficientdet
 from kittidet.model.normalization import freeze_batch_norm
@@ -22,12 +22,13 @@ from kittidet.model.scaling import variant_spec
 from kittidet.records.manifest import RecordsManifest, read_manifest
 from kittidet.training.callbacks import EpochEnd, LossGuard
 from kittidet.training.history import EpochReport, write_history
-from kittidet.training.initial import find_initial_weights, load_initial_weights
+from kittidet.training.initial import load_initial_weights
 from kittidet.training.model import BATCH_KEYS, Detector
 from kittidet.training.optimizer import FineTuneOptimizer, build_optimizer
 from kittidet.training.preflight import check_records
 from kittidet.training.resume import load_state
 from kittidet.training.schedule import fine_tune_schedule
+from kittidet.training.start import find_initial_weights, name_initial_weights
 
 log = logging.getLogger(__name__)
 
@@ -75,15 +76,15 @@ def fit_detector(
     Raises:
         TrainingError: if the records cannot be learned from, the loss is not finite, memory runs out, or the folder
             holds another run.
-        CheckpointMismatchError: if ``train.initial_weights`` do not fit.
+        ConfigError, ArchiveError, CheckpointMismatchError: if ``train.initial_weights`` are not there or do not fit.
         RecordError: if the records are incomplete or damaged.
     """
     manifest = read_manifest(train_records_dir)
-    start = find_initial_weights(train, model)
-    identity = _identity(manifest, model, train, start)
+    identity = _identity(manifest, model, train)
     finished = _read_result(work_dir, identity)
     if finished is not None:
         return finished
+    start = find_initial_weights(train, model)
     anchors_xyxy = build_anchors(model.variant, input_hw=model.input_hw, anchor_scale=model.anchor_scale)
     coverage = check_records(train_records_dir, manifest, input_hw=model.input_hw, anchors_xyxy=anchors_xyxy)
     steps = steps_per_epoch(manifest.num_frames, train.batch_size)
@@ -130,17 +131,11 @@ def fit_detector(
     return _write_result(work_dir, identity, None if progress is None else progress.step, coverage)
 
 
-def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig, start: Path | None) -> str:
-    # The bytes a run starts from, not where they are; and how many checkpoints stay changes nothing in them.
-    files = [] if start is None else list_files(start) if start.is_dir() else [start]
+def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig) -> str:
+    # How many checkpoints stay changes nothing in them.
     recipe = train.model_dump(mode="json", exclude={"keep_checkpoints", "initial_weights"})
-    try:
-        weights = [digest_file(file) for file in files]
-    except OSError as error:
-        raise CheckpointMismatchError(
-            f"{start}: cannot read the weights to start from: {error.strerror}. Set train.initial_weights."
-        ) from error
-    return digest_of({"records": manifest.digest, "model": model, "train": recipe, "initial_weights": weights})
+    start = name_initial_weights(train, model)
+    return digest_of({"records": manifest.digest, "model": model, "train": recipe, "initial_weights": start})
 
 
 def freezes_batch_norm(train: TrainConfig) -> bool:

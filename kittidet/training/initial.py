@@ -1,34 +1,19 @@
-"""Where a fine-tune starts: weights of an earlier checkpoint, ours or a published one."""
+"""A network takes over the weights of an earlier checkpoint, ours or a published one, as the start of a fine-tune."""
 
 import logging
 from pathlib import Path
 
 from kittidet.classes import COCO_CLASSES, ClassTable
-from kittidet.config import ModelConfig, TrainConfig
+from kittidet.config import ModelConfig
 from kittidet.detect.checkpoint import FACTS_NAME, WEIGHTS_NAME, load_weights, read_facts
 from kittidet.errors import CheckpointMismatchError
 from kittidet.model.checkpoint_files import read_checkpoint
 from kittidet.model.efficientdet import EfficientDet
-from kittidet.model.pretrained import coco_class_map, fetch_pretrained, load_checkpoint
+from kittidet.model.pretrained import coco_class_map, load_checkpoint
 from kittidet.model.reference_names import CLASS_ROWS
 from kittidet.model.scaling import ANCHORS_PER_CELL
-from kittidet.presets import STARTER
 
 log = logging.getLogger(__name__)
-
-
-def find_initial_weights(train: TrainConfig, model: ModelConfig) -> Path | None:
-    """Return where the weights are that training starts from, fetching the published ones; None for a random start.
-
-    Raises:
-        ArchiveError: if the published checkpoint cannot be had; says which file to put where.
-    """
-    if train.initial_weights is None:
-        log.warning("fit.start random: this is no fine-tune and needs far more epochs. train.initial_weights=coco")
-        return None
-    if train.initial_weights == "coco":
-        return fetch_pretrained(model.variant)
-    return STARTER if train.initial_weights == "starter" else Path(train.initial_weights)
 
 
 def load_initial_weights(network: EfficientDet, path: Path, *, model: ModelConfig, table: ClassTable) -> None:

@@ -7,10 +7,10 @@ from urllib.parse import urljoin
 
 from kittidet.config import SourceConfig
 from kittidet.download.file import download, has_digest, record_digest
-from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
 from kittidet.files import write_json
 from kittidet.kitti.archive.unpack import WANTED, unpack_archives
+from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def fetch_official(
     source: SourceConfig,
     dest_dir: Path,
     *,
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
     archives_dir: Path | None = None,
 ) -> Path:
     """Return the root of the tree made from the official archives: labels, the devkit's mapping, and left images.

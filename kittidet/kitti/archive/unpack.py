@@ -9,11 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from kittidet.download.disk import alone_at
-from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
 from kittidet.files import digest_of
 from kittidet.kitti.archive.unzip import extract_zip, list_members
 from kittidet.kitti.tree import is_tree
+from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ WANTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def unpack_archives(archives_dir: Path, dest_dir: Path, *, progress: Progress | None = None) -> Path:
+def unpack_archives(archives_dir: Path, dest_dir: Path, *, progress: FileProgress | None = None) -> Path:
     """Return the root of the tree unpacked from the official archives of a folder, ``dest_dir/kitti-<digest>``.
 
     An existing tree is compared with the archives, file by file, and repaired. An interrupted run is resumed.

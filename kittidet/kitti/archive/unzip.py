@@ -17,8 +17,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from kittidet.download.disk import check_space, writing
-from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
+from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Member:
 
 
 def extract_zip(
-    zip_path: Path, dest_dir: Path, *, wanted: Sequence[str], progress: Progress | None = None
+    zip_path: Path, dest_dir: Path, *, wanted: Sequence[str], progress: FileProgress | None = None
 ) -> tuple[Member, ...]:
     """Return the wanted members, all of which are now complete and verified in ``dest_dir``.
 

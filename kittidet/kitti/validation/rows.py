@@ -16,7 +16,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from kittidet.classes import DONT_CARE
-from kittidet.frame import KittiObject
+from kittidet.frame import UNKNOWN, UNKNOWN_ANGLE, KittiObject
 from kittidet.kitti.validation.findings import Finding, Severity
 
 # Angles are written with two decimals, so pi may appear as 3.15.
@@ -113,13 +113,14 @@ def _build_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 def _rules(classes: Collection[str], edge_tolerance_px: float) -> tuple[_Rule, ...]:
     names = [*classes, DONT_CARE]
-    angle = "-pi..pi, or -10 where unknown"
+    unknown = f"{UNKNOWN} for {DONT_CARE}"
+    angle = f"-pi..pi, or {UNKNOWN_ANGLE} where unknown"
     return (
         _Rule("type", "class_known", lambda s: s.isin(names), f"one of {', '.join(names)}"),
         _Rule("truncated", "truncated_range", lambda s: s.between(0, 1), "0..1", dont_care=False),
         _Rule("occluded", "occluded_range", lambda s: s.isin([0, 1, 2, 3]), "0, 1, 2 or 3", dont_care=False),
-        _Rule("truncated", "truncated_dont_care", lambda s: s == -1, f"-1 for {DONT_CARE}", "warning", dont_care=True),
-        _Rule("occluded", "occluded_dont_care", lambda s: s == -1, f"-1 for {DONT_CARE}", "warning", dont_care=True),
+        _Rule("truncated", "truncated_dont_care", lambda s: s == UNKNOWN, unknown, "warning", dont_care=True),
+        _Rule("occluded", "occluded_dont_care", lambda s: s == UNKNOWN, unknown, "warning", dont_care=True),
         _Rule("box width", "box_left_right", lambda s: s > 0, "left < right"),
         _Rule("box height", "box_top_bottom", lambda s: s > 0, "top < bottom"),
         _Rule(
@@ -130,13 +131,15 @@ def _rules(classes: Collection[str], edge_tolerance_px: float) -> tuple[_Rule, .
         ),
         _Rule("alpha", "alpha_range", _is_angle, angle, "warning", dont_care=False),
         _Rule("rotation_y", "rotation_y_range", _is_angle, angle, "warning", dont_care=False),
-        _Rule("dimensions", "dimensions_range", lambda s: (s > 0) | (s == -1), "> 0 m", "warning", dont_care=False),
+        _Rule(
+            "dimensions", "dimensions_range", lambda s: (s > 0) | (s == UNKNOWN), "> 0 m", "warning", dont_care=False
+        ),
         _Rule("location", "location_range", lambda s: s <= 1000, "metres within 1000", "warning", dont_care=False),
     )
 
 
 def _is_angle(angles: pd.Series) -> pd.Series:
-    return (angles.abs() <= _ANGLE_LIMIT) | (angles == -10)
+    return (angles.abs() <= _ANGLE_LIMIT) | (angles == UNKNOWN_ANGLE)
 
 
 def _failures(table: pd.DataFrame, rules: Mapping[str, _Rule]) -> Iterator[tuple[int, str]]:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
 from kittidet.detect.checkpoint import load_detector
-from kittidet.errors import CheckpointMismatchError, TrainingError
+from kittidet.errors import ConfigError, TrainingError
 from kittidet.training.fit import fit_detector, freezes_batch_norm
 
 CONFTEST = Path(__file__).parent / "conftest.py"
@@ -111,7 +111,7 @@ def test_a_folder_with_another_run_is_refused(fit, undisturbed, short_recipe):
 
 
 def test_weights_to_start_from_that_are_not_there_are_refused(fit, tmp_path, short_recipe):
-    with pytest.raises(CheckpointMismatchError, match=r"absent\.h5: cannot read the weights to start from"):
+    with pytest.raises(ConfigError, match=r"absent\.h5: cannot read the weights to start from"):
         fit(tmp_path, recipe=short_recipe.model_copy(update={"initial_weights": tmp_path / "absent.h5"}))
 
 
