@@ -30,7 +30,9 @@ def test_the_running_server_is_found_again(prefect_server, prefect_project):
 
 
 def test_asking_for_it_on_another_port_is_an_error_that_names_both(prefect_server, prefect_project):
-    with pytest.raises(ProcessError, match=rf"is already running at {prefect_server}, requested on port 1\b.*kittidet down"):
+    with pytest.raises(
+        ProcessError, match=rf"is already running at {prefect_server}, requested on port 1\b.*kittidet down"
+    ):
         ensure_server(prefect_project, port=1, host=HOST)
 
 
