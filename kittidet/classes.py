@@ -1,7 +1,7 @@
 """Class tables: which KITTI types a detector knows, under which id, and which COCO classes they resemble.
 
 The id contract: ids are 1-based positions in the table; 0 means "no object". Records, checkpoints, exports and
-reports each carry their table, and two that meet must be equal.
+reports each carry their table, and tables that are used together must be equal.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from kittidet.errors import ConfigError
 DONT_CARE = "DontCare"
 KITTI_TYPES = ("Car", "Van", "Truck", "Pedestrian", "Person_sitting", "Cyclist", "Tram", "Misc")
 
-# COCO's 90-id label map, the names KITTI has a counterpart for (ids from the published COCO annotations).
+# From COCO's 90-id label map, the names with a counterpart in KITTI (ids from the published COCO annotations).
 COCO_IDS: Mapping[str, int] = MappingProxyType({"person": 1, "bicycle": 2, "car": 3, "train": 7, "truck": 8})
 # COCO's label map has ids 1..90, with gaps; a network for it has 90 outputs.
 COCO_CLASSES = 90
-# The COCO class a KITTI type can start from. A Cyclist is rider and bicycle in one box and Misc is a mixture: none.
+# The COCO class a KITTI type can start from. None for Cyclist (rider and bicycle in one box) and Misc (a mixture).
 COCO_OF_KITTI: Mapping[str, str] = MappingProxyType(
     {"Car": "car", "Van": "car", "Truck": "truck", "Pedestrian": "person", "Person_sitting": "person", "Tram": "train"},
 )
@@ -32,7 +32,7 @@ class ClassTable:
         merges: KITTI type -> name in this table, for types that are labelled as another class here.
 
     Raises:
-        ConfigError: on an empty table, a repeated name, or a merge into a name that is not in the table.
+        ConfigError: if the table is empty, a name is repeated, or a merge points at a name that is not in the table.
     """
 
     names: tuple[str, ...]
@@ -45,13 +45,13 @@ class ClassTable:
             )
         unknown = sorted(set(self.merges.values()) - set(self.names))
         if unknown:
-            raise ConfigError(f"class table {self.names!r}: merges point at names outside of it: {unknown}.")
+            raise ConfigError(f"class table {self.names!r}: merges point at names outside it: {unknown}.")
 
     def __len__(self) -> int:
         return len(self.names)
 
     def id_of(self, kitti_type: str) -> int | None:
-        """Return the 1-based id a KITTI type is labelled with, or None where this table leaves it out."""
+        """Return the 1-based id that a KITTI type is labelled with, or None if this table leaves it out."""
         name = self.merges.get(kitti_type, kitti_type)
         return self.names.index(name) + 1 if name in self.names else None
 
@@ -66,7 +66,7 @@ class ClassTable:
         return self.names[class_id - 1]
 
     def check_same(self, other: "ClassTable", *, here: str, there: str) -> None:
-        """Return quietly if both tables agree.
+        """Return if both tables agree.
 
         Raises:
             ConfigError: naming both sides and both tables if they differ.
@@ -78,7 +78,7 @@ class ClassTable:
             )
 
     def describe(self) -> str:
-        """Return the names in id order, and the merges where there are any."""
+        """Return the names in id order, and the merges if there are any."""
         return f"{list(self.names)}{f' with merges {dict(self.merges)}' if self.merges else ''}"
 
 
@@ -102,6 +102,6 @@ def class_table(name: str) -> ClassTable:
 
 
 def coco_table() -> ClassTable:
-    """Return COCO's 90 ids as a class table, those KITTI has a counterpart for by name."""
+    """Return COCO's 90 ids as a class table, with names where KITTI has a counterpart."""
     names = {number: name for name, number in COCO_IDS.items()}
     return ClassTable(tuple(names.get(i, f"coco-{i}") for i in range(1, COCO_CLASSES + 1)))

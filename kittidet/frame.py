@@ -1,4 +1,4 @@
-"""The records that travel between rooms: a labelled object, a frame, and the detections in one.
+"""The records passed between packages: a labelled object, a frame, and the detections in a frame.
 
 Boxes are ``xyxy`` pixels of the original image, 0-based.
 """
@@ -84,7 +84,7 @@ class Frame:
     objects: tuple[KittiObject, ...]
 
     def labelled(self, table: ClassTable) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-        """Return boxes ``[n, 4]`` and 1-based class ids ``[n]`` of the objects the table knows, in file order."""
+        """Return boxes ``[n, 4]`` and 1-based class ids ``[n]`` of the objects in the class table, in file order."""
         pairs = [(o.xyxy, table.id_of(o.type)) for o in self.objects]
         known = [(xyxy, class_id) for xyxy, class_id in pairs if class_id is not None]
         return _box_array([xyxy for xyxy, _ in known]), np.array([class_id for _, class_id in known], dtype=np.int32)

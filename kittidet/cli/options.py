@@ -1,4 +1,4 @@
-"""Options that several verbs share, and the configuration they make together."""
+"""Options shared by several verbs, and the configuration they result in."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ Overrides = Annotated[
 
 
 def resolve_config(preset_name: str, file: Path | None, data: Path | None, overrides: list[str] | None) -> Any:
-    """Return the ``RunConfig`` that preset, file, ``--data`` and overrides make, laid over each other in that order.
+    """Return the ``RunConfig`` from preset, file, ``--data`` and overrides, applied in that order.
 
     Raises:
         ConfigError: naming every wrong key or value.

@@ -1,4 +1,4 @@
-"""Fetch the published COCO checkpoints into a cache, and unpack what no name can lead astray.
+"""Fetches the published COCO checkpoints into a cache and unpacks them safely.
 
 Source:
     Addresses as in the README of google/automl ``efficientdet``.
@@ -44,19 +44,19 @@ def default_cache_dir() -> Path:
 def fetch_pretrained(
     variant: str, *, cache_dir: Path | None = None, base_url: str = BASE_URL, progress: FileProgress | None = None
 ) -> Path:
-    """Return the folder of a variant's published COCO checkpoint, downloaded and unpacked if it is not yet there.
+    """Return the folder of a variant's published COCO checkpoint, downloaded and unpacked if it is not there yet.
 
-    The archive's sha256 stands beside it as ``NAME.sha256``; a broken download is resumed. The folder is for
+    The archive's sha256 is written beside it as ``NAME.sha256``; an interrupted download is resumed. Pass the folder to
     ``load_checkpoint``.
 
     Args:
         variant: such as ``d0``.
         cache_dir: where archives and folders are kept; None: the user's cache.
-        base_url: where the archives are, for a mirror.
-        progress: called with (name, bytes done, bytes in all or None); None: a bar on a terminal.
+        base_url: address of the archives, to use a mirror.
+        progress: called with (name, bytes done, total bytes or None); None: a progress bar on a terminal.
 
     Raises:
-        ArchiveError: if it cannot be fetched, saying which file to put where; or if the archive is damaged or would
+        ArchiveError: if it cannot be fetched, naming the file to put in place; or if the archive is damaged or would
             write outside its folder.
         ValueError: on an unknown variant.
     """
@@ -68,7 +68,7 @@ def fetch_pretrained(
         if folder.is_dir():
             return folder
         if archive.is_file() and not has_digest(archive):
-            record_digest(archive)  # Put there by hand.
+            record_digest(archive)  # It was put there by hand.
         else:
             _download(url, archive, progress)
         _unpack(archive, folder)

@@ -1,4 +1,4 @@
-"""A network takes over the weights of an earlier checkpoint, ours or a published one, as the start of a fine-tune."""
+"""The initial weights of a fine-tune: an earlier checkpoint, ours or a published one."""
 
 import logging
 from pathlib import Path
@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 
 
 def load_initial_weights(network: EfficientDet, path: Path, *, model: ModelConfig, table: ClassTable) -> None:
-    """Load the weights that training starts from.
+    """Load the initial weights into a network.
 
     Args:
         network: receives them.
-        path: a checkpoint folder of this project, whose class table and variant must be the same (its canvas may
-            differ); or anything that ``model.pretrained.load_checkpoint`` reads. Of a COCO checkpoint KITTI's classes
-            take over the rows of their counterparts; other classes that do not fit start at random.
-        model: the detector that is trained.
+        path: a checkpoint folder of this project with the same class table and variant (the input size may
+            differ); or anything that ``model.pretrained.load_checkpoint`` reads. Of a COCO checkpoint, KITTI's classes
+            take the rows of their counterparts; classes without one start at random.
+        model: the detector to be trained.
         table: the class table of the records.
 
     Raises:
@@ -47,7 +47,7 @@ def load_initial_weights(network: EfficientDet, path: Path, *, model: ModelConfi
         return
     report = load_checkpoint(network, path)
     if set(CLASS_ROWS) & set(report.left_alone) and _is_coco(path, network):
-        # Car, person, truck and train begin as what COCO knows of them: a working detector instead of random rows.
+        # Car, person, truck and train start from their COCO rows: a working detector instead of random rows.
         report = load_checkpoint(network, path, class_map=coco_class_map(table))
     log.info(
         "fit.start checkpoint=%s loaded=%d in_part=%d left_alone=%d",

@@ -19,7 +19,7 @@ def find_initial_weights(train: TrainConfig, model: ModelConfig) -> Path | None:
         ArchiveError: if the published checkpoint cannot be had; says which file to put where.
     """
     if train.initial_weights is None:
-        log.warning("fit.start random: this is no fine-tune and needs far more epochs. train.initial_weights=coco")
+        log.warning("fit.start random: not a fine-tune, needs far more epochs; consider train.initial_weights=coco")
         return None
     return fetch_pretrained(model.variant) if train.initial_weights == "coco" else _own_weights(train)
 

@@ -106,7 +106,7 @@ def test_a_finished_run_is_found_and_not_run_again(fit, undisturbed):
 
 
 def test_a_folder_with_another_run_is_refused(fit, undisturbed, short_recipe):
-    with pytest.raises(TrainingError, match="other records, model or recipe"):
+    with pytest.raises(TrainingError, match="different records, model or recipe"):
         fit(undisturbed[0].history_path.parent, recipe=short_recipe.model_copy(update={"learning_rate": 0.1}))
 
 
