@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test check format test-slow test-fault parity starter bench lock clean
+.PHONY: help setup demo test check format test-slow test-fault docs parity starter bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,7 +19,7 @@ $(STAMP): requirements/lock.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-demo: setup ## draw data, train, evaluate, publish: the whole flow on a local Prefect server
+demo: setup ## make synthetic data, train, evaluate, publish: the whole flow on a local Prefect server
 	$(BIN)/kittidet demo
 
 test: setup check ## checks, then every test but the slow and the fault ones
@@ -41,6 +41,9 @@ test-slow: setup ## minutes-long tests: real frames, full-size label tree
 
 test-fault: setup ## kill -9, full disks, broken servers and files
 	$(BIN)/python -m pytest -m fault --timeout 1800
+
+docs: setup ## the site in build/docs: these pages and the reference from the docstrings
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 parity: setup ## every output of the reference that lies in ../shared/oracle, against ours
 	@if test -d ../shared/oracle; then $(BIN)/kittidet parity; else echo "skipped: the reference's outputs are not in ../shared/oracle"; fi

@@ -1,1 +1,1 @@
-"""Declarations of what runs where and when, and the local server and workers to run it on."""
+"""Declares what runs where and when, and the local server and workers that run it."""

@@ -1,6 +1,6 @@
-"""Two automations that bring back runs whose machine died: no heartbeat means Crashed, Crashed means once more.
+"""Two automations that recover runs whose machine died: no heartbeat means Crashed, Crashed means start again.
 
-They cannot count; how often one run may start is bounded in ``flows/attempts.py``.
+They cannot count; ``flows/attempts.py`` limits how often one run may start.
 """
 
 from collections.abc import Collection
@@ -15,14 +15,14 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 HEARTBEAT_S = 30
 # Three heartbeats: one may be lost, and the server may be restarted in between.
 SILENCE_S = 90
-# A killed run is reported twice, by its runner at once and by its worker some 20 s later. A restart in between would
-# be reported dead by the second, and started a second time beside itself.
+# A killed run is reported twice: by its runner at once, and by its worker some 20 s later. A run restarted in between
+# would be declared dead by the second report and started again alongside itself.
 SETTLED_S = 60
 
 
 def automations(deployment_ids: Collection[UUID]) -> tuple[AutomationCore, AutomationCore]:
     """Return both automations, for runs of these deployments only."""
-    # By id, not by name: a heartbeat names its deployment's id alone, a change of state both.
+    # By id, not by name: a heartbeat carries only its deployment's id, a change of state carries both.
     of_ours = {
         "prefect.resource.role": "deployment",
         "prefect.resource.id": [f"prefect.deployment.{i}" for i in sorted(deployment_ids)],
@@ -57,7 +57,7 @@ def automations(deployment_ids: Collection[UUID]) -> tuple[AutomationCore, Autom
     )
     crashed = AutomationCore(
         name="kittidet: a crashed run starts again",
-        description="Finished steps are Cached and training goes on from its checkpoint.",
+        description="Finished steps are Cached and training resumes from its checkpoint.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
             match_related=of_ours,
@@ -85,10 +85,10 @@ def automations(deployment_ids: Collection[UUID]) -> tuple[AutomationCore, Autom
 
 
 def ensure_automations(deployment_ids: Collection[UUID]) -> None:
-    """Bring both automations to the server; a person's switching one off is kept.
+    """Create or update both automations on the server; one that a person switched off stays off.
 
     Args:
-        deployment_ids: whose runs are brought back.
+        deployment_ids: the deployments whose runs are recovered.
     """
 
     async def ensure() -> None:

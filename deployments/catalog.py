@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from kittidet.presets import DEFAULT_PRESET
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
@@ -13,7 +15,7 @@ class Pool:
     Attributes:
         name: its name in Prefect.
         limit: runs at a time, over all its workers.
-        description: for Prefect's pages.
+        description: for Prefect's UI.
     """
 
     name: str
@@ -23,12 +25,12 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class WeeklySchedule:
-    """A cron schedule that a person switches on.
+    """A cron schedule, off until a person switches it on.
 
     Attributes:
         cron: five fields, in UTC.
         slug: its name within the deployment.
-        parameters: what it changes of the deployment's parameters.
+        parameters: the deployment parameters it overrides.
     """
 
     cron: str
@@ -41,13 +43,13 @@ class Entry:
     """One deployment.
 
     Attributes:
-        name: unique, so that it can be run without its flow's name.
+        name: unique, so that it can be run without naming its flow.
         flow: dotted path of the flow function.
         pool: name of the work pool.
-        description: for Prefect's pages.
+        description: for Prefect's UI.
         parameters: the flow's parameters, JSON types.
-        schedule: inactive until asked for; None: only run by hand or by another flow.
-        tags: for filters in Prefect's pages.
+        schedule: inactive until switched on; None: run only by hand or by another flow.
+        tags: for filters in Prefect's UI.
     """
 
     name: str
@@ -60,7 +62,7 @@ class Entry:
 
 
 CPU_POOL = Pool("kitti-cpu", 2, "Data steps, and the runs that wait for training.")
-GPU_POOL = Pool("kitti-gpu", 1, "Training and evaluation: one run to a GPU.")
+GPU_POOL = Pool("kitti-gpu", 1, "Training and evaluation: one run per GPU.")
 POOLS = (CPU_POOL, GPU_POOL)
 
 FINETUNE = "flows.kitti_finetune.kitti_finetune"
@@ -72,8 +74,8 @@ CATALOG = (
         flow=FINETUNE,
         pool=CPU_POOL.name,
         description="EfficientDet-D0 on KITTI: data to the checkpoint with the best AP.",
-        parameters=MappingProxyType({"preset": "kitti_d0"}),
-        # Saturday night: a training that finds new data has the weekend. Without new data every task is Cached.
+        parameters=MappingProxyType({"preset": DEFAULT_PRESET}),
+        # Saturday night: if there is new data, training has the weekend. Without new data every task is Cached.
         schedule=WeeklySchedule(cron="0 3 * * 6", slug="weekly-retraining"),
     ),
     Entry(
@@ -87,7 +89,7 @@ CATALOG = (
         name="kitti-demo",
         flow=FINETUNE,
         pool=CPU_POOL.name,
-        description="The whole flow on a small drawn data set, in minutes.",
+        description="The whole flow on a small synthetic data set, in minutes.",
         parameters=MappingProxyType({"preset": "demo"}),
         tags=("kitti", "demo"),
     ),

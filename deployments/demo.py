@@ -1,4 +1,4 @@
-"""`kittidet demo`: the whole flow on a small drawn data set, against a local Prefect server."""
+"""`kittidet demo`: the whole flow on a small synthetic data set, against a local Prefect server."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ def demo(
     port: Port = None,
     stop: Stop = False,  # noqa: FBT002  a switch of the command line
 ) -> None:
-    """Draw data, train, evaluate and publish: the whole flow on a local Prefect server; a second time all is cached."""
+    """Make data, train, evaluate and publish: the whole flow on a local Prefect server; a second run is all cached."""
     project = find_project()
     say = Console(stderr=True)
     with alone(project):
@@ -40,11 +40,11 @@ def demo(
             # Prefect is imported from here on, with the project's settings.
             from flows.kitti_finetune import kitti_finetune  # noqa: PLC0415
 
-            # In this process: nothing is left behind but the server, and an error ends the command.
+            # Run in this process: only the server is left behind, and an error ends the command.
             run = kitti_finetune(
                 preset="demo",
                 overrides=(
-                    # JSON text is YAML text, whatever characters the folder's name has.
+                    # JSON is valid YAML, so any character in the folder's name is safe.
                     f"store_dir={json.dumps(str(project.root / 'store'))}",
                     f"runs_dir={json.dumps(str(project.root / 'runs'))}",
                     *(overrides or ()),
@@ -66,16 +66,16 @@ def _print_result(run: "PublishedRun", server: Server, *, stopped: bool) -> None
     picked = f"step {run.summary['best_step']}, epoch {run.summary['best_epoch']}"
     out.print(f"Picked checkpoint:  {run.path / run.summary['checkpoint']}  ({picked})")
     out.print(f"Report:             {page_of(run.path)}")
-    out.print(f"Run folder:         {run.path}{'  (was there: nothing to compute)' if run.cached else ''}")
+    out.print(f"Run folder:         {run.path}{'  (already there: nothing to compute)' if run.cached else ''}")
     if stopped:
-        out.print("The server is stopped; `kittidet up` shows this run again.")
+        out.print("The server has been stopped; `kittidet up` shows this run again.")
     else:
         out.print(f"UI:                 {server.ui_url}  (the server keeps running; stop it with `kittidet down`)")
 
 
 @contextmanager
 def _without_handlers() -> Iterator[None]:
-    """Take the command line's log handler away: Prefect's own says which task a line is about."""
+    """Remove the command line's log handler: Prefect's own shows which task a line belongs to."""
     root = logging.getLogger()
     before = list(root.handlers)
     for handler in before:

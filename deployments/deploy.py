@@ -1,4 +1,4 @@
-"""The catalog and its pools on a server; doing it again changes nothing."""
+"""Deploys the catalog and its pools to a server; repeating it changes nothing."""
 
 import importlib
 from pathlib import Path
@@ -18,11 +18,11 @@ from deployments.catalog import CATALOG, POOLS, Entry, Pool
 
 
 def deploy_all(working_dir: Path, *, schedule: bool | None) -> dict[str, UUID]:
-    """Return the ids of the deployments by ``FLOW/DEPLOYMENT`` after bringing pools and catalog to the server.
+    """Return the ids of the deployments by ``FLOW/DEPLOYMENT`` after deploying pools and catalog.
 
     Args:
-        working_dir: where the runs' relative folders lie, on the workers.
-        schedule: whether the schedules are active; None: as they are, and inactive at first.
+        working_dir: the folder on the workers that the runs' relative paths start from.
+        schedule: whether the schedules are active; None: leave them as they are, initially inactive.
     """
     with get_client(sync_client=True) as client:
         for pool in POOLS:
@@ -31,7 +31,7 @@ def deploy_all(working_dir: Path, *, schedule: bool | None) -> dict[str, UUID]:
 
 
 def ensure_pool(client: SyncPrefectClient, pool: Pool) -> None:
-    """Make a pool exist with its limit; a pool that a person paused stays paused."""
+    """Create a pool or update its limit; a pool that a person paused stays paused."""
     try:
         client.read_work_pool(pool.name)
     except ObjectNotFound:
@@ -49,7 +49,7 @@ def ensure_pool(client: SyncPrefectClient, pool: Pool) -> None:
 
 
 def deploy(client: SyncPrefectClient, entry: Entry, working_dir: Path, *, schedule: bool | None) -> tuple[str, UUID]:
-    """Return ``FLOW/DEPLOYMENT`` and its id after bringing one entry to the server."""
+    """Return ``FLOW/DEPLOYMENT`` and its id after deploying one entry."""
     flow = load_flow(entry)
     active = schedule if schedule is not None else _is_scheduled(client, flow, entry)
     deployment = cast(
@@ -64,7 +64,7 @@ def deploy(client: SyncPrefectClient, entry: Entry, working_dir: Path, *, schedu
             entrypoint_type=EntrypointType.MODULE_PATH,
             job_variables={
                 "working_dir": str(working_dir),
-                # Named, so that the worker runs the flow in the environment it is in, and installs nothing.
+                # Set explicitly, so that the worker runs the flow in its own environment and installs nothing.
                 "command": "python -m prefect.engine",
             },
         ),

@@ -1,6 +1,6 @@
 """Where the local Prefect lives: the project's folder, its own PREFECT_HOME, and the settings of every process there.
 
-Knows nothing of servers or workers, and imports no Prefect, so that the settings can be made before Prefect reads them.
+Knows nothing of servers or workers and does not import Prefect, so that settings are made before Prefect reads them.
 """
 
 import json
@@ -27,7 +27,7 @@ class Project:
     """The folder that the local server, its workers and their runs belong to.
 
     Attributes:
-        root: absolute; relative store and run folders of a configuration lie in it.
+        root: absolute; the relative store and run folders of a configuration are inside it.
     """
 
     root: Path
@@ -39,13 +39,13 @@ class Project:
 
     @property
     def state_dir(self) -> Path:
-        """What ``up`` started: pid files, logs, the server's address."""
+        """Traces of what ``up`` started: pid files, logs, the server's address."""
         return self.prefect_home / "kittidet"
 
     def environment(self, api_url: str) -> dict[str, str]:
         """Return the variables that every Prefect process of this project runs with."""
         binaries = str(Path(sys.executable).parent)
-        # Who may start a server with a password may also use it.
+        # Whoever starts a server with a password may also use it.
         password = os.environ.get(AUTH_VARIABLE)
         return {
             **({"PREFECT_API_AUTH_STRING": password} if password else {}),
@@ -53,12 +53,12 @@ class Project:
             "PREFECT_API_URL": api_url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
-            # The library's own lines; their level is set in tasks/logs.py.
+            # The library's own log lines; their level is set in tasks/logs.py.
             "PREFECT_LOGGING_EXTRA_LOGGERS": "kittidet,tasks",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-            # Server and workers need no short names, and say a line about the plugin in each process.
+            # Server and workers need no short names, and would log a line about the plugin in each process.
             "PREFECT_PLUGINS_ENABLED": "false",
-            # `python` in a worker's command is this one.
+            # `python` in a worker's command must be this one.
             "PATH": os.pathsep.join([binaries, os.environ.get("PATH", os.defpath)]),
         }
 
@@ -79,7 +79,7 @@ def find_project(start: Path | None = None) -> Project:
 def has_short_names(folder: Path) -> bool:
     """Return whether Prefect, called in a folder, reads this project's ``prefect.toml``, which turns short names on.
 
-    Another program's ``prefect.toml`` is none of ours: this one lies beside the ``pyproject.toml`` of kittidet.
+    Another project's ``prefect.toml`` does not count: ours is beside kittidet's ``pyproject.toml``.
     """
     if not (folder / "prefect.toml").is_file():
         return False
@@ -91,7 +91,7 @@ def has_short_names(folder: Path) -> bool:
 
 
 def read_api_url(project: Project) -> str | None:
-    """Return the address of the server that was last started here, or None; whether it still runs is not asked."""
+    """Return the address of the server that was last started here, or None; it may have stopped since."""
     try:
         url = json.loads((project.state_dir / "server-address.json").read_text(encoding="utf-8"))["api_url"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -107,9 +107,9 @@ def write_api_url(project: Project, api_url: str) -> None:
 
 @contextmanager
 def connected(project: Project, api_url: str) -> Iterator[None]:
-    """Let Prefect in this process speak to a server, with the project's settings; afterwards all is as before.
+    """Connect Prefect in this process to a server, with the project's settings; afterwards everything is as before.
 
-    What Prefect still has to tell the server is sent before this ends, so that the server may be stopped then.
+    Whatever Prefect still has to send is sent before this ends, so that the server may be stopped then.
     """
     ours = {name: value for name, value in project.environment(api_url).items() if name != "PATH"}
     before = {name: os.environ.get(name) for name in ours}
@@ -131,9 +131,9 @@ def connected(project: Project, api_url: str) -> Iterator[None]:
 
 
 def send_the_rest() -> None:
-    """Send the log lines and events that Prefect's background threads hold, and end those threads.
+    """Send the log lines and events that Prefect's background threads still hold, and end those threads.
 
-    Left alone they send at the end of the process; to a server that was stopped, they try for about a minute and lose
+    Otherwise they send at process exit; if the server has been stopped by then, they try for about a minute and lose
     the lines.
     """
     from prefect.events.worker import EventsWorker  # noqa: PLC0415  as above

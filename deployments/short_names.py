@@ -1,8 +1,8 @@
 """A Prefect plugin: `prefect deployment run kitti-finetune`, as typed, in the project's folder.
 
 Prefect asks for FLOW/DEPLOYMENT and knows the server by a setting. In a folder whose ``prefect.toml`` turns plugins on,
-this one looks a name without a slash up among all deployments, and points Prefect at the server ``kittidet up`` started
-there. Whatever surprises it is left to Prefect as it was.
+this one looks up a name without a slash among all deployments, and points Prefect at the server ``kittidet up`` started
+there. Anything it does not expect is left to Prefect.
 """
 
 import functools
@@ -35,9 +35,9 @@ def setup_environment(*, ctx: HookContext) -> None:
 
 
 def accept_short_names(client_class: Any) -> None:
-    """Make ``read_deployment_by_name`` of a client class find a deployment by its own name where there is one such.
+    """Make ``read_deployment_by_name`` of a client class find a deployment by its own name where that is unique.
 
-    A name with a slash, a name that no deployment or several have, and any error in looking go to the original.
+    A name with a slash, a name that matches no deployment or several, and any lookup error go to the original.
     """
     original: Callable[..., Awaitable[Any]] = client_class.read_deployment_by_name
     if getattr(original, _MARK, False):

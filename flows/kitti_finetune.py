@@ -8,6 +8,7 @@ from flows.attempts import check_starts, run_name
 from flows.kitti_train import train_and_evaluate
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
+from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
 from kittidet.steps.publish import PipelineOutputs, PublishedRun
 from kittidet.store import Store
@@ -29,7 +30,7 @@ Trainer = Literal["auto", "gpu-pool", "here"]
     on_cancellation=[cancel_children],
 )
 def kitti_finetune(
-    preset: PresetName = "kitti_d0",
+    preset: PresetName = DEFAULT_PRESET,
     config: RunConfig | None = None,
     overrides: tuple[str, ...] = (),
     trainer: Trainer = "auto",

@@ -1,7 +1,7 @@
 """Class tables: which KITTI types a detector knows, under which id, and which COCO classes they resemble.
 
 The id contract: ids are 1-based positions in the table; 0 means "no object". Records, checkpoints, exports and
-reports each carry their table, and two that meet must be equal.
+reports each carry their table, and tables that are used together must be equal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,102 +13,20 @@ from kittidet.errors import ConfigError
 DONT_CARE = "DontCare"
 KITTI_TYPES = ("Car", "Van", "Truck", "Pedestrian", "Person_sitting", "Cyclist", "Tram", "Misc")
 
-# COCO's label map, ids 1..90 with ten gaps (-), as in the published annotations; a network for it has 90 outputs.
-_COCO_NAMES = [
-    "person",
-    "bicycle",
-    "car",
-    "motorcycle",
-    "airplane",
-    "bus",
-    "train",
-    "truck",
-    "boat",
-    "traffic light",
-    "fire hydrant",
-    "-",
-    "stop sign",
-    "parking meter",
-    "bench",
-    "bird",
-    "cat",
-    "dog",
-    "horse",
-    "sheep",
-    "cow",
-    "elephant",
-    "bear",
-    "zebra",
-    "giraffe",
-    "-",
-    "backpack",
-    "umbrella",
-    "-",
-    "-",
-    "handbag",
-    "tie",
-    "suitcase",
-    "frisbee",
-    "skis",
-    "snowboard",
-    "sports ball",
-    "kite",
-    "baseball bat",
-    "baseball glove",
-    "skateboard",
-    "surfboard",
-    "tennis racket",
-    "bottle",
-    "-",
-    "wine glass",
-    "cup",
-    "fork",
-    "knife",
-    "spoon",
-    "bowl",
-    "banana",
-    "apple",
-    "sandwich",
-    "orange",
-    "broccoli",
-    "carrot",
-    "hot dog",
-    "pizza",
-    "donut",
-    "cake",
-    "chair",
-    "couch",
-    "potted plant",
-    "bed",
-    "-",
-    "dining table",
-    "-",
-    "-",
-    "toilet",
-    "-",
-    "tv",
-    "laptop",
-    "mouse",
-    "remote",
-    "keyboard",
-    "cell phone",
-    "microwave",
-    "oven",
-    "toaster",
-    "sink",
-    "refrigerator",
-    "-",
-    "book",
-    "clock",
-    "vase",
-    "scissors",
-    "teddy bear",
-    "hair drier",
-    "toothbrush",
-]
+# COCO's label map: ids 1..90 with ten gaps (-), as in the published annotations. A network for it has 90 outputs.
+_COCO_LABEL_MAP = (
+    "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,-,stop sign,"
+    "parking meter,bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,-,backpack,umbrella,-,-,"
+    "handbag,tie,suitcase,frisbee,skis,snowboard,sports ball,kite,baseball bat,baseball glove,skateboard,"
+    "surfboard,tennis racket,bottle,-,wine glass,cup,fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,"
+    "carrot,hot dog,pizza,donut,cake,chair,couch,potted plant,bed,-,dining table,-,-,toilet,-,tv,laptop,mouse,"
+    "remote,keyboard,cell phone,microwave,oven,toaster,sink,refrigerator,-,book,clock,vase,scissors,teddy bear,"
+    "hair drier,toothbrush"
+)
+_COCO_NAMES = tuple(_COCO_LABEL_MAP.split(","))
 COCO_CLASSES = len(_COCO_NAMES)
 COCO_IDS: Mapping[str, int] = MappingProxyType({name: i for i, name in enumerate(_COCO_NAMES, 1) if name != "-"})
-# The COCO class a KITTI type can start from. A Cyclist is rider and bicycle in one box and Misc is a mixture: none.
+# The COCO class a KITTI type can start from. None for Cyclist (rider and bicycle in one box) and Misc (a mixture).
 COCO_OF_KITTI: Mapping[str, str] = MappingProxyType(
     {"Car": "car", "Van": "car", "Truck": "truck", "Pedestrian": "person", "Person_sitting": "person", "Tram": "train"},
 )
@@ -123,7 +41,7 @@ class ClassTable:
         merges: KITTI type -> name in this table, for types that are labelled as another class here.
 
     Raises:
-        ConfigError: on an empty table, a repeated name, or a merge into a name that is not in the table.
+        ConfigError: if the table is empty, a name is repeated, or a merge points at a name that is not in the table.
     """
 
     names: tuple[str, ...]
@@ -136,13 +54,13 @@ class ClassTable:
             )
         unknown = sorted(set(self.merges.values()) - set(self.names))
         if unknown:
-            raise ConfigError(f"class table {self.names!r}: merges point at names outside of it: {unknown}.")
+            raise ConfigError(f"class table {self.names!r}: merges point at names outside it: {unknown}.")
 
     def __len__(self) -> int:
         return len(self.names)
 
     def id_of(self, kitti_type: str) -> int | None:
-        """Return the 1-based id a KITTI type is labelled with, or None where this table leaves it out."""
+        """Return the 1-based id that a KITTI type is labelled with, or None if this table leaves it out."""
         name = self.merges.get(kitti_type, kitti_type)
         return self.names.index(name) + 1 if name in self.names else None
 
@@ -157,7 +75,7 @@ class ClassTable:
         return self.names[class_id - 1]
 
     def check_same(self, other: "ClassTable", *, here: str, there: str) -> None:
-        """Return quietly if both tables agree.
+        """Return if both tables agree.
 
         Raises:
             ConfigError: naming both sides and both tables if they differ.
@@ -169,7 +87,7 @@ class ClassTable:
             )
 
     def describe(self) -> str:
-        """Return the names in id order, and the merges where there are any."""
+        """Return the names in id order, and the merges if there are any."""
         return f"{list(self.names)}{f' with merges {dict(self.merges)}' if self.merges else ''}"
 
 

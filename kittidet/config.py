@@ -1,4 +1,4 @@
-"""The configuration of a run: one frozen model per step, each default written once, here.
+"""What a person may set: of a run, a section a subject; and of what is done with finished runs. Each default is here.
 
 What a person types (a JSON or YAML file, dotted overrides, Prefect parameters) is checked here; unknown keys and
 values out of range are errors. ``None`` means "not set".
@@ -44,12 +44,12 @@ ClassTableName = Literal["kitti8", "kitti3"]
 
 
 class BackoffConfig(Section):
-    """How patient a download is."""
+    """Retries and timeouts of a download."""
 
-    attempts: int = Field(8, ge=1, description="attempts without a new byte, and starts from zero, before giving up")
+    attempts: int = Field(8, ge=1, description="attempts without progress, or restarts, before giving up")
     first_s: float = Field(1.0, ge=0, description="wait after the first failed attempt, seconds; doubled each time")
     longest_s: float = Field(60.0, ge=0, description="longest wait, seconds")
-    timeout_s: float = Field(60.0, gt=0, description="how long a server may be silent, seconds")
+    timeout_s: float = Field(60.0, gt=0, description="longest silence of the server, seconds")
 
 
 class SourceConfig(Section):
@@ -59,24 +59,24 @@ class SourceConfig(Section):
     renamed_values: ClassVar = {"kind": {"drawn": "synthetic"}}
 
     kind: Literal["official", "folder", "synthetic"] = Field(
-        "official", description="official archives, a local folder of zips or files, or a synthetic set"
+        "official", description="official archives, a local folder of zips or files, or synthetic data"
     )
-    path: Path | None = Field(None, description="folder: the unpacked tree, or the folder that holds the official zips")
+    path: Path | None = Field(None, description="folder: the unpacked tree, or the folder with the official zips")
     base_url: str = Field(
-        "https://s3.eu-central-1.amazonaws.com/avg-kitti/", description="official: where the archives are"
+        "https://s3.eu-central-1.amazonaws.com/avg-kitti/", description="official: address of the archives"
     )
     sha256: dict[str, str] = Field(default_factory=dict, description="official: known digests, archive name -> hex")
-    backoff: BackoffConfig = Field(BackoffConfig(), description="official: patience with the network")
-    synthetic_frames: int = Field(120, ge=1, description="synthetic: how many frames")
-    synthetic_seed: int = Field(7, description="synthetic: the seed")
+    backoff: BackoffConfig = Field(BackoffConfig(), description="official: retries and timeouts")
+    synthetic_frames: int = Field(120, ge=1, description="synthetic: number of frames")
+    synthetic_seed: int = Field(7, description="synthetic: random seed")
 
 
 class ValidateConfig(Section):
-    """The data contract and how much of it may be broken."""
+    """The data contract, and how many violations are tolerated."""
 
-    edge_tolerance_px: float = Field(1.0, ge=0, description="how far a box may leave the image, pixels")
-    max_bad_share: Share = Field(0.01, description="share of frames with findings above which the run stops")
-    check_pixels: bool = Field(True, description="decode every image, not only its header and checksums")
+    edge_tolerance_px: float = Field(1.0, ge=0, description="how far a box may extend beyond the image, pixels")
+    max_bad_share: Share = Field(0.01, description="share of frames with errors above which the run stops")
+    check_pixels: bool = Field(True, description="decode every image instead of checking only headers and checksums")
     side_px: tuple[int, int] = Field((32, 8192), description="smallest and largest plausible image side, pixels")
 
 
@@ -86,7 +86,7 @@ class SplitConfig(Section):
     method: Literal["random80", "chen", "drive"] = Field(
         "random80", description="seeded 80/20, Chen's lists, or by drive"
     )
-    seed: int = Field(0, description="random80 and drive")
+    seed: int = Field(0, description="random80 and drive: random seed")
     val_share: Share = Field(0.2, description="random80 and drive: share of frames in val")
 
 
@@ -98,7 +98,7 @@ class RecordsConfig(Section):
     classes: ClassTableName = Field("kitti8", description="class table: kitti8 or kitti3")
 
     def table(self) -> ClassTable:
-        """Return the class table that the records, and so the detector, use."""
+        """Return the class table of the records, and so of the detector."""
         return class_table(self.classes)
 
 
@@ -107,11 +107,13 @@ class ModelConfig(Section):
 
     renamed_keys: ClassVar = {"canvas_hw": "input_hw"}
 
-    variant: Variant = Field("d0", description="efficientdet variant")
+    variant: Variant = Field("d0", description="EfficientDet variant")
     input_hw: tuple[PositiveInt, PositiveInt] = Field(
         (384, 1280), description="network input, height and width, pixels"
     )
-    anchor_scale: float | None = Field(None, gt=0, description="None: the variant's published value")
+    anchor_scale: float | None = Field(
+        None, gt=0, description="side of the smallest anchor in cells; None: the variant's own"
+    )
 
 
 class AugmentConfig(Section):
@@ -141,12 +143,12 @@ class TrainConfig(Section):
         0.08, gt=0, description="peak at batch 64; scaled by batch / 64, warm-up start included"
     )
     warmup_epochs: float = Field(1.0, ge=0)
-    clip_norm: float = Field(10.0, gt=0, description="per gradient, then global")
-    l2: float = Field(4e-5, ge=0, description="sgd: penalty on kernels, part of the loss")
-    weight_decay: float = Field(1e-2, ge=0, description="adamw: decoupled decay of kernels, in place of l2")
-    ema_decay: float = Field(0.999, ge=0, lt=1, description="0 turns the moving average off")
+    clip_norm: float = Field(10.0, gt=0, description="gradient clipping: per gradient, then global")
+    l2: float = Field(4e-5, ge=0, description="sgd: L2 penalty on kernels, part of the loss")
+    weight_decay: float = Field(1e-2, ge=0, description="adamw: decoupled decay of kernels, instead of l2")
+    ema_decay: float = Field(0.999, ge=0, lt=1, description="moving average of the weights; 0 turns it off")
     freeze_batch_norm: bool | None = Field(
-        None, description="None: frozen when training starts from weights with a batch below 16"
+        None, description="None: frozen if training starts from weights and the batch is below 16"
     )
     focal_alpha: float = Field(0.25, gt=0, lt=1)
     focal_gamma: float = Field(1.5, ge=0)
@@ -155,15 +157,15 @@ class TrainConfig(Section):
     box_loss_weight: float = Field(50.0, ge=0)
     iou_loss: Literal["none", "giou", "ciou"] = "none"
     iou_loss_weight: float = Field(1.0, ge=0)
-    ignore_dont_care: bool = Field(True, description="anchors mostly inside DontCare are left out of the class loss")
+    ignore_dont_care: bool = Field(True, description="leave anchors mostly inside DontCare out of the class loss")
     checkpoint_every_epochs: int = Field(5, ge=1)
-    keep_checkpoints: int = Field(6, ge=1, description="the newest that are kept, evaluated and picked from")
+    keep_checkpoints: int = Field(6, ge=1, description="how many of the newest are kept and evaluated")
     mixed_precision: bool = Field(False, description="float16 arithmetic on a GPU; outputs and losses stay float32")
     seed: int = 0
     initial_weights: Literal["coco", "starter"] | Path | None = Field(
         None,
-        description="coco: the variant's published checkpoint, fetched; starter: the bundled one of the demo; a path; "
-        "None: a random start, which is no fine-tune",
+        description="coco: the variant's published checkpoint, downloaded; starter: the demo's bundled one; a path; "
+        "None: a random start, not a fine-tune",
     )
     augment: AugmentConfig = AugmentConfig()
 
@@ -174,7 +176,7 @@ class EvalConfig(Section):
     renamed_values: ClassVar = {"nms": {"gaussian": "soft"}}
 
     batch_size: int = Field(8, ge=1)
-    score_threshold: float = Field(0.01, ge=0, lt=1, description="detections below are dropped before scoring")
+    score_threshold: float = Field(0.01, ge=0, lt=1, description="detections below it are dropped before scoring")
     max_detections: int = Field(100, ge=1)
     nms: Literal["soft", "hard"] = Field(
         "soft", description="non-maximum suppression: soft lowers the scores of overlapping boxes, hard drops them"
@@ -182,43 +184,45 @@ class EvalConfig(Section):
 
 
 class PredictConfig(Section):
-    """Pictures of a prediction."""
+    """Images with drawn predictions."""
 
-    min_score: float = Field(0.3, ge=0, le=1, description="detections are drawn from here on; files keep them all")
-    jpeg_quality: int = Field(90, ge=30, le=95, description="of the drawn pictures")
+    min_score: float = Field(0.3, ge=0, le=1, description="lowest score that is drawn; files keep all detections")
+    jpeg_quality: int = Field(90, ge=30, le=95, description="of the drawn images")
 
 
 class CompareConfig(Section):
-    """When two runs count as different."""
+    """When two runs are considered different."""
 
     resamples: int = Field(1000, ge=100, description="bootstrap draws of the validation frames")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="share of draws inside an interval")
-    seed: int = Field(0, description="of the draws")
+    seed: int = Field(0, description="random seed of the draws")
 
 
 class ExportConfig(Section):
-    """Exported models and how closely they must follow their source."""
+    """Exported models, and how closely they must match their source."""
 
     formats: tuple[Literal["saved_model", "tflite_float16", "tflite_dynamic", "onnx"], ...] = ("saved_model",)
-    check_frames: int = Field(3, ge=1, description="pictures on which export and source are compared")
-    check_seed: int = Field(3, description="of those pictures, where they are drawn")
-    check_min_score: float = Field(0.1, gt=0, lt=1, description="detections from here on must be in both")
+    check_frames: int = Field(3, ge=1, description="images on which export and source are compared")
+    check_seed: int = Field(3, description="seed of those images if they are synthetic")
+    check_min_score: float = Field(0.1, gt=0, lt=1, description="detections from this score on must be in both")
 
 
 class ReportConfig(Section):
-    """The report page of a run; no part of what the run is."""
+    """The report page of a run; not part of the run's identity."""
 
-    gallery_frames: int = Field(6, ge=0, description="pictures in each of best, worst and random")
-    gallery_seed: int = Field(0, description="which frames count as random")
-    min_score: float | None = Field(None, ge=0, le=1, description="drawn from here on; None: where mean F1 is best")
-    jpeg_quality: int = Field(84, ge=30, le=95, description="of the pictures inside the page")
-    worst_frames: int = Field(12, ge=0, description="how many of the worst frames measures.json lists")
-    label_errors: int = Field(10, ge=0, description="doubtful labels shown at most")
-    label_error_score: float = Field(0.7, ge=0, le=1, description="how sure a detection must be to doubt a label")
+    gallery_frames: int = Field(6, ge=0, description="images in each of best, worst and random")
+    gallery_seed: int = Field(0, description="seed of the random frames")
+    min_score: float | None = Field(
+        None, ge=0, le=1, description="lowest score that is drawn; None: where mean F1 is best"
+    )
+    jpeg_quality: int = Field(84, ge=30, le=95, description="of the images in the page")
+    worst_frames: int = Field(12, ge=0, description="frames with the most errors listed in measures.json")
+    label_errors: int = Field(10, ge=0, description="most likely label errors shown")
+    label_error_score: float = Field(0.7, ge=0, le=1, description="score from which a detection can contradict a label")
 
 
 class RunConfig(Section):
-    """Everything one run is made of."""
+    """The whole configuration of a run."""
 
     name: str = Field("kitti-finetune", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="folder under runs/")
     store_dir: Path = Field(Path("store"), description="step outputs, by content")

@@ -1,4 +1,4 @@
-"""A configuration from what a person writes: a preset, a JSON or YAML file over it, dotted overrides over both."""
+"""Builds a configuration from a preset, a JSON or YAML file on top of it, and dotted overrides on top of both."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from kittidet.errors import ConfigError
 
 
 def load_run_config(base: RunConfig, file: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
-    """Return ``base`` with a file's values, then dotted overrides, laid over it.
+    """Return ``base`` with a file's values, then dotted overrides, applied on top.
 
     Args:
         base: the preset to start from.
@@ -21,7 +21,7 @@ def load_run_config(base: RunConfig, file: Path | None = None, overrides: Sequen
         overrides: ``section.key=value`` strings; the value is read as YAML (``train.epochs=3``).
 
     Raises:
-        ConfigError: listing every key or value that is wrong, with what was expected.
+        ConfigError: listing every wrong key or value, with what was expected.
     """
     values = base.model_dump(mode="json")
     if file is not None:
@@ -47,9 +47,9 @@ def _read_mapping(file: Path) -> dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{file}: cannot read the configuration: {error.strerror}.") from error
+        raise ConfigError(f"{file}: cannot read the configuration file: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: expected UTF-8 text, got other bytes at {error.start}.") from error
+        raise ConfigError(f"{file}: expected UTF-8 text, got invalid bytes at offset {error.start}.") from error
     try:
         loaded = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
     except (json.JSONDecodeError, yaml.YAMLError) as error:

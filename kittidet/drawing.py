@@ -1,7 +1,7 @@
-"""Boxes on pictures, with Pillow: labels, detections, and several pictures as one.
+"""Draws boxes on images with Pillow: labels, detections, and galleries of images.
 
-Ground truth is drawn dashed, detections solid with their score, DontCare regions as a grey veil. Colours belong to
-class names, so a Car looks the same in every picture, plot and table.
+Ground truth is drawn dashed, detections solid with their score, DontCare regions as a grey overlay. Colours belong to
+class names, so a Car looks the same in every image, plot and table.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from kittidet.frame import Detections, KittiObject
 
 Box = tuple[float, float, float, float]
 
-# Bright enough on asphalt, far enough apart for colour-blind eyes (checked in pairs that meet on a road).
+# Bright enough on asphalt, and distinct enough for colour-blind readers (checked for pairs that meet on a road).
 KNOWN_COLOURS = {
     "Car": "#38a1ff",
     "Vehicle": "#38a1ff",
@@ -27,7 +27,7 @@ KNOWN_COLOURS = {
 }
 _SPARE_COLOURS = ("#4dd7e8", "#c3e34f", "#e07bff", "#ff6f52", "#7fb2a0", "#d6b48a")
 _VEIL = (150, 150, 150, 70)
-_MARGIN = 8  # pixels between the pictures of a gallery
+_MARGIN = 8  # pixels between the images of a gallery
 _PAPER = (24, 27, 32)
 
 
@@ -46,11 +46,11 @@ def draw_frame(
     table: ClassTable,
     min_score: float,
 ) -> Image.Image:
-    """Return a copy of an image with boxes on it.
+    """Return a copy of an image with boxes drawn on it.
 
     Args:
         image: the frame at its original size, any mode.
-        objects: label rows; types that the table leaves out are drawn grey, DontCare as a veil.
+        objects: label rows; types that the table leaves out are drawn grey, DontCare as an overlay.
         detections: what was found, boxes in pixels of ``image``.
         table: the class table of the detections.
         min_score: detections below it are left out, 0..1.
@@ -63,13 +63,13 @@ def draw_frame(
     font = ImageFont.load_default(max(11, round(canvas.width / 88)))
     colours = class_colours(table)
     pen = ImageDraw.Draw(canvas, "RGBA")
-    # Regions first and small boxes last, so that nothing hides behind a veil or a lorry.
+    # Regions first and small boxes last, so that nothing is hidden by an overlay or a lorry.
     for region in (o for o in objects if o.is_dont_care):
         pen.rectangle(_ordered(region.xyxy), fill=_VEIL, outline=(200, 200, 200, 160))
     for item in sorted((o for o in objects if not o.is_dont_care), key=lambda o: -_area(o.xyxy)):
         class_id = table.id_of(item.type)
         colour = colours[table.name_of(class_id)] if class_id is not None else "#cfd4da"
-        # Beside detections the labels step back: paler, without a name.
+        # With detections, labels are drawn paler and without a name.
         _dashed(pen, item.xyxy, colour if detections is None else _paler(colour), stroke)
         if detections is None:
             _chip(pen, item.xyxy, item.type, colour, font)
@@ -80,15 +80,15 @@ def draw_frame(
 
 
 def draw_gallery(items: Sequence[tuple[str, Image.Image]], *, columns: int, width: int) -> Image.Image:
-    """Return one picture with captioned pictures in a grid.
+    """Return one image with captioned images in a grid.
 
     Args:
-        items: caption and picture, in reading order.
-        columns: pictures in a row.
-        width: of the whole, pixels.
+        items: caption and image, in reading order.
+        columns: images per row.
+        width: of the whole gallery, pixels.
 
     Raises:
-        ValueError: without items, or where the columns leave no room.
+        ValueError: if there are no items, or the columns leave no room.
     """
     cell = (width - _MARGIN * (columns + 1)) // columns if columns > 0 else 0
     if not items or cell < 16:
@@ -114,7 +114,7 @@ def draw_gallery(items: Sequence[tuple[str, Image.Image]], *, columns: int, widt
 
 
 def _kept(detections: Detections | None, table: ClassTable, min_score: float) -> Iterator[tuple[Box, float, str]]:
-    """Yield box, score and name of the detections at or above a score, weakest first: the best lie on top."""
+    """Yield box, score and name of the detections at or above a score, weakest first, so that the best are on top."""
     if detections is None:
         return
     for index in reversed(range(len(detections))):
@@ -131,7 +131,7 @@ def _chip(
     colour: str,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
 ) -> None:
-    """Write a text on a patch of colour above a box, or inside it where there is no room above."""
+    """Write a text on a coloured patch above a box, or inside it if there is no room above."""
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
     wide, high = right - left + 6, bottom - top + 5
     x = min(max(0.0, xyxy[0]), max(0.0, pen.im.size[0] - wide))

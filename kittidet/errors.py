@@ -4,15 +4,15 @@
     ├── ConfigError               a preset, key or value in the configuration
     ├── ArchiveError              downloading, checking or unpacking an archive
     │   ├── DiskSpaceError        too little room for what is about to be written
-    │   └── ServerError           a server that gave up on us for now: a later try may get further
+    │   └── ServerError           a server that failed for now: a later try may succeed
     ├── LabelParseError           one line of a label or result file
     ├── DatasetContractError      a data set that breaks the contract (tree, labels, images, split)
     ├── RecordError               a TFRecord shard, its features or its manifest
     ├── StoreError                a step output that is missing, damaged or locked
     ├── CheckpointMismatchError   weights that do not fit the model they are loaded into
-    ├── TrainingError             a run that cannot go on (non-finite loss, no memory)
+    ├── TrainingError             a run that cannot continue (non-finite loss, no memory)
     ├── EvaluationError           ground truth or detections that cannot be scored
-    └── ExportError               an exported model that does not equal its source
+    └── ExportError               an exported model that does not match its source
 
 Wrong data raises one of these; wrong use of a function raises ``ValueError``. A message says what is wrong, where,
 what was expected, what was found, and what to do next.
@@ -36,7 +36,7 @@ class DiskSpaceError(ArchiveError):
 
 
 class ServerError(ArchiveError):
-    """A server or the way to it failed for now; what was received is kept, and a later try may get further."""
+    """A server or the network failed for now; what was received is kept, and a later try may succeed."""
 
 
 class LabelParseError(KittidetError):
@@ -60,7 +60,7 @@ class CheckpointMismatchError(KittidetError):
 
 
 class TrainingError(KittidetError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 class EvaluationError(KittidetError):
@@ -68,4 +68,4 @@ class EvaluationError(KittidetError):
 
 
 class ExportError(KittidetError):
-    """An exported model failed to run or does not equal its source."""
+    """An exported model failed to run or does not match its source."""

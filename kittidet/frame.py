@@ -1,4 +1,4 @@
-"""The records that travel between rooms: a labelled object, a frame, and the detections in one.
+"""The records passed between packages: a labelled object, a frame, and the detections in a frame.
 
 Boxes are ``xyxy`` pixels of the original image, 0-based.
 """
@@ -6,11 +6,15 @@ Boxes are ``xyxy`` pixels of the original image, 0-based.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from kittidet.classes import DONT_CARE, ClassTable
+
+# What a row says where a value is not known: truncation, occlusion and dimensions; angles; places.
+UNKNOWN, UNKNOWN_ANGLE, UNKNOWN_PLACE = -1, -10, -1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,21 @@ class KittiObject:
     rotation_y: float
     score: float | None = None
 
+    @classmethod
+    def of_box(cls, kind: str, xyxy: tuple[float, float, float, float], *, score: float | None = None) -> Self:
+        """Return a row of which nothing but class, box and score is known, as of DontCare regions and detections."""
+        return cls(
+            type=kind,
+            truncated=UNKNOWN,
+            occluded=UNKNOWN,
+            alpha=UNKNOWN_ANGLE,
+            xyxy=xyxy,
+            dimensions_hwl=(UNKNOWN, UNKNOWN, UNKNOWN),
+            location_xyz=(UNKNOWN_PLACE, UNKNOWN_PLACE, UNKNOWN_PLACE),
+            rotation_y=UNKNOWN_ANGLE,
+            score=score,
+        )
+
     @property
     def is_dont_care(self) -> bool:
         """Whether this row marks a region whose objects are not labelled."""
@@ -65,7 +84,7 @@ class Frame:
     objects: tuple[KittiObject, ...]
 
     def labelled(self, table: ClassTable) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-        """Return boxes ``[n, 4]`` and 1-based class ids ``[n]`` of the objects the table knows, in file order."""
+        """Return boxes ``[n, 4]`` and 1-based class ids ``[n]`` of the objects in the class table, in file order."""
         pairs = [(o.xyxy, table.id_of(o.type)) for o in self.objects]
         known = [(xyxy, class_id) for xyxy, class_id in pairs if class_id is not None]
         return _box_array([xyxy for xyxy, _ in known]), np.array([class_id for _, class_id in known], dtype=np.int32)

@@ -1,8 +1,9 @@
-"""Published runs, one function each: what is trained, on what, how long."""
+"""Published runs, one function each: what is trained, on what, and for how long."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from kittidet.config import (
     AugmentConfig,
@@ -15,8 +16,10 @@ from kittidet.config import (
 )
 from kittidet.errors import ConfigError
 
-# Trained by this project on drawn scenes alone; recipe and scores beside it.
+# Trained by this project on synthetic scenes only; recipe and scores are beside it.
 STARTER = Path(__file__).parent / "starter" / "checkpoint"
+
+DEFAULT_PRESET: Final = "kitti_d0"
 
 
 def kitti_d0() -> RunConfig:
@@ -32,12 +35,12 @@ def kitti_d2() -> RunConfig:
 
 
 def demo() -> RunConfig:
-    """Minutes on two CPU cores: a drawn set, a small canvas, a start from the bundled starter weights."""
+    """Minutes on two CPU cores: synthetic data, a small input size, a start from the bundled starter weights."""
     return RunConfig(
         name="demo",
         source=SourceConfig(kind="synthetic", synthetic_frames=150, synthetic_seed=7),
         records=RecordsConfig(train_shards=4, val_shards=2),
-        # Canvas and anchors of the starter; anchors half the published size, for objects shrink to 0.4 of theirs here.
+        # Input size and anchors of the starter; half the published anchor size, since objects shrink to 0.4 of theirs.
         model=ModelConfig(variant="d0", input_hw=(160, 512), anchor_scale=2.0),
         train=TrainConfig(
             epochs=9,

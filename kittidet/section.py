@@ -1,4 +1,4 @@
-"""A part of the configuration: frozen, refuses keys it does not know, and understands old names for one version."""
+"""A section of the configuration: frozen, strict about keys, and accepting old names for one version."""
 
 import logging
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ log = logging.getLogger(__name__)
 
 
 class Section(BaseModel):
-    """A frozen part of the configuration that refuses keys it does not know.
+    """A frozen section of the configuration that refuses unknown keys.
 
     Attributes:
-        renamed_keys: old key -> today's key.
-        renamed_values: today's key -> old value -> today's value.
+        renamed_keys: old key -> current key.
+        renamed_values: current key -> old value -> current value.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,10 +24,10 @@ class Section(BaseModel):
 
     @classmethod
     def current_names(cls, values: Any) -> Any:
-        """Return a mapping with today's keys and values, in the sections below too; each old one is warned of.
+        """Return a mapping with current keys and values, nested sections included; each old one logs a warning.
 
         Raises:
-            ValueError: if a key is given by its old and by its new name.
+            ValueError: if a key is given by both its old and its new name.
         """
         if not isinstance(values, Mapping):
             return values
@@ -36,10 +36,8 @@ class Section(BaseModel):
             name = cls.renamed_keys.get(key, key)
             if name != key:
                 if name in values:
-                    raise ValueError(f"{key} is the old name of {name}; give one of them")
-                log.warning(
-                    "config.renamed key=%s is now called %s; the old name goes with the next version", key, name
-                )
+                    raise ValueError(f"{key} is the old name of {name}; give only one of them")
+                log.warning("config.renamed key=%s is now called %s; the next version drops the old name", key, name)
             found[name] = cls._current_value(name, value)
         return found
 
@@ -52,7 +50,7 @@ class Section(BaseModel):
         if not isinstance(value, str) or value not in known:
             return value
         log.warning(
-            *("config.renamed %s=%s is now %s=%s; the old value goes with the next version", key, value),
+            *("config.renamed %s=%s is now %s=%s; the next version drops the old value", key, value),
             *(key, known[value]),
         )
         return known[value]

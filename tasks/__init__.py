@@ -1,1 +1,1 @@
-"""Prefect tasks: one library step each, with its cache key, retries, timeout and artifacts; no logic."""
+"""Prefect's side of the library's steps: tasks with cache keys, retries and timeouts, their pages, and the GPU pool."""

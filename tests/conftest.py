@@ -14,7 +14,14 @@ import pytest
 
 from kittidet.synthetic import render_dataset
 
-pytest_plugins = ["fixtures.web_server", "fixtures.tiny_models", "fixtures.small_records", "fixtures.synthetic_coco"]
+pytest_plugins = [
+    "fixtures.web_server",
+    "fixtures.tiny_models",
+    "fixtures.small_records",
+    "fixtures.synthetic_coco",
+    "fixtures.finished_run",
+    "fixtures.documents",
+]
 
 SHARED = Path(__file__).parents[2] / "shared"
 

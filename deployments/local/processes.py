@@ -1,7 +1,7 @@
-"""Background processes with a pid file and a log: started once, found again, and stopped only if they are ours.
+"""Background processes with a pid file and a log: started once, found again later, and stopped only if they are ours.
 
-A pid alone proves nothing, for it is given to another process after a crash or a restart of the machine; the file also
-holds when the process started.
+A pid alone proves nothing, because it may be reused after a crash or a reboot; the file therefore also records when
+the process started.
 """
 
 import json
@@ -25,7 +25,7 @@ LOG_TAIL_LINES = 20
 
 
 class ProcessError(KittidetError):
-    """A background process did not start, or cannot be stopped."""
+    """A background process failed to start or cannot be stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Background:
 
     Attributes:
         name: what it is called in messages and files, e.g. ``worker-gpu``.
-        folder: where its pid file and log lie.
+        folder: where its pid file and log are.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Background:
 
     @property
     def pid_path(self) -> Path:
-        """The file that says which process it is."""
+        """The file that records which process it is."""
         return self.folder / f"{self.name}.pid.json"
 
     @property
@@ -51,7 +51,7 @@ class Background:
         return self.folder / f"{self.name}.log"
 
     def pid(self) -> int | None:
-        """Return the process id if the process that was started still runs, else None."""
+        """Return the process id if the process is still running, else None."""
         try:
             facts = json.loads(self.pid_path.read_text(encoding="utf-8"))
             pid, born = int(facts["pid"]), str(facts["born"])
@@ -63,7 +63,7 @@ class Background:
         """Return the process id after starting the command in a session of its own, detached from this terminal.
 
         Raises:
-            ProcessError: if the command cannot be run or ends at once.
+            ProcessError: if the command cannot be run or exits at once.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -81,23 +81,23 @@ class Background:
             raise ProcessError(f"{self.name}: cannot run {command[0]}: {error}.") from error
         born = birth_of(started.pid)
         if born is None:
-            raise ProcessError(f"{self.name}: ended at once.\n{self.log_tail()}")
+            raise ProcessError(f"{self.name}: exited at once.\n{self.log_tail()}")
         write_json(self.pid_path, {"pid": started.pid, "born": born})
         # The process outlives this one on purpose; without this Python warns of an unwaited child.
         started.returncode = 0
         return started.pid
 
     def stop(self) -> bool:
-        """Stop the process and what it started, first politely; return whether there was one.
+        """Stop the process and its children, gracefully at first; return whether there was one.
 
         Raises:
-            ProcessError: if it survives.
+            ProcessError: if it keeps running.
         """
         pid = self.pid()
         if pid is None:
             self.pid_path.unlink(missing_ok=True)
             return False
-        # Its own session: the group is exactly this process and its children.
+        # It has its own session, so the group is exactly this process and its children.
         for number, patience in ((signal.SIGTERM, TERM_GRACE_S), (signal.SIGKILL, KILL_GRACE_S)):
             try:
                 os.killpg(pid, number)
@@ -106,7 +106,7 @@ class Background:
             if _wait_until_gone(pid, patience):
                 break
         else:
-            raise ProcessError(f"{self.name}: process group {pid} does not end. Stop it by hand: kill -9 -{pid}")
+            raise ProcessError(f"{self.name}: process group {pid} does not exit. Stop it by hand: kill -9 -{pid}")
         self.pid_path.unlink(missing_ok=True)
         return True
 
@@ -118,7 +118,7 @@ class Background:
 
 
 def birth_of(pid: int) -> str | None:
-    """Return when a process started, as text that no later process with this id shares; None if it does not run."""
+    """Return when a process started, as text that no later process with this id can share; None if it has exited."""
     _reap(pid)
     try:
         process = psutil.Process(pid)
@@ -131,7 +131,7 @@ def birth_of(pid: int) -> str | None:
 
 
 def _reap(pid: int) -> None:
-    """Take the exit status of a child of this process that has ended, so that it does not stay as a zombie."""
+    """Collect the exit status of a child of this process that has exited, so that it does not remain a zombie."""
     try:
         os.waitpid(pid, os.WNOHANG)
     except (ChildProcessError, PermissionError):

@@ -1,4 +1,4 @@
-"""The project's own Prefect server: one per project folder, found again while it runs."""
+"""The project's own Prefect server: one per project folder, reused while it is running."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ PORTS_TRIED = 50
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that answers.
+    """A server that responds.
 
     Attributes:
         api_url: what clients need.
@@ -32,7 +32,7 @@ class Server:
 
     @property
     def ui_url(self) -> str:
-        """What a person opens."""
+        """The address a person opens in a browser."""
         return self.api_url.removesuffix("/api")
 
 
@@ -42,7 +42,7 @@ def server_process(project: Project) -> Background:
 
 
 def is_healthy(api_url: str) -> bool:
-    """Whether a Prefect server answers at an address."""
+    """Whether a Prefect server responds at an address."""
     try:
         answer = httpx.get(f"{api_url}/health", timeout=3.0, trust_env=False)
     except httpx.HTTPError:
@@ -51,19 +51,19 @@ def is_healthy(api_url: str) -> bool:
 
 
 def ensure_server(project: Project, *, port: int | None, host: str) -> Server:
-    """Return the project's server once it answers, starting it if it does not run.
+    """Return the project's server once it responds, starting it if it is not running.
 
     Args:
         project: whose server.
-        port: where to start it; None: 4200, or the next free port. A server that already runs keeps its port.
+        port: where to start it; None: 4200, or the next free port. A running server keeps its port.
         host: the address it listens on; other than 127.0.0.1 only with ``PREFECT_SERVER_API_AUTH_STRING`` set.
 
     Raises:
-        ProcessError: if the wanted port is taken, the server does not come up, or it would be open to everyone.
+        ProcessError: if the requested port is taken, the server does not come up, or it would be open to everyone.
     """
     if host != LOOPBACK and not os.environ.get(AUTH_VARIABLE):
         raise ProcessError(
-            f"a server on {host} takes orders from everyone who reaches this machine. "
+            f"a server on {host} takes orders from anyone who can reach this machine. "
             f"Set {AUTH_VARIABLE}=NAME:PASSWORD first, here and as PREFECT_API_AUTH_STRING where workers run."
         )
     process = server_process(project)
@@ -71,7 +71,7 @@ def ensure_server(project: Project, *, port: int | None, host: str) -> Server:
     if process.pid() is not None and known is not None:
         if port is not None and not known.endswith(f":{port}/api"):
             raise ProcessError(
-                f"the server of {project.root} already runs at {known}, wanted on port {port}. "
+                f"the server of {project.root} is already running at {known}, requested on port {port}. "
                 "Stop it with `kittidet down`, or leave out --port."
             )
         _wait_until_healthy(process, known)
@@ -91,11 +91,11 @@ def _wait_until_healthy(process: Background, api_url: str) -> None:
     while not is_healthy(api_url):
         if process.pid() is None:
             raise ProcessError(
-                f"the Prefect server ended before it answered; {process.log_path}:\n{process.log_tail()}"
+                f"the Prefect server exited before it responded; {process.log_path}:\n{process.log_tail()}"
             )
         if time.monotonic() > deadline:
             raise ProcessError(
-                f"the Prefect server does not answer at {api_url} after {HEALTHY_WITHIN_S:.0f} s. "
+                f"the Prefect server does not respond at {api_url} after {HEALTHY_WITHIN_S:.0f} s. "
                 f"Stop it with `kittidet down` and look at {process.log_path}:\n{process.log_tail()}"
             )
         time.sleep(POLL_S)

@@ -26,7 +26,7 @@ Workers = Annotated[
 ]
 Schedule = Annotated[
     bool | None,
-    typer.Option("--schedule/--no-schedule", help="Weekly re-training on or off; without it: as it is, off at first."),
+    typer.Option("--schedule/--no-schedule", help="Weekly re-training on or off; default: unchanged, off at first."),
 ]
 LOCKED_WITHIN_S = 300
 
@@ -37,7 +37,7 @@ def up(
     workers: Workers = True,  # noqa: FBT002  a switch of the command line
     schedule: Schedule = None,
 ) -> None:
-    """Start the local Prefect server, pools, deployments and workers; what already runs is left alone."""
+    """Start the local Prefect server, pools, deployments and workers; what is already running is left alone."""
     project = find_project()
     say = Console(stderr=True)
     with alone(project):
@@ -64,7 +64,7 @@ def up(
 
 
 def _next_command(folder: Path) -> str:
-    """Return how a run is started from a folder: by the short name only where Prefect reads our settings."""
+    """Return how to start a run from a folder: by the short name only where Prefect reads our settings."""
     if has_short_names(folder):
         return "prefect deployment run kitti-finetune     (needs no export in this folder)"
     return "prefect deployment run kitti-finetune/kitti-finetune     (after the export above)"
@@ -75,29 +75,29 @@ def down() -> None:
     project = find_project()
     out = Console(soft_wrap=True, highlight=False)
     with alone(project):
-        # Workers first: their runs can still tell the server that they end.
+        # Workers first, so that their runs can still report to the server that they are ending.
         for process in (*(worker_process(project, pool) for pool in POOLS), server_process(project)):
             out.print(f"{process.name}: {'stopped' if process.stop() else 'was not running'}")
 
 
 def check() -> list[Finding]:
-    """Return for `kittidet doctor` what runs of this project's server and workers."""
+    """Return for `kittidet doctor` which of this project's server and workers are running."""
     project = find_project()
     url = read_api_url(project)
     process = server_process(project)
     if process.pid() is None or url is None:
-        return [Finding("Prefect server", None, "does not run", "Start it with `kittidet up`.")]
+        return [Finding("Prefect server", None, "not running", "Start it with `kittidet up`.")]
     healthy = is_healthy(url)
     advice = "" if healthy else f"See {process.log_path}; then `kittidet down` and `kittidet up`."
-    found = [Finding("Prefect server", healthy, url if healthy else f"does not answer at {url}", advice)]
+    found = [Finding("Prefect server", healthy, url if healthy else f"does not respond at {url}", advice)]
     return found + [_check_worker(worker_process(project, pool)) for pool in POOLS]
 
 
 def _check_worker(process: Background) -> Finding:
     pid = process.pid()
     if pid is None:
-        return Finding(process.name, None, f"does not run on {platform.node()}", "Start it with `kittidet up`.")
-    return Finding(process.name, ok=True, found=f"runs as process {pid}")
+        return Finding(process.name, None, f"not running on {platform.node()}", "Start it with `kittidet up`.")
+    return Finding(process.name, ok=True, found=f"running as process {pid}")
 
 
 @contextmanager
@@ -105,20 +105,20 @@ def alone(project: Project) -> Iterator[None]:
     """Keep two of these commands from starting or stopping the same things at once.
 
     Raises:
-        ProcessError: if the project's folder cannot be written, or another command is at work for minutes.
+        ProcessError: if the project's folder cannot be written, or another command holds it for minutes.
     """
     try:
         project.state_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ProcessError(
-            f"{project.state_dir}: cannot be made: {error.strerror}. Set {HOME_VARIABLE} to a folder that can."
+            f"{project.state_dir}: cannot be created: {error.strerror}. Set {HOME_VARIABLE} to a writable folder."
         ) from error
     lock = FileLock(project.state_dir / "lock", timeout=LOCKED_WITHIN_S)
     try:
         held = lock.acquire()
     except Timeout as error:
         raise ProcessError(
-            f"{lock.lock_file}: another `kittidet up`, `down` or `demo` has been at work for {LOCKED_WITHIN_S} s."
+            f"{lock.lock_file}: another `kittidet up`, `down` or `demo` has been running for {LOCKED_WITHIN_S} s."
         ) from error
     with held:
         yield

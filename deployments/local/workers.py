@@ -15,7 +15,7 @@ def worker_process(project: Project, pool: Pool) -> Background:
 
 
 def ensure_workers(project: Project, api_url: str) -> list[tuple[Pool, bool]]:
-    """Return each pool and whether its worker was started now; one that runs is left alone.
+    """Return each pool and whether its worker was started now; a running one is left alone.
 
     Raises:
         ProcessError: if a worker does not start.

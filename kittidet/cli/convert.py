@@ -11,28 +11,28 @@ from kittidet.errors import ConfigError, DatasetContractError
 
 def convert(
     source: Annotated[Path, typer.Argument(help="a KITTI tree, or with --from coco a JSON file")],
-    out: Annotated[Path, typer.Option("--out", help="the folder to make; must not exist")],
+    out: Annotated[Path, typer.Option("--out", help="the folder to create; must not exist")],
     to: Annotated[Literal["coco", "yolo", "kitti"], typer.Option("--to", help="format to write")] = "kitti",
     source_format: Annotated[
-        Literal["kitti", "coco"] | None, typer.Option("--from", help="format of the source; default: by its kind")
+        Literal["kitti", "coco"] | None, typer.Option("--from", help="format of the source; default: by file type")
     ] = None,
     images: Annotated[
-        Literal["link", "copy", "none"], typer.Option("--images", help="link to the images, copy them, or leave them")
+        Literal["link", "copy", "none"],
+        typer.Option("--images", help="link to the images, copy them, or leave them out"),
     ] = "link",
-    images_dir: Annotated[
-        Path | None, typer.Option("--images-dir", help="from coco: what file names are relative to")
-    ] = None,
+    images_dir: Annotated[Path | None, typer.Option("--images-dir", help="from coco: folder of the images")] = None,
     lists: Annotated[
-        list[Path] | None, typer.Option("--list", help="frame ids, one a line; the file's name names the split")
+        list[Path] | None, typer.Option("--list", help="frame ids, one per line; the file is named after the split")
     ] = None,
     classes: Annotated[str, typer.Option("--classes", help="yolo: class table")] = "kitti8",
     mapped: Annotated[
-        list[str] | None, typer.Option("--map", help="from coco: category=Type; car, person, truck, train are known")
+        list[str] | None,
+        typer.Option("--map", help="from coco: category=Type; car, person, truck and train are built in"),
     ] = None,
 ) -> None:
-    """Convert labels, and say what the target format cannot hold.
+    """Convert labels, and report what the target format cannot hold.
 
-    KITTI to COCO and back gives the same bytes. YOLO keeps class and box alone.
+    KITTI to COCO and back gives the same bytes. YOLO keeps only class and box.
     """
     from kittidet.convert.coco import KITTI_OF_COCO  # only when asked, so that --help is fast
     from kittidet.convert.trees import coco_to_tree, tree_to_coco, tree_to_yolo
@@ -56,7 +56,7 @@ def convert(
         else:
             made = tree_to_yolo(tree, out, splits=splits, images=images, table=class_table(classes))
     typer.echo(f"{made.frames} frames, {made.objects} rows -> {made.path}")
-    typer.echo("nothing is lost" if not made.lost else "lost on the way:")
+    typer.echo("nothing was lost" if not made.lost else "lost in conversion:")
     for sentence, count in made.lost.items():
         typer.echo(f"  {count:>7}  {sentence}")
 

@@ -1,4 +1,4 @@
-"""Verbs that make or look at data: ``synth`` and ``inspect``."""
+"""Verbs that make or inspect data: ``synth`` and ``inspect``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,30 +9,30 @@ from rich.markup import escape
 
 
 def synth(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write; must not hold another set.")],
-    frames: Annotated[int, typer.Option("--frames", min=1, help="How many frames to draw.")],
-    seed: Annotated[int, typer.Option("--seed", help="Same frames and seed, same data.")] = 7,
-    zips: Annotated[bool, typer.Option("--zips/--no-zips", help="Also pack it as the official archives.")] = True,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; must not hold other data.")],
+    frames: Annotated[int, typer.Option("--frames", min=1, help="How many frames to make.")],
+    seed: Annotated[int, typer.Option("--seed", help="The same frames and seed give the same data.")] = 7,
+    zips: Annotated[bool, typer.Option("--zips/--no-zips", help="Also pack it like the official archives.")] = True,
 ) -> None:
-    """Draw a KITTI-shaped data set: images, 15-column labels, drives, zips."""
+    """Make a KITTI-shaped synthetic data set: images, 15-column labels, drives, zips."""
     from kittidet.synthetic import render_dataset
 
     root = render_dataset(out, frames=frames, seed=seed, zips=zips)
-    Console().print(f"{frames} frames drawn in {escape(str(root))}", soft_wrap=True)
+    Console().print(f"{frames} frames written to {escape(str(root))}", soft_wrap=True)
 
 
 def inspect(
-    records: Annotated[Path, typer.Argument(help="Folder of TFRecord shards, ours or foreign.")],
-    grid: Annotated[Path | None, typer.Option("--grid", help="Write a picture of the first frames here.")] = None,
+    records: Annotated[Path, typer.Argument(help="Folder of TFRecord shards, from this or any other writer.")],
+    grid: Annotated[Path | None, typer.Option("--grid", help="Write an image of the first frames here.")] = None,
 ) -> None:
-    """Say what is in TFRecords; exit 1 if boxes are not 0..1, labels are unknown, or a shard is damaged."""
-    from kittidet.records.inspect import draw_grid, inspect_records  # loads what it reads with
+    """Show what is in TFRecords; exit 1 if boxes are not 0..1, labels are unknown, or a shard is damaged."""
+    from kittidet.records.inspect import draw_grid, inspect_records  # loaded only when needed
 
     report = inspect_records(records)
     console = Console()
     console.print(report.to_text(), soft_wrap=True, markup=False, highlight=False)
     if grid is not None:
         draw_grid(records, grid)
-        console.print(f"picture grid: {escape(str(grid))}", soft_wrap=True)
+        console.print(f"image grid: {escape(str(grid))}", soft_wrap=True)
     if report.problems:
         raise typer.Exit(1)

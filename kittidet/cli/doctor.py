@@ -1,4 +1,4 @@
-"""``kittidet doctor``: is everything there that a run needs, and what to do where it is not."""
+"""``kittidet doctor``: checks that everything a run needs is there, and says what to do if not."""
 
 import os
 import platform
@@ -21,19 +21,19 @@ from rich.table import Table
 from kittidet.cli import operations
 from kittidet.errors import KittidetError
 
-# The official image archive and what it unpacks to, bytes, with room for the records (KITTI's download page: 12 GB).
+# The official image archive (12 GB according to KITTI's download page), its unpacked files and the records, bytes.
 FULL_KITTI_BYTES = 40 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the examination.
+    """One line of the result.
 
     Attributes:
-        subject: what was looked at.
-        ok: whether a run can do with it; None where it is only good to know.
-        found: what is there.
-        advice: the next step, empty where none is needed.
+        subject: what was checked.
+        ok: whether a run can work with it; None if it is only for information.
+        found: what was found.
+        advice: the next step, empty if none is needed.
     """
 
     subject: str
@@ -45,7 +45,7 @@ class Finding:
 def doctor(
     store: Annotated[Path, typer.Option("--store", help="Where step outputs will be written.")] = Path("store"),
     deep: Annotated[
-        bool, typer.Option("--deep", help="Also read every byte of every step output there; minutes for all of KITTI.")
+        bool, typer.Option("--deep", help="Also read every byte of every step output; minutes for all of KITTI.")
     ] = False,
 ) -> None:
     """Check Python, packages, disk, memory and accelerators; exit 1 if a run cannot work."""
@@ -71,7 +71,7 @@ def examine_python() -> Finding:
 
 
 def examine_packages() -> Iterator[Finding]:
-    """Yield one finding per required package: installed in a version the project was tested with or not."""
+    """Yield one finding per required package: whether it is installed in a tested version."""
     for text in requires("kittidet") or []:
         requirement = Requirement(text)
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
@@ -86,7 +86,7 @@ def examine_packages() -> Iterator[Finding]:
 
 
 def examine_disk(store: Path) -> Finding:
-    """Return whether the store's disk can be written and holds the whole of KITTI."""
+    """Return whether the store's disk is writable and has room for all of KITTI."""
     folder = store.absolute()
     while not folder.exists():
         folder = folder.parent
@@ -94,14 +94,14 @@ def examine_disk(store: Path) -> Finding:
         return Finding("store", ok=False, found=f"{folder} is read-only", advice="Set store_dir to a writable folder.")
     free = shutil.disk_usage(folder).free
     ok = None if free < FULL_KITTI_BYTES else True
-    advice = f"The whole of KITTI needs about {FULL_KITTI_BYTES / 1e9:.0f} GB." if ok is None else ""
+    advice = f"All of KITTI needs about {FULL_KITTI_BYTES / 1e9:.0f} GB." if ok is None else ""
     return Finding("disk for the store", ok, f"{free / 1e9:.0f} GB free", advice)
 
 
 def examine_outputs(store: Path) -> Iterator[Finding]:
-    """Yield one finding per damaged step output of a store, or one that says that none is.
+    """Yield one finding per damaged step output of a store, and one that counts the undamaged ones.
 
-    A run looks at sizes and times only, so a disk that loses bits goes unseen there.
+    A run compares only sizes and times, so it does not notice bits lost on the disk.
     """
     from kittidet.store import Store
 
@@ -123,7 +123,7 @@ def examine_memory() -> Finding:
 
 
 def examine_accelerators() -> Finding:
-    """Return what TensorFlow can train on, asked in a process of its own so that a broken driver cannot crash us."""
+    """Return what TensorFlow can train on, asked in a separate process so that a broken driver does no harm."""
     code = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
@@ -138,7 +138,7 @@ def examine_accelerators() -> Finding:
 
 
 def examine_operations() -> list[Finding]:
-    """Return what runs of the local Prefect server and its workers; a line saying so where Prefect's part is absent."""
+    """Return which parts of the local Prefect setup are running, or one line if Prefect's part is not installed."""
     try:
         check = operations.load_operation("doctor")
     except KittidetError as error:

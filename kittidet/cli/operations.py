@@ -1,4 +1,4 @@
-"""Verbs that need Prefect: found by entry point and imported only when asked, for the library never imports it."""
+"""Verbs that need Prefect: found by entry point and imported on demand, since the library never imports it."""
 
 from collections.abc import Callable
 from importlib.metadata import entry_points
@@ -8,7 +8,7 @@ from kittidet.errors import KittidetError
 
 GROUP = "kittidet.operations"
 HELP = {
-    "demo": "Draw data, train, evaluate and publish: the whole flow on a local Prefect server, in minutes.",
+    "demo": "Make data, train, evaluate and publish: the whole flow on a local Prefect server, in minutes.",
     "up": "Start the local Prefect server, pools, deployments and workers.",
     "down": "Stop what `up` or `demo` started.",
 }

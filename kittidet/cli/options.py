@@ -1,4 +1,4 @@
-"""Options that several verbs share, and the configuration they make together."""
+"""Options shared by several verbs, and the configuration they result in."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from kittidet.presets import PRESETS, preset
+
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="JSON or YAML file with any part of the configuration.")
 ]
-Preset = Annotated[
-    str, typer.Option("--preset", "-p", help="The published run to start from: kitti_d0, kitti_d2, demo.")
-]
+Preset = Annotated[str, typer.Option("--preset", "-p", help=f"The published run to start from: {', '.join(PRESETS)}.")]
 DataDir = Annotated[
     Path | None, typer.Option("--data", help="KITTI tree, or the folder of its zips (short for source.path=DIR).")
 ]
@@ -21,13 +21,12 @@ Overrides = Annotated[
 
 
 def resolve_config(preset_name: str, file: Path | None, data: Path | None, overrides: list[str] | None) -> Any:
-    """Return the ``RunConfig`` that preset, file, ``--data`` and overrides make, laid over each other in that order.
+    """Return the ``RunConfig`` from preset, file, ``--data`` and overrides, applied in that order.
 
     Raises:
         ConfigError: naming every wrong key or value.
     """
     from kittidet.config_file import load_run_config
-    from kittidet.presets import preset
 
     texts = list(overrides or [])
     if data is not None:

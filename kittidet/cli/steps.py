@@ -6,10 +6,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from kittidet.cli.options import ConfigFile, DataDir, Overrides, Preset, resolve_config
-from kittidet.cli.progress import file_progress
 from kittidet.cli.tables import print_facts, print_scores
-
-DEFAULT_PRESET = "kitti_d0"
+from kittidet.presets import DEFAULT_PRESET
+from kittidet.progress import file_progress
 
 
 def fetch(

@@ -1,1 +1,1 @@
-"""KITTI labels to and from other label formats, each in a file; NumPy and JSON only."""
+"""Converts KITTI labels to and from other label formats, one file each; NumPy and JSON only."""

@@ -1,12 +1,12 @@
 """KITTI frames <-> a COCO JSON document, without loss: KITTI -> COCO -> KITTI gives the same bytes.
 
-What COCO has no field for travels in extra fields named ``kitti``, which COCO tools pass over. A box that another
-tool has moved, added or removed wins over what KITTI's extra fields remember of it. Knows nothing about files.
+What COCO has no field for is kept in extra fields named ``kitti``, which COCO tools ignore. A box that another
+tool has moved, added or removed takes precedence over what the extra fields say. Knows nothing about files.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,17 +20,8 @@ LICENCE = {
     "name": "CC BY-NC-SA 3.0 (non-commercial)",
     "url": "https://creativecommons.org/licenses/by-nc-sa/3.0/",
 }
-# A COCO class becomes the first KITTI type that starts from it: car -> Car, not Van.
+# A COCO class becomes the first KITTI type that maps to it: car -> Car, not Van.
 KITTI_OF_COCO = {coco: kitti for kitti, coco in reversed(list(COCO_OF_KITTI.items()))}
-# What a KITTI row says where a value is not known; occlusion state 3 is KITTI's own "unknown".
-_UNKNOWN: dict[str, Any] = {
-    "truncated": 0.0,
-    "occluded": 3,
-    "alpha": -10.0,
-    "dimensions_hwl": (-1.0, -1.0, -1.0),
-    "location_xyz": (-1000.0, -1000.0, -1000.0),
-    "rotation_y": -10.0,
-}
 _MOVED_PX = 0.005  # KITTI writes two decimals: a smaller difference is another tool's rounding
 
 
@@ -39,7 +30,7 @@ class LabelledFile:
     """One image of a COCO document with its labels as KITTI rows.
 
     Attributes:
-        file_name: as the document names it, a relative path without ``..``.
+        file_name: as in the document, a relative path without ``..``.
         size_wh: pixels.
         text: the whole label file.
     """
@@ -50,7 +41,7 @@ class LabelledFile:
 
 
 def to_coco(frames: Iterable[tuple[Frame, str]]) -> dict[str, Any]:
-    """Return a COCO document of frames, each given with the exact text of its label file.
+    """Return the COCO document of frames, each given with the exact text of its label file.
 
     Returns:
         ``images``, ``annotations`` (ids from 1) and ``categories`` (KITTI's types in their order, ids from 1).
@@ -79,7 +70,7 @@ def to_coco(frames: Iterable[tuple[Frame, str]]) -> dict[str, Any]:
                 }
             )
         if _text(frame.objects) != text:
-            # Other line ends, spaces or decimals than KITTI's own: the rows alone would not give these bytes.
+            # Line endings, spaces or decimals differ from KITTI's own: the rows alone would not reproduce these bytes.
             extra["text"] = text
         width, height = frame.size_wh
         images.append(
@@ -93,7 +84,7 @@ def to_coco(frames: Iterable[tuple[Frame, str]]) -> dict[str, Any]:
             }
         )
     return {
-        "info": {"description": "KITTI 2D object labels; the `kitti` fields hold what COCO has no place for"},
+        "info": {"description": "KITTI 2D object labels; the `kitti` fields hold what COCO has no field for"},
         "licenses": [LICENCE],
         "categories": [{"id": i, "name": name} for i, name in enumerate(KITTI_TYPES, start=1)],
         "images": images,
@@ -104,17 +95,17 @@ def to_coco(frames: Iterable[tuple[Frame, str]]) -> dict[str, Any]:
 def from_coco(
     document: Mapping[str, Any], *, where: str, class_map: Mapping[str, str]
 ) -> tuple[list[LabelledFile], Counter[str]]:
-    """Return the label files of a COCO document, and what of it has no place in them, counted by sentence.
+    """Return the label files of a COCO document, and counts of what they cannot hold, by description.
 
-    KITTI type names stand for themselves, other category names go through ``class_map``; crowd boxes become DontCare.
+    KITTI type names are kept, other category names go through ``class_map``; crowd boxes become DontCare.
 
     Args:
         document: the parsed JSON.
-        where: names it in messages.
+        where: its name in messages.
         class_map: COCO category name -> KITTI type.
 
     Raises:
-        DatasetContractError: if it is no COCO document, or a file name leaves its folder.
+        DatasetContractError: if it is not a COCO document, or a file name leads out of its folder.
         LabelParseError: if an entry does not make a KITTI row.
     """
     lost: Counter[str] = Counter()
@@ -151,7 +142,7 @@ def _image_text(
     for annotation in annotations:
         item = _object_of(annotation, categories[annotation["category_id"]], class_map, lost)
         if item is not None:
-            # Boxes that another tool added have no row: they come last, in the document's order.
+            # Boxes that another tool added have no row number: they come last, in document order.
             rows.append((int(annotation.get("kitti", {}).get("row", 1 << 30)), item))
     objects = tuple(item for _, item in sorted(rows, key=lambda pair: pair[0]))
     kept = extra.get("text")
@@ -170,22 +161,22 @@ def _object_of(
     xyxy = (left, top, left + width, top + height)
     kind = category if category in KITTI_TYPES else class_map.get(category)
     if kind is None and not annotation.get("iscrowd"):
-        lost[f"boxes of {category!r}, which has no KITTI type (give one with --map '{category}=Type')"] += 1
+        lost[f"boxes of {category!r}, which has no KITTI type (assign one with --map '{category}=Type')"] += 1
         return None
     if round(xyxy[0], 2) >= round(xyxy[2], 2) or round(xyxy[1], 2) >= round(xyxy[3], 2):
-        lost["boxes without an area of a hundredth of a pixel"] += 1
+        lost["boxes narrower or lower than a hundredth of a pixel"] += 1
         return None
     if kind is not None and "kitti" in annotation:
         remembered = _recalled(annotation["kitti"])
         if max(abs(a - b) for a, b in zip(_xywh(remembered.xyxy), annotation["bbox"], strict=True)) <= _MOVED_PX:
             xyxy = remembered.xyxy
-        return KittiObject(**{**asdict(remembered), "type": kind, "xyxy": xyxy})
+        return replace(remembered, type=kind, xyxy=xyxy)
     if annotation.get("segmentation"):
-        lost["segmentation masks, of which the boxes are kept"] += 1
+        lost["segmentation masks, reduced to their boxes"] += 1
     if kind is None or annotation.get("iscrowd"):
-        unknown = {**_UNKNOWN, "truncated": -1.0, "occluded": -1}
-        return KittiObject(type=DONT_CARE, xyxy=xyxy, **unknown)
-    return KittiObject(type=kind, xyxy=xyxy, **_UNKNOWN)
+        return KittiObject.of_box(DONT_CARE, xyxy)
+    # An object, unlike a region, has a truncation and one of KITTI's states of occlusion, of which 3 is "unknown".
+    return replace(KittiObject.of_box(kind, xyxy), truncated=0.0, occluded=3)
 
 
 def _recalled(item: Mapping[str, Any]) -> KittiObject:
@@ -196,7 +187,7 @@ def _recalled(item: Mapping[str, Any]) -> KittiObject:
 
 
 def _parsed(text: str) -> tuple[KittiObject, ...] | None:
-    """Return the rows of a remembered label file; None where it is none and the boxes must speak for themselves."""
+    """Return the rows of the original label text; None where it does not parse and only the boxes count."""
     try:
         return tuple(parse_label_line(line, where="kitti.text") for line in text.splitlines() if line.strip())
     except LabelParseError:
@@ -209,7 +200,7 @@ def _text(objects: Iterable[KittiObject]) -> str:
 
 def _xywh(xyxy: Sequence[float]) -> list[float]:
     left, top, right, bottom = xyxy
-    # Four decimals: float noise such as 86.95999999999998 helps nobody, KITTI has two.
+    # Four decimals: KITTI has two, and float noise such as 86.95999999999998 is of no use.
     return [left, top, round(right - left, 4), round(bottom - top, 4)]
 
 

@@ -1,6 +1,6 @@
-"""Whole data sets between label formats: a KITTI tree to COCO or YOLO, a COCO document to a KITTI tree.
+"""Converts whole data sets: a KITTI tree to COCO or YOLO, a COCO document to a KITTI tree.
 
-The output folder is complete or absent, and is never written over. Every conversion says what it could not carry.
+The output folder is complete or absent, and never overwritten. Every conversion reports what it could not keep.
 """
 
 import csv
@@ -31,13 +31,13 @@ Splits = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What a conversion wrote, and what it could not.
+    """What a conversion wrote and what it had to leave out.
 
     Attributes:
         path: the folder.
         frames: label files or image entries written.
         objects: rows written, DontCare included where the format has it.
-        lost: sentence -> how many; empty where nothing is lost.
+        lost: description -> how many; empty where nothing is lost.
     """
 
     path: Path
@@ -47,11 +47,11 @@ class Conversion:
 
 
 def tree_to_coco(tree: KittiTree, out_dir: Path, *, splits: Splits, images: ImageMode) -> Conversion:
-    """Write ``annotations/<split>.json`` and ``images/`` of a KITTI tree; nothing of its labels is lost.
+    """Write ``annotations/<split>.json`` and ``images/`` of a KITTI tree, without losing anything in its labels.
 
     Args:
         tree: labels and images.
-        out_dir: made; must not exist.
+        out_dir: created; must not exist.
         splits: name -> frame ids.
         images: link to them, copy them, or leave them where they are.
 
@@ -78,7 +78,7 @@ def tree_to_yolo(tree: KittiTree, out_dir: Path, *, splits: Splits, images: Imag
 
     Args:
         tree: labels and images.
-        out_dir: made; must not exist.
+        out_dir: created; must not exist.
         splits: name -> frame ids.
         images: link to them, copy them, or leave them where they are.
         table: the classes; YOLO's ids are the table's minus one.
@@ -109,13 +109,13 @@ def coco_to_tree(
 ) -> Conversion:
     """Write ``training/label_2`` (and ``image_2``) of a COCO document.
 
-    Frames keep their number where every image is named by one; else they are numbered by file name, and
-    ``frames.csv`` says which is which. Images that are not PNG are rewritten as PNG, which takes ``images="copy"``.
+    Frames keep their numbers if every image is named by one; otherwise they are numbered in file name order, and
+    ``frames.csv`` lists which is which. Images that are not PNG are rewritten as PNG, which needs ``images="copy"``.
 
     Args:
         annotations: the COCO JSON file.
-        images_dir: what its file names are relative to; None leaves the images out.
-        out_dir: made; must not exist.
+        images_dir: the folder its file names are relative to; None leaves the images out.
+        out_dir: created; must not exist.
         class_map: COCO category name -> KITTI type.
         images: link to them, copy them, or leave them out.
 
@@ -159,7 +159,7 @@ def _place_png(images_dir: Path, file: LabelledFile, target: Path, mode: ImageMo
         _place(source, target, mode)
         return
     if mode == "link":
-        raise DatasetContractError(f"{source}: not a PNG, which KITTI trees hold. Use --images copy to rewrite it.")
+        raise DatasetContractError(f"{source}: not a PNG, but KITTI trees hold PNGs. Use --images copy to rewrite it.")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with Image.open(source) as picture:
@@ -172,7 +172,7 @@ def _place(source: Path, target: Path, mode: ImageMode) -> None:
     if mode == "none":
         return
     if not source.is_file():
-        raise DatasetContractError(f"{source}: the image is missing. Use --images none to convert labels alone.")
+        raise DatasetContractError(f"{source}: the image is missing. Use --images none to convert only the labels.")
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         return  # the same frame in two splits
@@ -197,12 +197,12 @@ def _check_splits(tree: KittiTree, splits: Splits) -> None:
 
 def _new(out_dir: Path) -> Path:
     if out_dir.exists():
-        raise DatasetContractError(f"{out_dir}: already exists. Choose another folder, or remove this one.")
+        raise DatasetContractError(f"{out_dir}: already exists. Choose another folder or remove this one.")
     return out_dir
 
 
 def _label_text(tree: KittiTree, frame_id: str) -> str:
-    # Bytes, not text: universal newlines would swallow the CR of a CRLF file.
+    # Bytes, not text: universal newlines would drop the CR of a CRLF file.
     return tree.label_path(frame_id).read_bytes().decode("utf-8")
 
 

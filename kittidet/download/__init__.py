@@ -1,1 +1,1 @@
-"""Files over HTTP that are whole or absent, go on after a break, and are checked when they are there."""
+"""Downloads over HTTP: files are complete or absent, resume after a break, and are verified on arrival."""

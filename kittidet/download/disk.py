@@ -1,4 +1,4 @@
-"""Room on a disk, asked for before a long write and named when a write fails for want of it; who writes where."""
+"""Disk space: checked before a long write, and named in the error when a write fails for lack of it."""
 
 import errno
 import shutil
@@ -15,10 +15,10 @@ _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, e
 
 
 def check_space(folder: Path, needed_bytes: int, *, purpose: str) -> None:
-    """Return if the disk of an existing folder has room for so many more bytes.
+    """Return if the disk of an existing folder has room for this many more bytes.
 
     Raises:
-        DiskSpaceError: saying how much is needed and how much there is.
+        DiskSpaceError: with how much is needed and how much there is.
     """
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
@@ -30,7 +30,7 @@ def check_space(folder: Path, needed_bytes: int, *, purpose: str) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's errors on writing below a path into ones that say what to do.
+    """Turn the operating system's write errors below a path into ones that say what to do.
 
     Raises:
         DiskSpaceError: if the disk, the quota or the largest file size is used up.
@@ -42,7 +42,7 @@ def writing(path: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise DiskSpaceError(
                 f"{path}: the disk is full ({error.strerror}). Free some space and start again: "
-                "what is complete is kept and not fetched twice."
+                "completed files are kept and not downloaded again."
             ) from error
         if error.errno in _FORBIDDEN:
             raise ArchiveError(

@@ -1,6 +1,6 @@
-"""A file from a server to its final name: checked, and never there by half.
+"""Downloads a file to its final name: verified, and never there half-finished.
 
-How the bytes travel, and go on after a break, is the business of `transfer`.
+Transferring the bytes, and resuming after a break, is left to `transfer`.
 """
 
 import logging
@@ -8,9 +8,10 @@ from pathlib import Path
 
 from kittidet.config import BackoffConfig
 from kittidet.download.disk import alone_at, writing
-from kittidet.download.transfer import Progress, Transfer
+from kittidet.download.transfer import Transfer
 from kittidet.errors import ArchiveError
 from kittidet.files import digest_file, write_text_atomic
+from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
 
@@ -22,26 +23,26 @@ def download(
     dest: Path,
     *,
     sha256: str | None,
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
     backoff: BackoffConfig = _PATIENCE,
     reserve_share: float = 0.0,
 ) -> str:
-    """Return the sha256 of the file at ``dest`` once it is whole; it is written beside it as ``NAME.sha256``.
+    """Return the sha256 of the file at ``dest`` once it is complete, and write it beside the file as ``NAME.sha256``.
 
     A file that is already there and matches its digest (the given one, else the one beside it) is left as it is. Two
     processes may ask for the same file: the second waits for the first.
 
     Args:
         url: where the file is.
-        dest: its final name; the unfinished file is ``NAME.part`` beside it.
+        dest: its final name; the partial file is ``NAME.part`` beside it.
         sha256: hex digest, or None where it is not known.
-        progress: called with (name, bytes done, bytes in all or None).
+        progress: called with (name, bytes done, total bytes or None).
         backoff: attempts, waits and time-outs.
-        reserve_share: room to be free besides, as a share of the file's size, for unpacking it.
+        reserve_share: extra free space to require, as a share of the file's size, for unpacking it.
 
     Raises:
         DiskSpaceError: if the disk has too little room.
-        ArchiveError: if the server refuses, does not answer in the end, or sends other bytes than expected.
+        ArchiveError: if the server refuses, never answers, or sends bytes other than expected.
     """
     with alone_at(dest):
         found = _digest_if_good(dest, sha256)
@@ -58,8 +59,8 @@ def download(
         if sha256 is not None and digest != sha256.lower():
             transfer.partial.drop()
             raise ArchiveError(
-                f"{url}: expected sha256 {sha256.lower()}, got {digest}. The file on the server is not the one that is "
-                f"known, or was changed on its way. Check the address and `source.sha256`."
+                f"{url}: expected sha256 {sha256.lower()}, got {digest}. The file on the server is not the expected "
+                f"one, or was altered in transit. Check the address and `source.sha256`."
             )
         with writing(dest):
             write_text_atomic(_digest_path(dest), f"{digest}  {dest.name}\n")
@@ -70,7 +71,7 @@ def download(
 
 
 def record_digest(path: Path) -> str:
-    """Return the sha256 of a file that somebody else put in place, once it is written beside it."""
+    """Return the sha256 of a file that was put in place by hand, after writing it beside the file."""
     digest = digest_file(path)
     write_text_atomic(_digest_path(path), f"{digest}  {path.name}\n")
     return digest
@@ -82,7 +83,7 @@ def has_digest(path: Path) -> bool:
 
 
 def _digest_if_good(dest: Path, sha256: str | None) -> str | None:
-    """Return the digest of a file that is there and is the one expected, else None."""
+    """Return the digest of a file if it exists and is the expected one, else None."""
     if not dest.is_file():
         return None
     expected = sha256.lower() if sha256 is not None else _recorded(dest)

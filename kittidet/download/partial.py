@@ -1,7 +1,7 @@
-"""The unfinished file of a download: its bytes so far, and what the server said about the file they are part of.
+"""The partial file of a download: its bytes so far, and what the server reported about the file they belong to.
 
-``NAME.part`` holds the bytes and ``NAME.part.json`` the address, size and validators (ETag, Last-Modified) by which a
-later request asks for the rest of the same file and of no other.
+``NAME.part`` holds the bytes and ``NAME.part.json`` the address, size and validators (ETag, Last-Modified) that let a
+later request ask for the rest of exactly the same file.
 """
 
 import json
@@ -19,10 +19,10 @@ class Remote:
     """A version of a file on a server.
 
     Attributes:
-        url: where it was asked for.
+        url: where it was requested.
         etag: strong entity tag, or None.
-        last_modified: date as the server wrote it, or None.
-        total: size in bytes, or None where the server did not say.
+        last_modified: date as the server sent it, or None.
+        total: size in bytes, or None where the server did not send it.
     """
 
     url: str
@@ -36,13 +36,13 @@ class Remote:
         return self.etag if self.etag is not None else self.last_modified
 
     def is_same(self, other: "Remote") -> bool:
-        """Return whether both are one version, as far as what they both say goes."""
+        """Return whether both are the same version, judged by the facts that both have."""
         pairs = ((self.etag, other.etag), (self.last_modified, other.last_modified), (self.total, other.total))
         return self.url == other.url and all(a == b for a, b in pairs if a is not None and b is not None)
 
 
 def describe_response(url: str, response: httpx.Response) -> Remote:
-    """Return the version that a 200 or 206 answer is of."""
+    """Return the version of the file that a 200 or 206 response belongs to."""
     headers = response.headers
     etag = headers.get("etag")
     if response.status_code == httpx.codes.PARTIAL_CONTENT:
@@ -60,7 +60,7 @@ def describe_response(url: str, response: httpx.Response) -> Remote:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The two files of an unfinished download.
+    """The two files of a download in progress.
 
     Attributes:
         path: where the bytes are.
@@ -74,31 +74,31 @@ class Partial:
         return self.path.with_name(self.path.name + ".json")
 
     def size(self) -> int:
-        """Return how many bytes are there."""
+        """Return how many bytes have arrived."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def read(self) -> Remote | None:
-        """Return what the bytes are part of, or None where that is not known."""
+        """Return what file the bytes belong to, or None where that is not known."""
         try:
             return Remote(**json.loads(self.note_path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            # Bytes of unknown origin are worth nothing; the caller starts again.
+            # Bytes of unknown origin are useless; the caller starts over.
             return None
 
     def start(self, remote: Remote) -> None:
-        """Drop the bytes and note what the next ones are part of."""
+        """Drop the bytes and record what file the next ones belong to."""
         self.drop()
         write_json(self.note_path, asdict(remote), indent=None)
 
     def drop(self) -> None:
         """Remove both files."""
-        # Bytes first: a note without bytes is harmless, bytes under another file's note are not.
+        # Bytes first: a record without bytes is harmless, bytes under another file's record are not.
         self.path.unlink(missing_ok=True)
         self.note_path.unlink(missing_ok=True)
 
 
 def _strong_date(headers: httpx.Headers) -> str | None:
-    """Return Last-Modified where it tells versions apart: RFC 9110, 8.8.2.2 asks for a second between it and Date."""
+    """Return Last-Modified where it tells versions apart: RFC 9110, 8.8.2.2 requires a second between it and Date."""
     try:
         modified, now = parsedate_to_datetime(headers["last-modified"]), parsedate_to_datetime(headers["date"])
     except (KeyError, ValueError, TypeError):

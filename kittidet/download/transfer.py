@@ -1,8 +1,8 @@
-"""One file's way from a server into its unfinished file, over as many attempts as it takes.
+"""Transfers one file from a server into its partial file, over as many attempts as it takes.
 
-A break is resumed with a Range request that holds only for the version begun with (``If-Range``); a file that changed
-in between is started again. Attempts are counted from the last progress, so that a long download over a poor line
-goes on, and a dead one ends.
+After a break it resumes with a Range request that applies only to the same version (``If-Range``); a file that changed
+in between is started over. Attempts are counted since the last progress, so that a long download over a poor line
+keeps going, and a dead one gives up.
 
 Source:
     RFC 9110, sections 13.1.5 (If-Range), 14 (range requests).
@@ -10,7 +10,6 @@ Source:
 
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,35 +21,34 @@ from kittidet.download.disk import check_space, writing
 from kittidet.download.partial import Partial, Remote, describe_response
 from kittidet.errors import ArchiveError, ServerError
 from kittidet.files import digest_file
+from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[str, int, int | None], None]
-
-# Answers that a later attempt may not get: time-out, too early, too many requests; and every 5xx.
+# Responses that may be temporary: time-out, too early, too many requests; and every 5xx.
 _PASSING = frozenset({408, 425, 429})
 
 
 class _TryAgainError(Exception):
-    """This attempt failed in a way that the next may not."""
+    """This attempt failed, but the next one may succeed."""
 
 
 @dataclass
 class Transfer:
-    """A download that is under way.
+    """A download in progress.
 
     Attributes:
         url: where the file is.
-        dest: its final name, in a folder that exists; the unfinished file is ``NAME.part`` beside it.
-        progress: called with (name, bytes done, bytes in all or None).
+        dest: its final name, in a folder that exists; the partial file is ``NAME.part`` beside it.
+        progress: called with (name, bytes done, total bytes or None).
         backoff: attempts, waits and time-outs.
-        reserve_share: room to be free besides, as a share of the file's size.
-        resumed: whether the last run joined bytes of several answers.
+        reserve_share: extra free space to require, as a share of the file's size.
+        resumed: whether the last run joined bytes from several responses.
     """
 
     url: str
     dest: Path
-    progress: Progress | None
+    progress: FileProgress | None
     backoff: BackoffConfig
     reserve_share: float
     resumed: bool = field(default=False, init=False)
@@ -59,20 +57,20 @@ class Transfer:
 
     @property
     def partial(self) -> Partial:
-        """The unfinished file."""
+        """The partial file."""
         return Partial(self.dest.with_name(self.dest.name + ".part"))
 
     def run(self) -> str:
-        """Return the sha256 of the unfinished file once all of it is there.
+        """Return the sha256 of the partial file once it is complete.
 
         Raises:
             DiskSpaceError: if the disk has too little room.
-            ArchiveError: if the server refuses, or does not answer in the end.
+            ArchiveError: if the server refuses or never answers.
         """
         self.resumed, self._stalled, self._restarts = False, 0, 0
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_may_pass),
-            # Starts from zero are counted apart: a server without Range makes progress for ever and never ends.
+            # Restarts are counted separately: a server without Range makes progress forever and never finishes.
             stop=lambda _: max(self._stalled, self._restarts) >= self.backoff.attempts,
             wait=lambda _: min(self.backoff.longest_s, self.backoff.first_s * 2 ** max(0, self._stalled - 1)),
             before_sleep=self._log_retry,
@@ -85,9 +83,9 @@ class Transfer:
             passing = isinstance(error, (_TryAgainError, httpx.TransportError))
             raise (ServerError if passing else ArchiveError)(
                 f"{self.url}: gave up after {max(1, self._stalled)} attempt(s) without a new byte and {self._restarts} "
-                f"start(s) from zero: "
+                f"restart(s) from zero: "
                 f"{error or type(error).__name__}. {self.partial.size():,} bytes are kept in {self.partial.path}; "
-                "check the network and start again to go on from there."
+                "check the network and start again to resume from there."
             ) from error
 
     def _attempt(self, client: httpx.Client) -> str:
@@ -116,7 +114,7 @@ class Transfer:
                     raise _TryAgainError("the file on the server changed midway; starting again")
                 self.resumed = True
             else:
-                # No Range asked for, or a server that knows none, or a file that changed: from the start.
+                # No Range was requested, the server does not support it, or the file changed: from the start.
                 offset = 0
                 with writing(self.partial.path):
                     if self.partial.size():
@@ -129,7 +127,7 @@ class Transfer:
         status = response.status_code
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             self._restart()
-            raise _TryAgainError("the file on the server is shorter than what is here; starting again")
+            raise _TryAgainError("the file on the server is shorter than what has arrived; starting again")
         if status in _PASSING or status >= 500:
             raise _TryAgainError(f"the server answered {status} {response.reason_phrase}")
         if status not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
@@ -139,19 +137,19 @@ class Transfer:
             )
         if self.url.startswith("https://") and response.url.scheme != "https":
             raise ArchiveError(
-                f"{self.url}: sent on to {response.url}, which is not HTTPS. "
-                "Name the final address in `source.base_url`."
+                f"{self.url}: redirected to {response.url}, which is not HTTPS. "
+                "Give the final address in `source.base_url`."
             )
         if response.headers.get("content-encoding", "identity") != "identity":
             raise ArchiveError(
                 f"{self.url}: expected the file's own bytes, got them encoded as "
-                f"{response.headers['content-encoding']}. Use a server that does not recode archives."
+                f"{response.headers['content-encoding']}. Use a server that does not re-encode archives."
             )
 
     def _receive(self, response: httpx.Response, offset: int, remote: Remote) -> None:
         if remote.total is not None:
             needed = remote.total - offset + int(remote.total * self.reserve_share)
-            check_space(self.dest.parent, needed, purpose=f"{self.dest.name} and what is in it")
+            check_space(self.dest.parent, needed, purpose=f"{self.dest.name} and its contents")
         done = offset
         with writing(self.partial.path), self.partial.path.open("ab") as stream:
             for chunk in response.iter_raw():

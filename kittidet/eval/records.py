@@ -1,7 +1,6 @@
 """A detector over records: what it finds in every frame of a folder of TFRecords."""
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 from kittidet.config import EvalConfig
@@ -9,11 +8,10 @@ from kittidet.data.pipeline import evaluation_batches
 from kittidet.detect.detector import Detector
 from kittidet.frame import Detections
 from kittidet.model.scaling import variant_spec
+from kittidet.progress import FrameProgress
 from kittidet.records.manifest import read_manifest
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[int, int], None]
 
 
 def predict_records(
@@ -21,7 +19,7 @@ def predict_records(
     records_dir: Path,
     *,
     config: EvalConfig,
-    progress: Progress | None = None,
+    progress: FrameProgress | None = None,
 ) -> list[Detections]:
     """Return what a detector finds in every frame of a folder of records, in the records' order.
 

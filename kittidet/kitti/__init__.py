@@ -1,1 +1,1 @@
-"""KITTI files on disk to frames: archives, trees, labels, the data contract, splits, and drawn data."""
+"""From KITTI files on disk to frames: archives, trees, labels, the data contract and splits."""

@@ -1,4 +1,4 @@
-"""Frames of a KITTI tree: an image's place and size with the rows of its label file; decodes no pixels."""
+"""Frames of a KITTI tree: an image's path and size with the rows of its label file; decodes no pixels."""
 
 from kittidet.frame import Frame
 from kittidet.kitti.labels import parse_label_file
@@ -7,7 +7,7 @@ from kittidet.kitti.tree import KittiTree
 
 
 def load_frame(tree: KittiTree, frame_id: str) -> Frame:
-    """Return a frame of a tree: its image's place and size, and every row of its label file.
+    """Return a frame of a tree: its image's path and size, and every row of its label file.
 
     Raises:
         DatasetContractError: if the image is not a PNG.

@@ -1,7 +1,7 @@
 """sha256 of many files, in parallel, remembered between runs by their size and times.
 
-The memory is one JSON file outside the data. An entry is trusted only where device-independent facts all agree: size,
-inode, time of change of content and of status, the last of which a program cannot set back.
+They are kept in one JSON file outside the data. An entry is trusted only if all device-independent facts agree: size,
+inode, modification time and status change time, the last of which a program cannot set back.
 """
 
 import json
@@ -37,7 +37,7 @@ def digest_files(files: Mapping[str, Path], *, stat_cache: Path | None) -> dict[
     started_ns = time.time_ns()
     facts = {str(path.absolute()): _facts(path) for path in files.values()}
     stale = [path for path, now in facts.items() if path not in known or known[path][0] != now]
-    # Hashing frees the interpreter lock, so threads use every core.
+    # Hashing releases the interpreter lock, so threads use every core.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         fresh = dict(zip(stale, pool.map(_digest, stale), strict=True))
     log.info("inventory files=%d read=%d", len(facts), len(stale))

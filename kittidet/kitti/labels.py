@@ -1,6 +1,6 @@
-"""A line of a KITTI label or result file to a record, and back: exact in both directions.
+"""Parses a line of a KITTI label or result file into a record, and formats it back: exact in both directions.
 
-Knows the text format only. Ranges that need the image, or the other rows, are the business of `schema`.
+Knows the text format only. Ranges that depend on the image or on other rows are left to `validation`.
 
 Source:
     KITTI object devkit, readme.txt, "Data Format Description".
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kittidet.classes import DONT_CARE, KITTI_TYPES
 from kittidet.errors import LabelParseError
-from kittidet.frame import KittiObject
+from kittidet.frame import UNKNOWN, UNKNOWN_ANGLE, UNKNOWN_PLACE, KittiObject
 
 LABEL_FIELDS = (
     "type",
@@ -34,9 +34,9 @@ LABEL_FIELDS = (
 )
 RESULT_FIELDS = (*LABEL_FIELDS, "score")
 
-# KITTI's longest is under 4 KiB; the limit keeps a file that is something else out of the memory.
+# KITTI's longest is under 4 KiB; the limit keeps a file that is something else out of memory.
 _MAX_FILE_BYTES = 16 << 20
-# Python's float() also takes 'nan', 'inf', '1_0' and other scripts' digits; a label file has none of them.
+# Python's float() also accepts 'nan', 'inf', '1_0' and digits of other scripts; a label file has none of them.
 _FLOAT = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _INT = r"[-+]?[0-9]{1,9}"
 _GAP = r"[ \t]+"
@@ -56,13 +56,13 @@ _RESULT_LINE = _line_pattern(RESULT_FIELDS)
 def parse_label_line(
     line: str, *, where: str, with_score: bool = False, types: Collection[str] = KITTI_TYPES
 ) -> KittiObject:
-    """Return the record of one line whose form, class name and box are all right.
+    """Return the record of one line, with its format, class name and box checked.
 
     Args:
-        line: the text, without its line end.
+        line: the text, without its line ending.
         where: ``file:line``, for the message.
-        with_score: the line is of a result file and has a 16th column.
-        types: the class names that may stand here, beside DontCare.
+        with_score: the line is from a result file and has a 16th column.
+        types: the class names allowed here, besides DontCare.
 
     Raises:
         LabelParseError: on a wrong number of columns, a value that is not a finite number, an unknown class, or a box
@@ -84,7 +84,7 @@ def parse_label_line(
 
 
 def parse_fields(line: str, *, where: str, with_score: bool = False) -> KittiObject:
-    """Return the record of one line that has the right form, whatever its values mean.
+    """Return the record of one line in the right format, whatever its values mean.
 
     Raises:
         LabelParseError: on a wrong number of columns or a value that is not a finite number.
@@ -94,7 +94,7 @@ def parse_fields(line: str, *, where: str, with_score: bool = False) -> KittiObj
         raise _form_error(line, where=where, with_score=with_score)
     name, truncated, occluded, *rest = match.groups()
     values = [float(truncated), *map(float, rest)]
-    if not all(map(math.isfinite, values)):  # 1e999 has the form of a number and reads as infinity
+    if not all(map(math.isfinite, values)):  # 1e999 looks like a number and reads as infinity
         raise _form_error(line, where=where, with_score=with_score)
     share, alpha, left, top, right, bottom, height, width, length, x, y, z, rotation_y, *score = values
     return KittiObject(
@@ -152,31 +152,31 @@ def read_lines(path: Path) -> list[str]:
             "The file is damaged or not a label file; unpack it again."
         ) from error
     lines = text.split("\n")
-    # The last line ends the file; what split() gives after it is not a line.
+    # The file ends with its last line; the empty string that split() adds after it is not a line.
     if lines[-1] == "":
         lines.pop()
     return lines
 
 
 def is_blank(line: str) -> bool:
-    """Return whether a line has nothing but white space."""
+    """Return whether a line is empty or only white space."""
     return not line.strip()
 
 
 def format_label_line(obj: KittiObject) -> str:
-    """Return the line KITTI writes for a record: two decimals, bare integers where a value is unknown.
+    """Return the line as KITTI writes it for a record: two decimals, plain integers where a value is unknown.
 
-    A score, where there is one, is written with as many digits as it takes to read the same number again.
+    A score, if present, is written with enough digits to read back the same number.
     """
     fields = [
         obj.type,
-        _number(obj.truncated, unknown=-1),
+        _number(obj.truncated, unknown=UNKNOWN),
         str(obj.occluded),
-        _number(obj.alpha, unknown=-10),
+        _number(obj.alpha, unknown=UNKNOWN_ANGLE),
         *(f"{value:.2f}" for value in obj.xyxy),
-        *(_number(value, unknown=-1) for value in obj.dimensions_hwl),
-        *(_number(value, unknown=-1000) for value in obj.location_xyz),
-        _number(obj.rotation_y, unknown=-10),
+        *(_number(value, unknown=UNKNOWN) for value in obj.dimensions_hwl),
+        *(_number(value, unknown=UNKNOWN_PLACE) for value in obj.location_xyz),
+        _number(obj.rotation_y, unknown=UNKNOWN_ANGLE),
     ]
     if obj.score is not None:
         fields.append(repr(float(obj.score)))
@@ -193,7 +193,7 @@ def _form_error(line: str, *, where: str, with_score: bool) -> LabelParseError:
     fields = line.split()
     if not fields:
         return LabelParseError(
-            f"{where}: blank line: expected {len(names)} fields. Remove it, or unpack the file again if rows are lost."
+            f"{where}: blank line: expected {len(names)} fields. Remove it; unpack the file again if rows are missing."
         )
     if len(fields) != len(names):
         hint = ""

@@ -18,13 +18,13 @@ _LINE = re.compile(r"\d{4}_\d{2}_\d{2} (\d{4}_\d{2}_\d{2}_drive_\d+_\w+) \d+", r
 
 
 def read_drives(mapping_dir: Path) -> dict[str, str]:
-    """Return frame id (six digits) -> drive name, e.g. ``2011_09_26_drive_0005_sync``, for every image mapped.
+    """Return frame id (six digits) -> drive name, e.g. ``2011_09_26_drive_0005_sync``, for every mapped image.
 
     Raises:
-        DatasetContractError: naming file and line, if the two files do not fit together.
+        DatasetContractError: naming file and line, if the two files do not match each other.
     """
     rand_path, mapping_path = mapping_dir / RAND, mapping_dir / MAPPING
-    # A newline at the end and line breaks between entries are tolerated; an empty entry elsewhere is not.
+    # A trailing newline and line breaks between entries are tolerated; an empty entry elsewhere is not.
     entries = [entry.strip() for entry in _read(rand_path).strip().rstrip(",").split(",")]
     lines = _read(mapping_path).splitlines()
     drives: dict[str, str] = {}
@@ -39,7 +39,7 @@ def read_drives(mapping_dir: Path) -> dict[str, str]:
         number = int(entry)
         if number in seen:
             raise DatasetContractError(
-                f"{where}: expected a permutation, got {number} which entry {seen[number] + 1} has too. "
+                f"{where}: expected a permutation, got {number}, which is also entry {seen[number] + 1}. "
                 "Unpack devkit_object.zip again."
             )
         seen[number] = image

@@ -1,6 +1,6 @@
-"""KITTI's PNG files without decoding them: size from the header, damage from the chunk checksums.
+"""Reads KITTI's PNG files without decoding them: size from the header, damage from the chunk checksums.
 
-Knows the PNG container, not its pixels: those are ``kitti.validation.pixels``' business.
+Knows the PNG container, not its pixels: those are left to `validation.pixels`.
 
 Source:
     PNG specification, third edition, sections 5 (datastream structure) and 11.2 (critical chunks).
@@ -17,9 +17,9 @@ from kittidet.errors import DatasetContractError
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_BYTES = len(_SIGNATURE) + 4 + 4 + 13 + 4
 _MAX_CHUNK = 2**31 - 1
-# KITTI's largest is under 1 MiB; the limit keeps a file that is something else out of the memory.
+# KITTI's largest is under 1 MiB; the limit keeps a file that is something else out of memory.
 _MAX_FILE_BYTES = 256 << 20
-# What a file that is named .png by mistake starts with.
+# How files that are named .png by mistake start.
 _OTHER_FORMATS = (
     (b"\xff\xd8\xff", "a JPEG"),
     (b"GIF8", "a GIF"),
@@ -32,7 +32,7 @@ _OTHER_FORMATS = (
 
 @dataclass(frozen=True, slots=True)
 class PngHeader:
-    """What a PNG says of itself in its first chunk.
+    """What a PNG declares in its first chunk.
 
     Attributes:
         size_wh: width and height, pixels.
@@ -76,10 +76,10 @@ def read_png_size(path: Path) -> tuple[int, int]:
 
 
 def read_image_bytes(path: Path) -> bytes:
-    """Return the bytes of an image file of a size that an image of a road can have.
+    """Return the bytes of an image file of plausible size.
 
     Raises:
-        DatasetContractError: if the file cannot be read or is too large to be one.
+        DatasetContractError: if the file cannot be read or is too large.
     """
     try:
         size = path.stat().st_size
@@ -94,14 +94,14 @@ def read_image_bytes(path: Path) -> bytes:
 
 
 def check_png_bytes(data: bytes, *, where: str) -> PngHeader:
-    """Return the header of a PNG in memory whose chunks are all there and match their checksums.
+    """Return the header of a PNG in memory, after checking that all chunks are there and match their checksums.
 
     Args:
         data: the whole file.
         where: its name, for the message.
 
     Raises:
-        DatasetContractError: if it is not a PNG, is cut short or damaged.
+        DatasetContractError: if it is not a PNG, is truncated or damaged.
     """
     header = parse_png_header(data, where=where)
     view = memoryview(data)
@@ -142,7 +142,7 @@ def parse_png_header(data: bytes, *, where: str) -> PngHeader:
     """Return the header from the first 33 (or more) bytes of a PNG.
 
     Raises:
-        DatasetContractError: if they are not the start of a PNG.
+        DatasetContractError: if it does not start like a PNG.
     """
     if not is_png(data):
         if _SIGNATURE.startswith(data):
@@ -168,5 +168,5 @@ def parse_png_header(data: bytes, *, where: str) -> PngHeader:
 
 def _cut_short(where: str, size: int, expected: str) -> DatasetContractError:
     return DatasetContractError(
-        f"{where}: PNG cut short: expected {expected}, got {size} bytes. Unpack the image again."
+        f"{where}: PNG truncated: expected {expected}, got {size} bytes. Unpack the image again."
     )

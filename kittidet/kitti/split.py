@@ -1,8 +1,8 @@
-"""Frames to two disjoint lists, train and val, that one digest names.
+"""Splits frames into two disjoint lists, train and val, identified by one digest.
 
-The lists depend on the set of frames, the method and the seed alone: not on the order the frames come in, nor on the
-machine. Neighbouring frames of one drive look alike, so a val frame whose drive is also in train is half known to the
-detector; where the drives are known, every split says how many such frames it has.
+The lists depend only on the set of frames, the method and the seed, not on the order of the frames or on the
+machine. Neighbouring frames of a drive look alike, so a val frame whose drive is also in train is half familiar to the
+detector; where the drives are known, every split reports how many such frames it has.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Leakage:
-    """How much of val is also seen, from another moment of the same drive, in train.
+    """How much of val also appears in train, as another moment of the same drive.
 
     Attributes:
         shared_val_frames: frames of val whose drive has frames in train.
@@ -41,10 +41,10 @@ class Split:
         method: how they were made.
         train_ids: frames to train on.
         val_ids: frames to score on.
-        digest: sha256 that names the two lists.
+        digest: sha256 that identifies the two lists.
         leakage: drives on both sides; None where no drive is known.
-        absent_ids: frames that the published lists name and the data set lacks (chen only).
-        unlisted_ids: frames of the data set that the published lists do not name, in neither list (chen only).
+        absent_ids: frames in the published lists that the data set lacks (chen only).
+        unlisted_ids: frames of the data set that are in neither published list (chen only).
     """
 
     method: str
@@ -117,7 +117,7 @@ def split_frames(frame_ids: Collection[str], *, config: SplitConfig, drive_of: M
 
 
 def read_chen_list(name: str) -> tuple[str, ...]:
-    """Return Chen's published list, ``train`` (3,712 frames) or ``val`` (3,769), that papers on KITTI compare by.
+    """Return Chen's published list, ``train`` (3,712 frames) or ``val`` (3,769), which KITTI papers compare on.
 
     Source:
         Chen et al., "3D Object Proposals for Accurate Object Class Detection", NIPS 2015: no video in both lists.
@@ -127,12 +127,12 @@ def read_chen_list(name: str) -> tuple[str, ...]:
 
 
 def count_val(frames: int, val_share: float) -> int:
-    """Return how many of so many frames go to val: the nearest whole number, halves up (7,481 at 0.2: 1,496)."""
+    """Return how many of the frames go to val: the nearest whole number, halves up (7,481 at 0.2: 1,496)."""
     return math.floor(frames * val_share + 0.5)
 
 
 def _split_random(ids: Sequence[str], *, seed: int, val_share: float) -> tuple[list[str], list[str]]:
-    # Ranked by a digest, a frame keeps its place when others come or go, and no generator has to stay the same.
+    # Ranking by digest: a frame keeps its side when others come or go, and no random generator has to stay the same.
     n_val = count_val(len(ids), val_share)
     if 0 < val_share < 1:
         n_val = min(max(n_val, 1), len(ids) - 1)
@@ -163,9 +163,9 @@ def _split_by_drive(
 
 
 def _choose_drives(sizes: Sequence[int], wanted: float) -> list[int]:
-    """Return the positions of the drives whose sizes sum up as near to the wanted number as any choice of some does.
+    """Return the positions of the drives whose sizes sum up as close to the wanted number as any choice of drives can.
 
-    Bit ``s`` of ``reach[k]`` says that some of the first ``k`` drives sum up to ``s``; walking back from the best sum
+    Bit ``s`` of ``reach[k]`` means that some of the first ``k`` drives sum up to ``s``; walking back from the best sum
     takes a drive only where it must, so that drives early in the (seeded) order are preferred.
     """
     reach = [1]

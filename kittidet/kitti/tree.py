@@ -1,6 +1,6 @@
 """An unpacked KITTI folder: which frames are in it, where their files are, and a digest of its content.
 
-Knows names and bytes; what the files say is left to `labels`, `images` and `schema`. Writes nothing into the data.
+Knows names and bytes; what the files say is left to `labels`, `png` and `validation`. Never writes into the data.
 """
 
 from collections.abc import Iterable
@@ -17,12 +17,12 @@ IMAGE_SUFFIX, LABEL_SUFFIX = ".png", ".txt"
 
 
 class KittiTree:
-    """The training part of a KITTI folder. The listing is taken once; open the tree again to see later changes.
+    """The training part of a KITTI folder. It is listed once; open the tree again to see later changes.
 
     Args:
         root: the folder as given: one with ``training/image_2`` in it, or the ``training`` folder itself.
         mapping_dir: where the devkit's mapping is, if not in the usual places under the root.
-        stat_cache: a file outside the data that remembers digests of unchanged files between runs.
+        stat_cache: a file outside the data that caches the digests of unchanged files between runs.
 
     Attributes:
         root: as given, absolute.
@@ -92,7 +92,7 @@ class KittiTree:
         """Return frame id -> drive name, for the frames of this tree; empty where there is no mapping.
 
         Raises:
-            DatasetContractError: if the mapping is there and wrong.
+            DatasetContractError: if there is a mapping and it is wrong.
         """
         if self.mapping_dir is None:
             return {}
@@ -100,7 +100,7 @@ class KittiTree:
         return {frame_id: drives[frame_id] for frame_id in self.frame_ids if frame_id in drives}
 
     def inventory(self) -> dict[str, str]:
-        """Return sha256 of every file that is data, by path: ``image_2/...``, ``label_2/...``, ``mapping/...``.
+        """Return the sha256 of every data file, by path: ``image_2/...``, ``label_2/...``, ``mapping/...``.
 
         Files with unchanged size and times are taken from the stat cache, where there is one.
         """
@@ -111,7 +111,7 @@ class KittiTree:
         return digest_files(files, stat_cache=self._stat_cache)
 
     def digest(self) -> str:
-        """Return one sha256 for the content of the tree, wherever it is."""
+        """Return one sha256 for the content of the tree, independent of its location."""
         return digest_of(self.inventory())
 
 
@@ -147,7 +147,7 @@ def _find_training_dir(root: Path) -> Path:
 
 
 def _list_files(folder: Path) -> tuple[str, ...]:
-    # Names that start with a dot are the file manager's, not data (.DS_Store, ._000000.png).
+    # Names that start with a dot belong to the file manager, not the data (.DS_Store, ._000000.png).
     return tuple(sorted(p.name for p in folder.iterdir() if not p.name.startswith(".") and p.is_file()))
 
 

@@ -1,1 +1,1 @@
-"""Batches to raw predictions to detections: EfficientDet in Keras."""
+"""EfficientDet in Keras: from batches to raw predictions to detections."""

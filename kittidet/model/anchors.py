@@ -1,7 +1,7 @@
-"""The fixed boxes every prediction is relative to, in NumPy: they depend on the input size alone.
+"""The fixed boxes that every prediction is relative to, in NumPy: they depend only on the input size.
 
-Knows sizes, scales and their order. What an anchor is matched with is `training.targets`' business, what is added to
-it `box_coder`'s.
+Knows sizes, scales and their order. Matching anchors is left to `training.targets`, applying offsets to
+`box_coder`.
 """
 
 import math
@@ -20,19 +20,19 @@ def build_level_anchors(
 ) -> npt.NDArray[np.float32]:
     """Return all anchors ``[A, 4]`` float32, ``xyxy`` in input pixels, not clipped to the input.
 
-    Order: levels from fine to coarse; in a level row by row; in a cell first the size, then the shape.
+    Order: levels from fine to coarse; within a level row by row; within a cell by size, then by shape.
 
     Args:
         input_hw: height and width of the network's input, pixels.
         min_level: the finest level; its cells are about ``2**min_level`` pixels wide.
         max_level: the coarsest level.
-        anchor_scale: side of the smallest square anchor in cells; one number, or one for each level.
+        anchor_scale: side of the smallest square anchor in cells; one number, or one per level.
 
     Raises:
-        ValueError: if the size or the levels are not positive, or there is not one scale for each level.
+        ValueError: if the size or the levels are not positive, or there is not one scale per level.
 
     Source:
-        google/automl ``efficientdet/tf2/anchors.py``; ``tests/kittidet/model/test_anchors.py`` holds both equal bit
+        google/automl ``efficientdet/tf2/anchors.py``; ``tests/kittidet/model/test_anchors.py`` holds both equal, bit
         for bit.
     """
     levels = range(min_level, max_level + 1)
@@ -55,7 +55,7 @@ def build_anchors(
     Args:
         variant: ``d0`` to ``d7x``, ``lite0`` to ``lite4``.
         input_hw: height and width of the network's input, pixels.
-        anchor_scale: instead of the variant's published one; None keeps that.
+        anchor_scale: overrides the variant's published value; None keeps it.
 
     Raises:
         ValueError: on an unknown variant or a size that is not positive.
@@ -82,7 +82,7 @@ def anchor_coverage(
     Args:
         boxes_xyxy: ``[n, 4]`` ground truth, input pixels.
         anchors_xyxy: ``[A, 4]``, input pixels.
-        min_iou: the overlap above which an anchor learns a box without being forced to.
+        min_iou: the overlap at which an anchor is assigned a box without being forced.
     """
     if len(boxes_xyxy) == 0:
         return 0

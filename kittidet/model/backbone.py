@@ -1,6 +1,6 @@
-"""EfficientNet B0-B7 and Lite0-4 as feature extractors: an image in, the levels 3, 4 and 5 out.
+"""EfficientNet B0-B7 and Lite0-4 as feature extractors: from an image to levels 3, 4 and 5.
 
-The classifier head is not built. Weight names of the reference live in ``reference_names``.
+The classifier head is not built. The reference's weight names are in ``reference_names``.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ LAST_LEVEL = 5
 
 
 def kernel_initializer(kernel: int, channels_out: int) -> keras.initializers.Initializer:
-    """Return the backbone's initialiser: normal, variance ``2 / (kernel * kernel * channels_out)``.
+    """Return the backbone's initialiser: normal with variance ``2 / (kernel * kernel * channels_out)``.
 
     A depth-wise kernel ``[k, k, c, 1]`` has one output channel in this formula.
     """
@@ -24,7 +24,7 @@ def kernel_initializer(kernel: int, channels_out: int) -> keras.initializers.Ini
 
 
 class SqueezeExcite(keras.layers.Layer):
-    """Gate each channel by a small network's view of all channel means."""
+    """Gate each channel by a small network over all channel means."""
 
     def __init__(self, channels: int, bottleneck: int, activation: Activation, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -56,7 +56,7 @@ class SqueezeExcite(keras.layers.Layer):
 
 
 class InvertedResidual(keras.layers.Layer):
-    """MBConv: expand, filter in space, gate, project, and add the input where the shapes allow."""
+    """MBConv: expand, filter spatially, gate, project, and add the input if the shapes match."""
 
     def __init__(
         self, spec: BlockSpec, activation: Activation, seed: Any, *, folded: bool = False, **kwargs: Any
@@ -134,9 +134,9 @@ class Backbone(keras.layers.Layer):
 
     Args:
         backbone: name for ``backbone_spec``.
-        seed: of the drop-connect draws; None draws one.
-        folded: batch norms are part of their convolutions.
-        **kwargs: of ``keras.layers.Layer``.
+        seed: seeds the drop-connect draws; None picks one at random.
+        folded: whether batch norms are folded into their convolutions.
+        **kwargs: passed to ``keras.layers.Layer``.
     """
 
     def __init__(self, backbone: str, seed: int | None = None, *, folded: bool = False, **kwargs: Any) -> None:
@@ -180,7 +180,7 @@ class Backbone(keras.layers.Layer):
         for block in self.blocks:
             x = block.call(x, training=training)
             outputs.append(x)
-        # reductions[0] is level 1.
+        # reductions[0] belongs to level 1.
         return [outputs[self.spec.reductions[level - 1]] for level in range(FIRST_LEVEL, LAST_LEVEL + 1)]
 
     def compute_output_shape(self, input_shape: Any) -> list[tuple[int | None, ...]]:

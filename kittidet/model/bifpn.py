@@ -19,7 +19,7 @@ FUSION_EPSILON = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """One node of a cell: the level it lives at, and its inputs as positions in [levels..., nodes so far...]."""
+    """One node of a cell: its level, and its inputs as positions in [levels..., nodes so far...]."""
 
     level: int
     inputs: tuple[int, ...]
@@ -64,7 +64,7 @@ class FusionNode(keras.layers.Layer):
         self.channels = channels
         self.fusion = fusion
         self.activation = activation
-        # Only maps straight from the backbone have another width; each use has its own projection.
+        # Only maps straight from the backbone have a different width; each use has its own projection.
         self.projections = {
             str(i): ChannelProjection(width, channels, folded=folded, name=f"projection_{i}")
             for i, width in enumerate(input_channels)
@@ -113,21 +113,21 @@ class FusionNode(keras.layers.Layer):
         for i, (x, share) in enumerate(zip(inputs, shares, strict=True)):
             projection = self.projections.get(str(i))
             projected = x if projection is None else projection.call(x, training=training)
-            # Weighted before it is enlarged: the same numbers from a quarter of the multiplications. A weight is
-            # never negative, so the maximum of a pooled window may be weighted first as well.
+            # Weighted before enlarging: the same numbers for a quarter of the multiplications. A weight is
+            # never negative, so weighting may also come before max-pooling.
             terms.append(resize_to(projected if share is None else projected * share, target_hw))
         return sum(terms[1:], terms[0])
 
 
 @keras.saving.register_keras_serializable(package="kittidet")
 class BiFpn(keras.layers.Layer):
-    """Feature maps of levels 3, 4, 5 in; maps of every level of the variant, all ``fpn_channels`` wide, out.
+    """From feature maps of levels 3, 4, 5 to maps of every level of the variant, all ``fpn_channels`` wide.
 
     Args:
         variant: name for ``variant_spec``.
-        input_channels: of the maps 3, 4 and 5.
-        folded: batch norms are part of their convolutions.
-        **kwargs: of ``keras.layers.Layer``.
+        input_channels: channels of the maps 3, 4 and 5.
+        folded: whether batch norms are folded into their convolutions.
+        **kwargs: passed to ``keras.layers.Layer``.
     """
 
     def __init__(self, variant: str, input_channels: tuple[int, ...], *, folded: bool = False, **kwargs: Any) -> None:
@@ -184,7 +184,7 @@ class BiFpn(keras.layers.Layer):
             for node in cell:
                 chosen = [everything[i] for i in node.node.inputs]
                 everything.append(node.call(chosen, sizes[node.node.level - self.spec.min_level], training=training))
-            # The newest map of each level: the last top-down node is the finest level's, the rest went bottom-up.
+            # The newest map of each level: for the finest, the last top-down node; for the others, the bottom-up ones.
             maps = everything[-len(sizes) :]
         return maps
 

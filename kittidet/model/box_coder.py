@@ -1,4 +1,4 @@
-"""Boxes as the network predicts them: shift and log-stretch of an anchor, and back.
+"""Box codes as the network predicts them: an anchor's offset and log scale, and the way back to boxes.
 
 The only place where a box is not ``xyxy``: a code is ``(ty, tx, th, tw)``, the reference's order, without scale
 factors.
@@ -8,7 +8,7 @@ from typing import Any
 
 from keras import ops
 
-# A box or anchor thinner than this is taken to be this thick, so that the logarithm stays finite.
+# Sides shorter than this are raised to it, so that the logarithm stays finite.
 MIN_SIDE_PX = 1e-8
 
 
@@ -38,7 +38,7 @@ def encode_boxes(boxes_xyxy: Any, anchors_xyxy: Any) -> Any:
 
 
 def decode_boxes(codes: Any, anchors_xyxy: Any) -> Any:
-    """Return the boxes ``[..., 4]`` float32 ``xyxy`` pixels that codes make of anchors; the inverse of `encode_boxes`.
+    """Return the boxes ``[..., 4]`` float32 ``xyxy`` pixels of codes and their anchors; the inverse of `encode_boxes`.
 
     Args:
         codes: ``[..., 4]`` float32 ``(ty, tx, th, tw)``.
@@ -53,7 +53,7 @@ def decode_boxes(codes: Any, anchors_xyxy: Any) -> Any:
 
 
 def _center_size(xyxy: Any) -> tuple[Any, Any, Any, Any]:
-    # The reference's order of operations: whether a code comes out as exactly 0 decides if the Huber loss counts it.
+    # The reference's order of operations: whether a code is exactly 0 decides if the Huber loss counts it.
     left, top, right, bottom = (xyxy[..., i] for i in range(4))
     width, height = right - left, bottom - top
     return left + width / 2, top + height / 2, width, height

@@ -1,4 +1,4 @@
-"""Checkpoint files of every known kind to arrays by reference name.
+"""Reads checkpoint files of every known kind into arrays by reference name.
 
 The files are untrusted: no pickle, no code and no configuration object is ever loaded from them, and no link inside
 them is followed.
@@ -56,10 +56,10 @@ def read_checkpoint(path: Path, model: EfficientDet) -> dict[str, Array]:
 
     Args:
         path: the file or folder.
-        model: tells which variant the project's own weight files are read as, and which names are known.
+        model: determines the variant that the project's own weight files are read as, and the known names.
 
     Raises:
-        CheckpointMismatchError: if there is no checkpoint, or it is truncated, damaged or of no known kind.
+        CheckpointMismatchError: if there is no checkpoint, or it is truncated, damaged or of an unknown kind.
     """
     if path.is_dir() or path.suffix == _INDEX or path.with_name(path.name + _INDEX).is_file():
         return _read_tf1(_find_prefix(path))
@@ -81,7 +81,7 @@ def _damage_told(path: Path) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         raise CheckpointMismatchError(
-            f"{path}: truncated, damaged or of another model: {error}. Expected a whole file; copy or fetch it again."
+            f"{path}: truncated, damaged or from another model: {error}. Expected a whole file; copy or fetch it again."
         ) from error
 
 
@@ -93,7 +93,7 @@ def _find_prefix(path: Path) -> Path:
     if not found:
         raise CheckpointMismatchError(f"{path}: no checkpoint in this folder. Expected {_KINDS}.")
     if len(found) > 1:
-        # The text file "checkpoint" names the newest; only the name counts, a path in it could lead anywhere.
+        # The text file "checkpoint" names the newest one; only its name is used, a path could lead anywhere.
         named = _named_in_state(found[0].parent / "checkpoint")
         found = [index for index in found if index.name == f"{named}{_INDEX}"] or found
     if len(found) > 1:
@@ -127,19 +127,19 @@ def _read_tf1(prefix: Path) -> dict[str, Array]:
                 "name-based one such as the published archives hold. Save the weights as .h5 there, and load that."
             )
         return {name: np.asarray(reader.get_tensor(name)) for name in sorted(shapes) if dtypes[name].is_floating}
-    except (tf.errors.OpError, RuntimeError, ValueError, LookupError) as error:  # IndexError where data are missing
+    except (tf.errors.OpError, RuntimeError, ValueError, LookupError) as error:  # IndexError if data are missing
         raise CheckpointMismatchError(
             f"{prefix}: truncated or damaged: {error}. Expected whole .index and .data files; fetch the archive again."
         ) from error
 
 
 def _read_published_h5(path: Path, model: EfficientDet) -> dict[str, Array]:
-    """Read a Keras 2 weights file: datasets below one group for each layer, named after the variables."""
+    """Read a Keras 2 weights file: datasets under one group per layer, named after the variables."""
     known = reference_variables(model)
     arrays: dict[str, Array] = {}
 
     def keep(name: str, item: Any) -> None:
-        # visititems follows no soft or external link; external storage would be another file's bytes.
+        # visititems follows no soft or external links; external storage would mean bytes of another file.
         if isinstance(item, h5py.Dataset) and item.external is None and not item.is_virtual:
             arrays[_plain_name(name, known)] = item[()]
 
@@ -149,18 +149,18 @@ def _read_published_h5(path: Path, model: EfficientDet) -> dict[str, Array]:
 
 
 def _plain_name(name: str, known: Mapping[str, Any]) -> str:
-    """Return the reference name of a dataset: the group of the layer, and perhaps the model, stand before it."""
+    """Return the reference name of a dataset, without the groups of the layer and possibly the model before it."""
     parts = name.removesuffix(":0").split("/")
     for start in range(len(parts)):
         candidate = "/".join(parts[start:])
         if candidate in known:
             return candidate
-    # Of another variant: without the layer's group, which repeats the first part of the variable's name.
+    # From another variant: drop the layer's group, which repeats the first part of the variable's name.
     return "/".join(parts[1:] if len(parts) > 1 and parts[0] == parts[1] else parts)
 
 
 def _read_keras_archive(path: Path, model: EfficientDet) -> dict[str, Array]:
-    """Read a ``.keras`` file of this project: its configuration as plain JSON, its weights as arrays."""
+    """Read a ``.keras`` file of this project: the configuration as plain JSON, the weights as arrays."""
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
         config = json.loads(archive.read(CONFIG_IN_KERAS))
         config = config["config"] if config.get("class_name") == "EfficientDet" else {}
@@ -177,7 +177,7 @@ def _read_keras_archive(path: Path, model: EfficientDet) -> dict[str, Array]:
 
 
 def _read_own_weights(path: Path, model: EfficientDet) -> dict[str, Array]:
-    """Read weights of this project through a twin of the model that has the file's number of classes."""
+    """Read this project's weights through a copy of the model that has the file's number of classes."""
     biases: list[int] = []
     arrays = 0
 
@@ -192,18 +192,18 @@ def _read_own_weights(path: Path, model: EfficientDet) -> dict[str, Array]:
     others = [size for size in biases if size != ANCHORS_PER_CELL * 4] or biases
     if len(biases) != 2 or others[0] % ANCHORS_PER_CELL:
         raise CheckpointMismatchError(f"{path}: not the weights of an EfficientDet of this project. Expected {_KINDS}.")
-    # Shapes of weights do not depend on the image: the smallest twin does.
+    # Weight shapes do not depend on the image size, so the smallest one will do.
     side = model.spec.smallest_side
     twin = build_efficientdet(model.variant, others[0] // ANCHORS_PER_CELL, (side, side))
     try:
         with warnings.catch_warnings():
-            # Keras only warns of layers that it finds no weights for, and leaves them as they are.
+            # Keras only warns about layers without weights in the file, and leaves them as they are.
             warnings.simplefilter("error", UserWarning)
             twin.load_weights(path)
     except (ValueError, KeyError, UserWarning) as error:
         raise CheckpointMismatchError(
-            f"{path}: not the whole weights of {model.variant}. Expected {len(twin.weights)} arrays of its shapes, got "
-            f"{arrays} that do not all fit: they are of another variant, folded, or damaged. Build the variant that "
-            "they are of, or choose another file."
+            f"{path}: not all weights of {model.variant}. Expected {len(twin.weights)} arrays of its shapes, got "
+            f"{arrays} that do not all fit: they are from another variant, folded, or damaged. Build the variant "
+            "they are from, or choose another file."
         ) from error
     return {name: keras.ops.convert_to_numpy(v.value) for name, v in reference_variables(twin).items()}

@@ -1,4 +1,4 @@
-"""Raw outputs of the network -> detections in input pixels, as part of a graph or outside of one."""
+"""From raw network outputs to detections in input pixels, inside or outside a graph."""
 
 from typing import Any
 
@@ -31,18 +31,18 @@ def decode_detections(
 
     The reference's two modes: evaluation is ``per_class=True, clip=False, max_candidates=5000``, serving
     ``per_class=False, clip=True, max_candidates=None``; with ``score_threshold`` 0.001 for ``soft`` and 0 for
-    ``hard``. Ours clips in both: a box that leaves the frame can only lose overlap with what is in it.
+    ``hard``. We clip in both: clipping a box to the frame can only improve its overlap with what is inside.
 
     Args:
         outputs: of the network: ``class_logits`` ``[b, A, K]``, ``box_codes`` ``[b, A, 4]``.
         anchors_xyxy: ``[A, 4]`` float32 input pixels.
-        input_hw: height and width of the input, pixels; what boxes are clipped to.
+        input_hw: height and width of the network's input, pixels; boxes are clipped to it.
         nms: ``soft`` or ``hard``, see `nms.select_greedily`.
-        score_threshold: detections must exceed it, 0 or more.
+        score_threshold: detections must score above it, 0 or more.
         max_detections: length of the result.
-        per_class: boxes of different classes leave each other alone.
-        clip: to the input, after the suppression.
-        max_candidates: how many (anchor, class) pairs with the highest scores enter the suppression; None: every
+        per_class: boxes of different classes do not suppress each other.
+        clip: whether boxes are clipped to the input, after suppression.
+        max_candidates: how many (anchor, class) pairs with the highest scores enter suppression; None: every
             anchor once, with its best class.
         iou_threshold: for ``hard``.
         sigma: for ``soft``.
@@ -52,7 +52,7 @@ def decode_detections(
         ``class_ids`` ``[b, max_detections]`` int32 1-based, ``num_valid`` ``[b]`` int32; 0 after the last valid row.
 
     Raises:
-        ValueError: on a threshold below 0, no room for detections, or an unknown ``nms``.
+        ValueError: if the threshold is below 0, ``max_detections`` is below 1, or ``nms`` is unknown.
     """
     if score_threshold < 0 or max_detections < 1:
         raise ValueError(
@@ -103,6 +103,6 @@ def best_candidates(outputs: dict[str, Any], anchors_xyxy: Any, *, max_candidate
     top_logits, place = ops.top_k(ops.reshape(logits, (-1, num_anchors * num_classes)), count)  # [b, n]
     place = ops.cast(place, "int32")
     anchor, class_index = place // num_classes, place % num_classes
-    # Decoding after the selection: of hundreds of thousands of pairs only these are needed.
+    # Decode after selecting: of hundreds of thousands of pairs only these are needed.
     top_codes = ops.take_along_axis(codes, anchor[..., None], axis=1)
     return decode_boxes(top_codes, ops.take(anchors_xyxy, anchor, axis=0)), ops.sigmoid(top_logits), class_index + 1

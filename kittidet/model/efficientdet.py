@@ -1,4 +1,4 @@
-"""EfficientDet as a Keras model: normalised image in, class logits and box codes of every anchor out."""
+"""EfficientDet as a Keras model: from a normalised image to class logits and box codes of every anchor."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ BOX_CODES = 4  # ty, tx, th, tw
 
 @keras.saving.register_keras_serializable(package="kittidet")
 class EfficientDet(keras.Model):
-    """An EfficientDet; ``build_efficientdet`` is the way to one.
+    """An EfficientDet; create one with ``build_efficientdet``.
 
-    Its layers are four: the backbone (named after the EfficientNet), ``fpn_cells``, ``class_net`` and ``box_net``;
+    It has four layers: the backbone (named after the EfficientNet), ``fpn_cells``, ``class_net`` and ``box_net``;
     freeze one with ``model.get_layer("efficientnet-b0").trainable = False``.
     """
 
@@ -54,7 +54,7 @@ class EfficientDet(keras.Model):
 
     @property
     def input_spec(self) -> None:
-        """None: ``call`` checks the images itself, with a message that says what to do."""
+        """None: ``call`` checks the images itself, with a message that says how to fix them."""
         return
 
     def call(self, inputs: Any, *, training: bool | None = None, mask: Any = None) -> dict[str, Any]:
@@ -87,15 +87,15 @@ class EfficientDet(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "EfficientDet":  # noqa: ARG003  Keras passes it
-        """Return the model a configuration describes."""
+        """Return the model that a configuration describes."""
         return cls(**{**config, "dtype": keras.dtype_policies.deserialize(config["dtype"])})
 
 
 def check_input_hw(input_hw: tuple[int, int], spec: VariantSpec) -> tuple[int, int]:
-    """Return ``(height, width)`` in pixels if the variant has all its levels at that size.
+    """Return ``(height, width)`` in pixels if all levels of the variant exist at that size.
 
     Raises:
-        ValueError: saying what is wrong and which size would do.
+        ValueError: saying what is wrong and which size would work.
     """
     where = f"input_hw={input_hw!r} for {spec.name}"
     sizes = tuple(input_hw) if isinstance(input_hw, (tuple, list)) else ()
@@ -120,10 +120,10 @@ def build_efficientdet(
 
     Args:
         variant: ``d0`` to ``d7``, ``d7x``, ``lite0`` to ``lite4``, ``lite3x``.
-        num_classes: classes, background not counted.
-        input_hw: (height, width) of the images, pixels; any size, ``variant_spec(variant).input_hw`` is the
+        num_classes: classes, not counting background.
+        input_hw: (height, width) of the images, pixels; any size works, ``variant_spec(variant).input_hw`` is the
             published one.
-        seed: of the drop-connect draws; None draws one. Weights follow ``keras.utils.set_random_seed``.
+        seed: seeds the drop-connect draws; None picks one. Weights follow ``keras.utils.set_random_seed``.
         **kwargs: ``name`` and ``dtype`` (such as ``"mixed_float16"``) of the Keras model.
 
     Returns:
@@ -132,6 +132,6 @@ def build_efficientdet(
         Anchors are in the order of ``kittidet.model.anchors.build_anchors``; codes are (ty, tx, th, tw).
 
     Raises:
-        ValueError: on an unknown variant, a wrong number of classes or a wrong size.
+        ValueError: if the variant is unknown, or the number of classes or the size is invalid.
     """
     return EfficientDet(variant, num_classes, input_hw, seed=seed, **kwargs)

@@ -1,4 +1,4 @@
-"""Make a trained detector faster without changing what it says: every batch norm becomes part of its convolution."""
+"""Makes a trained detector faster without changing its outputs: every batch norm is folded into its convolution."""
 
 import keras
 from keras import ops
@@ -14,15 +14,15 @@ Convolution = tuple[BatchNorm | FoldedNorm, keras.Variable | None, keras.Variabl
 
 
 def fold_batch_norm(model: EfficientDet) -> EfficientDet:
-    """Return a model for inference with the same outputs, to rounding, and no batch norm left in it.
+    """Return an inference model with the same outputs, up to rounding, and no batch norms.
 
-    The given model is not changed; both can be saved and loaded as any other. The new one has nothing to train.
+    The given model is not changed; both can be saved and loaded like any other. The new one cannot be trained.
 
     Raises:
-        ValueError: if the model is folded already.
+        ValueError: if the model is already folded.
     """
     if model.folded:
-        raise ValueError(f"{model.name} is folded already: it has no batch norm to fold.")
+        raise ValueError(f"{model.name} is already folded: it has no batch norm to fold.")
     twin = EfficientDet.from_config({**model.get_config(), "folded": True, "name": f"{model.name}_folded"})
     for layer, folded in zip(model._flatten_layers(), twin._flatten_layers(), strict=True):  # noqa: SLF001  no public walk
         pairs = zip(_convolutions(layer), _convolutions(folded), strict=True)
@@ -55,7 +55,7 @@ def _convolutions(layer: keras.layers.Layer) -> list[Convolution]:
 
 
 def _copy_rest(layer: keras.layers.Layer, folded: keras.layers.Layer) -> None:
-    """Copy the weights that both have themselves: gates, depth-wise kernels, fusion weights, predictions."""
+    """Copy the weights that both have: gates, depth-wise kernels, fusion weights, predictions."""
     if isinstance(layer, BatchNorm):
         return
     own = {v.name: v for v in layer._trainable_variables}  # noqa: SLF001  without those of the layers inside

@@ -1,4 +1,4 @@
-"""The two prediction networks: one says what is in an anchor, one how to move it.
+"""The two prediction networks: one classifies an anchor, the other adjusts its box.
 
 Convolutions are shared by all levels, batch norms are not.
 """
@@ -12,13 +12,13 @@ from keras import ops
 from kittidet.model.normalization import build_norm, convolve, make_norm, normalized_convolution
 from kittidet.model.scaling import ANCHORS_PER_CELL, Activation, VariantSpec, variant_spec
 
-# The focal loss' prior: at the start every anchor says "object" with this probability.
+# The focal loss prior: initially every anchor predicts "object" with this probability.
 PRIOR = 0.01
 CLASS_BIAS = -math.log((1.0 - PRIOR) / PRIOR)
 
 
 class SharedConvolution(keras.layers.Layer):
-    """Separable 3x3 convolution with bias, and one batch norm per level (none on the predicting one)."""
+    """Separable 3x3 convolution with bias, and one batch norm per level (none on the predicting layer)."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class SharedConvolution(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any, level: int = 0, *, training: bool | None = None) -> Any:
-        """Return the map ``[b, h, w, channels_out]`` of the level at position ``level``."""
+        """Return the map ``[b, h, w, channels_out]`` for the level at position ``level``."""
         x = convolve(inputs, self.depthwise_kernel, kind="depthwise")
         if not self.norms:
             return convolve(x, self.pointwise_kernel, kind="full") + ops.cast(self.bias, x.dtype)
@@ -77,14 +77,14 @@ class SharedConvolution(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kittidet")
 class PredictionHead(keras.layers.Layer):
-    """Feature maps of all levels in, ``values`` numbers for each anchor out.
+    """From feature maps of all levels to ``values`` numbers per anchor.
 
     Args:
         variant: name for ``variant_spec``.
-        values: numbers predicted for one anchor.
+        values: numbers predicted per anchor.
         bias: initial bias of the predicting convolution.
-        folded: batch norms are part of their convolutions.
-        **kwargs: of ``keras.layers.Layer``.
+        folded: whether batch norms are folded into their convolutions.
+        **kwargs: passed to ``keras.layers.Layer``.
     """
 
     def __init__(self, variant: str, values: int, bias: float = 0.0, *, folded: bool = False, **kwargs: Any) -> None:
@@ -116,7 +116,7 @@ class PredictionHead(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: list[Any], *, training: bool | None = None) -> Any:
-        """Return float32 ``[b, anchors, values]``: levels finest first, rows, columns, anchors of a cell."""
+        """Return float32 ``[b, anchors, values]``: by level (finest first), row, column, anchor of the cell."""
         outputs = []
         for level, x in enumerate(inputs):
             anchors = int(x.shape[1]) * int(x.shape[2]) * ANCHORS_PER_CELL

@@ -1,7 +1,7 @@
-"""Non-maximum suppression, soft or hard, over a batch at once: one greedy loop in ``keras.ops``.
+"""Non-maximum suppression, soft or hard, for a whole batch: one greedy loop in ``keras.ops``.
 
 It runs eagerly, in a traced or exported graph, and on any backend. Suppression within classes needs no loop over
-classes: taking the best candidate of all and weakening its own class alone visits every class in its own order.
+classes: taking the best candidate overall and weakening only its own class visits every class in its own order.
 """
 
 from typing import Any, Literal
@@ -23,17 +23,17 @@ def select_greedily(
     iou_threshold: float,
     sigma: float,
 ) -> tuple[Any, Any, Any]:
-    """Return which candidates stay, best first: indices ``[b, max_detections]``, scores, and how many are real.
+    """Return which candidates are kept, best first: indices ``[b, max_detections]``, scores, and how many are valid.
 
     Args:
         boxes_xyxy: ``[b, n, 4]`` float32 candidates.
         scores: ``[b, n]`` float32, 0..1.
         class_ids: ``[b, n]`` int.
-        method: ``soft`` multiplies the scores of what overlaps a taken box with ``exp(-iou**2 / sigma)``;
-            ``hard`` drops what overlaps it by more than ``iou_threshold``.
-        per_class: boxes of different classes leave each other alone.
+        method: ``soft`` multiplies the scores of boxes that overlap a taken one by ``exp(-iou**2 / sigma)``;
+            ``hard`` drops those that overlap it by more than ``iou_threshold``.
+        per_class: boxes of different classes do not suppress each other.
         max_detections: length of the result.
-        score_threshold: 0 or more; what does not exceed it (after weakening) is not taken.
+        score_threshold: 0 or more; candidates must score above it (after weakening) to be taken.
         iou_threshold: for ``hard``.
         sigma: for ``soft``.
 
@@ -41,7 +41,7 @@ def select_greedily(
         ``(index [b, m] int32, score [b, m] float32, num_valid [b] int32)``; rows after the last valid one are 0.
 
     Raises:
-        ValueError: on another method.
+        ValueError: if the method is unknown.
 
     Source:
         Bodla et al., "Soft-NMS", 2017; TensorFlow's NonMaxSuppressionV5 with ``soft_nms_sigma = sigma / 2``.
@@ -74,7 +74,7 @@ def select_greedily(
             weakened = ops.where(iou > iou_threshold, -1.0, remaining)
         if per_class:
             weakened = ops.where(ops.equal(class_ids, of_best(class_ids)), weakened, remaining)
-        # -1 is below every threshold, and stays negative whatever it is multiplied with.
+        # -1 is below every threshold, and stays negative whatever it is multiplied by.
         remaining = ops.where(ops.equal(places, best), -1.0, weakened)
         is_here = ops.logical_and(ops.equal(slots, turn), best_score > score_threshold)  # [b, m]
         return (

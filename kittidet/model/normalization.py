@@ -1,8 +1,8 @@
-"""Convolution followed by batch norm, the unit the whole detector is made of.
+"""Convolution followed by batch norm, the unit that the whole detector is built from.
 
 ``normalized_convolution`` has two forms. With batch statistics it convolves, then normalises. With moving statistics
 (inference, or a frozen batch norm in training) the normalisation is linear, so it is multiplied into the kernel, and
-one pass over the feature map is saved both ways.
+one pass over the feature map is saved in each direction.
 """
 
 from typing import Any, Literal
@@ -23,15 +23,15 @@ ConvolutionKind = Literal["full", "depthwise"]
 class BatchNorm(keras.layers.BatchNormalization):
     """Batch norm with the reference's constants, over the last axis of ``[b, h, w, c]``.
 
-    The moving variance takes in the unbiased batch variance ``n / (n - 1)``, as the reference's fused kernel does;
-    Keras' own layer takes the population variance. Set ``trainable = False`` to use and keep the moving statistics.
+    The moving variance tracks the unbiased batch variance ``n / (n - 1)``, as the reference's fused kernel does;
+    Keras' own layer tracks the population variance. Set ``trainable = False`` to use and keep the moving statistics.
     """
 
     def __init__(self, momentum: float = MOMENTUM, epsilon: float = EPSILON, **kwargs: Any) -> None:
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def uses_batch_statistics(self, *, training: bool | None) -> bool:
-        """Whether a call in this mode normalises with the batch's own statistics."""
+        """Whether a call in this mode normalises with the batch's statistics."""
         return bool(training) and self.trainable
 
     def moving_affine(self) -> tuple[Any, Any]:
@@ -42,12 +42,12 @@ class BatchNorm(keras.layers.BatchNormalization):
     def normalize_batch(self, inputs: Any, bias: Any | None = None, activation: Activation | None = None) -> Any:
         """Return ``inputs + bias`` ``[b, h, w, c]`` normalised by its own statistics, then activated.
 
-        The moving statistics take a step towards them. Sums are float32 whatever the compute dtype. The bias changes
-        only the moving mean: normalising takes it out again, so it is never added to the map.
+        The moving statistics move a step towards them. Sums are float32 whatever the compute dtype. The bias changes
+        only the moving mean: normalising removes it again, so it is never added to the map.
         """
         values = ops.stop_gradient(ops.cast(inputs, "float32"))
         mean = ops.mean(values, axis=(0, 1, 2))
-        # Centred first, here and in the gradient: uncentred sums lose digits where the mean is large.
+        # Centred first, here and in the gradient: uncentred sums lose precision where the mean is large.
         centred = values - mean
         variance = ops.mean(ops.square(centred), axis=(0, 1, 2))
         count = 1
@@ -59,7 +59,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         self.moving_mean.assign(self.momentum * self.moving_mean + (1.0 - self.momentum) * shift)
         self.moving_variance.assign(self.momentum * self.moving_variance + (1.0 - self.momentum) * unbiased)
         inverse = ops.rsqrt(variance + self.epsilon)
-        # Without a bias the gamma stands in for it: its gradient from there is zero.
+        # Without a bias, gamma is passed in its place: the gradient it receives there is zero.
         return normalize_and_activate(
             inputs,
             as_float32(self.gamma),
@@ -73,7 +73,7 @@ class BatchNorm(keras.layers.BatchNormalization):
 
 
 class FoldedNorm(keras.layers.Layer):
-    """A batch norm that has become part of its convolution: a kernel of its own and a shift; for inference only."""
+    """A batch norm folded into its convolution: its own kernel and a shift; for inference only."""
 
     def build(self, kernel_shape: tuple[int, ...]) -> None:
         """Create the kernel and the shift of its output channels."""
@@ -85,12 +85,12 @@ class FoldedNorm(keras.layers.Layer):
 
 
 def make_norm(name: str, *, folded: bool) -> "BatchNorm | FoldedNorm":
-    """Return a batch norm, or the place for a folded one."""
+    """Return a batch norm, or the placeholder of a folded one."""
     return FoldedNorm(name=name) if folded else BatchNorm(name=name)
 
 
 def build_norm(norm: "BatchNorm | FoldedNorm", kernel_shape: tuple[int, ...]) -> None:
-    """Create a norm's weights for the convolution with this kernel, ``[k, k, c, c_out]`` or ``[k, k, c, 1]``."""
+    """Create a norm's weights for a convolution with this kernel shape, ``[k, k, c, c_out]`` or ``[k, k, c, 1]``."""
     if isinstance(norm, FoldedNorm):
         norm.build(kernel_shape)
     else:
@@ -102,15 +102,15 @@ def normalize_and_activate(
 ) -> Any:
     """Return ``activation(centred * inverse * gamma + beta)``, with the gradient through mean and variance too.
 
-    The gradient is written out because automatic differentiation, which follows mean and variance as two more
-    functions of the map, passes over the map about half again as often.
+    The gradient is written by hand because automatic differentiation, which treats mean and variance as two more
+    functions of the map, makes about half again as many passes over the map.
 
     Args:
         inputs: ``[b, h, w, c]``.
         gamma: ``[c]`` float32.
         beta: ``[c]`` float32.
         bias: ``[c]`` float32, receives a gradient of zero.
-        centred: ``inputs`` less their mean over all but the last axis.
+        centred: ``inputs`` minus their mean over all but the last axis.
         inverse: ``[c]`` float32, one over their standard deviation.
         count: values per channel, float32.
         activation: after the norm, or None.
@@ -134,7 +134,7 @@ def normalize_and_activate(
                 grad = grad * ops.cast(ops.logical_and(outputs > 0.0, outputs < RELU6_TOP), dtype)
             sum_grad = ops.sum(ops.cast(grad, "float32"), axis=(0, 1, 2))
             grad_gamma = ops.sum(ops.cast(grad, "float32") * ops.cast(centred, "float32"), axis=(0, 1, 2)) * inverse
-            # The gradient less its mean and less its projection on the normalised map.
+            # The gradient minus its mean and minus its projection on the normalised map.
             by_centred = ops.cast(-inverse * grad_gamma / count, dtype)
             centred_grad = grad - ops.cast(sum_grad / count, dtype)
             grad_x = (centred_grad + centred * by_centred) * scale
@@ -148,8 +148,8 @@ def normalize_and_activate(
 def _swish_slope(outputs: Any, centred: Any, scale: Any, shift: Any, upstream: Any) -> Any:
     """Return swish's derivative where ``outputs`` is swish of ``centred * scale + shift``, ``[b, h, w, c]``.
 
-    The sigmoid is worked out again instead of kept: a map less per convolution, a tenth of a step's memory. It must
-    not run before the gradient arrives, nor be recognised as the forward pass' own; so it hangs on the gradient, and
+    The sigmoid is recomputed instead of kept: one map less per convolution, a tenth of a step's memory. It must
+    not run before the gradient arrives, nor be merged with the forward pass; so it depends on the gradient, and
     is a tanh.
     """
     arrived = 0.0 * upstream[0, 0, 0]  # [c]
@@ -158,7 +158,7 @@ def _swish_slope(outputs: Any, centred: Any, scale: Any, shift: Any, upstream: A
 
 
 def as_float32(variable: Any) -> Any:
-    """Return a variable's value as a float32 tensor, untouched by mixed-precision casting."""
+    """Return a variable's value as a float32 tensor, without mixed-precision casting."""
     value = variable.value if isinstance(variable, keras.Variable) else variable
     return ops.cast(value, "float32")
 
@@ -179,8 +179,8 @@ def normalized_convolution(
     Args:
         inputs: ``[b, h, w, c]`` in the compute dtype.
         kernel: ``[k, k, c, c_out]``, or ``[k, k, c, 1]`` for ``kind="depthwise"``.
-        norm: the batch norm of the output channels; a folded one brings its own kernel and takes the bias' place.
-        kind: ``full`` mixes channels, ``depthwise`` has one filter for each.
+        norm: the batch norm of the output channels; a folded one has its own kernel and replaces the bias.
+        kind: ``full`` mixes channels, ``depthwise`` has one filter per channel.
         bias: ``[c_out]`` added before the batch norm.
         strides: of the convolution.
         activation: after the batch norm, or None.
@@ -208,7 +208,7 @@ def fold(kernel: Any, norm: BatchNorm, *, kind: ConvolutionKind, bias: Any | Non
 
 
 def convolve(inputs: Any, kernel: Any, *, kind: ConvolutionKind, strides: int = 1) -> Any:
-    """Return the SAME convolution of ``[b, h, w, c]``; a stride of 2 puts the extra pixel at the bottom and right."""
+    """Return the SAME convolution of ``[b, h, w, c]``; with stride 2 the extra pixel is at the bottom and right."""
     kernel = ops.cast(kernel, inputs.dtype)
     if kind == "depthwise":
         return ops.depthwise_conv(inputs, kernel, strides=strides, padding="same", data_format="channels_last")

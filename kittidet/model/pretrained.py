@@ -1,6 +1,6 @@
-"""Put trained weights into an EfficientDet: arrays by reference name, checkpoints of every published kind, or our own.
+"""Loads trained weights into an EfficientDet: arrays by reference name, published checkpoints, or our own.
 
-What each file format looks like is ``checkpoint_files``' business, where published archives are is ``published``'s.
+File formats are left to ``checkpoint_files``, locations of published archives to ``published``.
 """
 
 from collections.abc import Mapping
@@ -29,13 +29,13 @@ _SHOWN = 8  # names in an error message
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What became of every variable of a model; each is in exactly one of the first three.
+    """The outcome for every variable of a model; each is in exactly one of the first three.
 
     Attributes:
-        loaded: reference names that now hold the array of that name.
-        partly: reference name -> which part was taken and why not the rest.
+        loaded: reference names of variables that were loaded completely.
+        partly: reference name -> which part was loaded and why not the rest.
         left_alone: reference name -> why it kept its value.
-        unused: names of arrays that no variable asked for.
+        unused: names of arrays that match no variable.
     """
 
     loaded: tuple[str, ...]
@@ -45,7 +45,7 @@ class LoadReport:
 
 
 def coco_class_map(table: ClassTable) -> dict[int, int]:
-    """Return class id of ``table`` -> COCO class id it can start from, both 1-based.
+    """Return class id of ``table`` -> the COCO class id it can start from, both 1-based.
 
     A class without a COCO counterpart (a Cyclist is rider and bicycle in one box) is left out. A merged class starts
     from the first of its types that has one, a class with a COCO class's own name from that.
@@ -66,20 +66,20 @@ def load_reference_arrays(
     strict: bool = False,
     class_map: Mapping[int, int] | None = None,
 ) -> LoadReport:
-    """Assign arrays to the variables of the same reference name and account for every variable.
+    """Assign arrays to the variables of the same reference name, and account for every variable.
 
-    Nothing is assigned if anything is raised.
+    Nothing is assigned if an error is raised.
 
     Args:
         model: from ``build_efficientdet``.
         arrays: reference name (a trailing ``:0`` is allowed) -> float array.
-        strict: raise instead of leaving a variable alone or filling it in part.
+        strict: raise instead of leaving a variable alone or loading it in part.
         class_map: the model's class id -> the arrays' class id, both 1-based. The class rows of the predicting
-            convolution are copied accordingly, classes that are not in it keep their initial rows. None: rows are
-            taken as they are if the numbers of classes agree, else left alone.
+            convolution are copied accordingly; classes missing from it keep their initial rows. None: rows are
+            copied as they are if the numbers of classes agree, else left alone.
 
     Returns:
-        What was loaded, in part loaded, left alone and unused.
+        What was loaded, partly loaded, left alone and unused.
 
     Raises:
         CheckpointMismatchError: naming the variables, if an array is not finite or not numeric, or in strict mode if
@@ -92,14 +92,14 @@ def load_reference_arrays(
     if broken:
         raise CheckpointMismatchError(
             f"{model.name}: {len(broken)} of {len(variables)} arrays are damaged: {_list(broken)}. "
-            "Nothing was loaded. Use an earlier checkpoint, or fetch this one again."
+            "Nothing was loaded. Use an earlier checkpoint or fetch this one again."
         )
     values, partly, left_alone = _sort(variables, named, class_map, model.num_classes)
     if strict and (left_alone or partly):
         raise CheckpointMismatchError(
-            f"{model.name}: {len(left_alone) + len(partly)} of {len(variables)} variables would not be loaded whole: "
+            f"{model.name}: {len(left_alone) + len(partly)} of {len(variables)} variables would not be fully loaded: "
             f"{_list(left_alone | partly)}. Nothing was loaded. Build the variant and number of classes that the "
-            "weights are of, or load with strict=False."
+            "weights are for, or load with strict=False."
         )
     for name, value in values.items():
         variables[name].assign(value.astype(np.float32))
@@ -114,22 +114,22 @@ def load_reference_arrays(
 def load_checkpoint(
     model: EfficientDet, path: Path | str, *, ema: bool = True, class_map: Mapping[int, int] | None = None
 ) -> LoadReport:
-    """Load trained weights of the same variant; only the class rows of the last convolution may be of other classes.
+    """Load trained weights of the same variant; only the class rows of the last convolution may differ.
 
     Args:
         model: from ``build_efficientdet``.
         path: a TF1 name-based checkpoint (its folder, prefix or ``.index``), a published Keras ``.h5``, or this
             project's ``.keras`` or ``.weights.h5``.
-        ema: take the moving averages of a TF1 checkpoint where it has them.
+        ema: use the moving averages of a TF1 checkpoint where present.
         class_map: as in ``load_reference_arrays``; ``coco_class_map(table)`` makes a KITTI model start as a working
             detector from COCO weights. None: with another number of classes the rows keep their initial values.
 
     Returns:
-        What was loaded, in part loaded, left alone and unused.
+        What was loaded, partly loaded, left alone and unused.
 
     Raises:
-        CheckpointMismatchError: if the file is missing, truncated, of no known kind, of another variant, or holds
-            values that are not finite. Nothing is loaded then.
+        CheckpointMismatchError: if the file is missing, truncated, of an unknown kind, of another variant, or holds
+            values that are not finite; nothing is loaded then.
     """
     path = Path(path)
     arrays = read_checkpoint(path, model)
@@ -140,7 +140,7 @@ def load_checkpoint(
     misfits = {name: why for name, why in _misfits(variables, arrays).items() if name not in CLASS_ROWS}
     if misfits:
         raise CheckpointMismatchError(
-            f"{path}: the weights are not those of {model.variant}: {len(misfits)} of {len(variables)} variables do "
+            f"{path}: the weights are not for {model.variant}: {len(misfits)} of {len(variables)} variables do "
             f"not fit: {_list(misfits)}. Expected a checkpoint of {model.variant}, got {_describe(arrays)}. Build "
             "that variant, or choose another checkpoint."
         )
@@ -153,7 +153,7 @@ def _sort(
     class_map: Mapping[int, int] | None,
     num_classes: int,
 ) -> tuple[dict[str, Array], dict[str, str], dict[str, str]]:
-    """Return new values by name, and why some are taken in part or not at all."""
+    """Return new values by name, and why some are loaded in part or not at all."""
     left_alone = _misfits(variables, named)
     values = {name: np.asarray(named[name]) for name in variables if name not in left_alone}
     partly: dict[str, str] = {}
@@ -169,7 +169,7 @@ def _sort(
                 partly[name] = f"classes {missing} have no counterpart in the class map"
         elif name in left_alone and array.shape[:-1] == tuple(variable.shape)[:-1]:
             classes = array.shape[-1] / ANCHORS_PER_CELL
-            left_alone[name] = f"it is for {classes:g} classes, the model has {num_classes}"
+            left_alone[name] = f"it has {classes:g} classes, the model {num_classes}"
     return values, partly, left_alone
 
 
@@ -200,8 +200,8 @@ def _copy_class_rows(variable: keras.Variable, array: Array, class_map: Mapping[
     ours = value.reshape(*value.shape[:-1], ANCHORS_PER_CELL, -1)
     if array.shape[:-1] != value.shape[:-1] or array.shape[-1] % ANCHORS_PER_CELL:
         raise CheckpointMismatchError(
-            f"class rows of shape {array.shape} do not fit {value.shape}: expected the same but for the last axis, "
-            f"and that a multiple of {ANCHORS_PER_CELL}. Choose a checkpoint of this variant."
+            f"class rows of shape {array.shape} do not fit {value.shape}: expected the same except for the last axis, "
+            f"which must be a multiple of {ANCHORS_PER_CELL}. Choose a checkpoint of this variant."
         )
     theirs = array.reshape(*array.shape[:-1], ANCHORS_PER_CELL, -1)
     for our_id, their_id in class_map.items():

@@ -1,4 +1,4 @@
-"""The reference's variable names and ours: one mapping, used by every checkpoint reader.
+"""Maps the reference's variable names to ours; used by every checkpoint reader.
 
 Source:
     Names as in the published google/automl checkpoints.
@@ -49,7 +49,7 @@ def _backbone(backbone: Backbone) -> Named:
 
 
 def _block(block: InvertedResidual, prefix: str) -> Named:
-    # Layers of one kind are numbered in the order they were made: a block without expansion counts from one less.
+    # Layers of a kind are numbered in order of creation, so numbers are one lower in a block without expansion.
     convolutions = iter(("conv2d", "conv2d_1"))
     norms = iter(("tpu_batch_normalization", "tpu_batch_normalization_1", "tpu_batch_normalization_2"))
     if block.expand_norm is not None:

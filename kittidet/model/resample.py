@@ -1,4 +1,4 @@
-"""Bring a feature map to another level: channels by a 1x1 convolution, size by max-pooling or nearest neighbour.
+"""Resamples a feature map to another level: channels by a 1x1 convolution, size by max-pooling or nearest neighbour.
 
 Source:
     google/automl ``efficientdet_keras.py``, ``ResampleFeatureMap`` and ``FPNCells``.
@@ -59,10 +59,10 @@ def resize_to(inputs: Any, target_hw: Size) -> Any:
 
 
 def enlarge(inputs: Any, target_hw: Size) -> Any:
-    """Return ``[b, h, w, c]`` enlarged; the source of row ``i`` is ``floor(i * h / target_h)``, columns alike."""
+    """Return ``[b, h, w, c]`` enlarged; the source of row ``i`` is ``floor(i * h / target_h)``, same for columns."""
     sizes = int(inputs.shape[1]), int(inputs.shape[2])
     if target_hw == (2 * sizes[0], 2 * sizes[1]):
-        # The usual case, where every convention of nearest neighbour agrees, as one operation.
+        # The usual case, where all nearest-neighbour conventions agree, as one operation.
         return ops.image.resize(inputs, target_hw, interpolation="nearest", data_format="channels_last")
     for axis, size, target in zip((1, 2), sizes, target_hw, strict=True):
         if target != size:

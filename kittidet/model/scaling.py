@@ -1,6 +1,6 @@
-"""The numbers that tell one EfficientDet from another: one table for the detectors, one for their backbones.
+"""The numbers that distinguish the EfficientDets: one table for the detectors, one for their backbones.
 
-This file knows no layer. ``variant_spec`` and ``backbone_spec`` are the only way to these numbers.
+Knows nothing of layers. Use ``variant_spec`` and ``backbone_spec`` to get these numbers.
 
 Source:
     Tan et al. 2020 (EfficientDet) and 2019 (EfficientNet); google/automl ``hparams_config.py``,
@@ -39,12 +39,12 @@ class BlockSpec:
 
     Attributes:
         kernel: side of the depth-wise kernel, pixels.
-        stride: of the depth-wise convolution.
+        stride: stride of the depth-wise convolution.
         expand: channels inside the block per input channel; 1 means no expansion convolution.
         channels_in: input channels.
         channels_out: output channels.
         se_channels: channels of the squeeze-and-excite bottleneck, None without one.
-        survival_prob: chance that a sample keeps this block's residual branch in training; 1.0 is always.
+        survival_prob: probability that a sample keeps this block's residual branch in training; 1.0 is always.
     """
 
     kernel: int
@@ -68,7 +68,7 @@ class BackboneSpec:
     Attributes:
         name: as in the published checkpoints, such as ``efficientnet-b0``.
         stem_filters: channels after the first convolution.
-        activation: after every batch norm but a block's last.
+        activation: after every batch norm except a block's last.
         blocks: in order.
     """
 
@@ -91,12 +91,12 @@ class VariantSpec:
     Attributes:
         name: such as ``d0`` or ``lite3x``.
         backbone: name for ``backbone_spec``.
-        input_hw: (height, width) the published weights were trained at, pixels; any other works.
+        input_hw: (height, width) the published weights were trained at, pixels; any other size works.
         fpn_channels: channels of every BiFPN and head tensor.
         fpn_cells: BiFPN cells in a row.
-        head_repeats: convolutions of a head before the predicting one.
+        head_repeats: convolutions of a head before the predicting layer.
         anchor_scale: side of the smallest anchor of a level, in strides of that level.
-        fusion: how a BiFPN node adds its inputs.
+        fusion: how a BiFPN node combines its inputs.
         max_level: the coarsest feature level, stride ``2 ** max_level``.
         activation: in BiFPN and heads (the backbone's is the same).
         pixel_mean: subtracted from RGB 0..255.
@@ -125,7 +125,7 @@ class VariantSpec:
 
     @property
     def smallest_side(self) -> int:
-        """Pixels the longer image side needs for the coarsest level to differ from the one below it."""
+        """Length in pixels that the longer image side needs for the coarsest level to differ from the one below it."""
         return 2 ** (self.max_level - 1) + 1
 
 
@@ -181,7 +181,7 @@ _COEFFICIENTS: Mapping[str, tuple[float, float]] = MappingProxyType(
     }
 )  # fmt: skip
 
-# Of b0: kernel, stride of the first block, expansion, output channels, repeats.
+# For b0: kernel, stride of the first block, expansion, output channels, repeats.
 _STAGES = (
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 2),
@@ -225,7 +225,7 @@ def backbone_spec(name: str) -> BackboneSpec:
         for repeat in range(repeats if repeat_once else math.ceil(depth * repeats)):
             shapes.append((kernel, stride if repeat == 0 else 1, expand, channels, channels_out))
             channels = channels_out
-    # The reference turns drop-connect off for b0 alone (not for lite0).
+    # The reference turns drop-connect off only for b0 (not for lite0).
     drop = 0.0 if key == "b0" else 1.0 - SURVIVAL_PROB
     blocks = tuple(
         BlockSpec(
@@ -246,7 +246,7 @@ def round_filters(filters: int, width: float) -> int:
 
 
 def feature_sizes(image_hw: tuple[int, int], max_level: int) -> tuple[tuple[int, int], ...]:
-    """Return the (height, width) of levels 0 (the image) to ``max_level``; each halves the last, rounding up."""
+    """Return the (height, width) of levels 0 (the image) to ``max_level``; each half the previous one, rounded up."""
     sizes = [image_hw]
     for _ in range(max_level):
         height, width = sizes[-1]

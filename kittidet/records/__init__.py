@@ -1,1 +1,1 @@
-"""Frame <-> sharded TFRecord, without TensorFlow: the files are protobuf messages with checksums around them."""
+"""Frame <-> sharded TFRecord, without TensorFlow: the files are protobuf messages framed by checksums."""

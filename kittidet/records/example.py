@@ -1,7 +1,7 @@
-"""The feature schema of a record, written once: a labelled frame <-> the features of one Example.
+"""The feature schema of a record, defined once: a labelled frame <-> the features of one Example.
 
-Boxes are normalised 0..1 here and only here: every public reader of these keys expects that. Pixels in their place
-parse without complaint and train to nothing, so whatever is outside is refused before it is written.
+Boxes are normalised 0..1 here and only here: every public reader of these keys expects that. Pixel values instead
+would parse without complaint and train nothing, so any value outside is refused before it is written.
 
 Source:
     google/automl efficientdet/dataloader.py and TensorFlow Object Detection API tf_example_decoder.py: the
@@ -34,10 +34,10 @@ _PER_OBJECT = {
     "image/object/class/text": "bytes",
     "image/object/area": "float",  # square pixels, as in COCO
     "image/object/is_crowd": "int64",  # 0: KITTI has no crowds
-    "image/object/difficult": "int64",  # 0: KITTI grades by the values below, per level
-    "image/object/truncated": "int64",  # 1 where the object leaves the image: readers expect a flag
-    "image/object/kitti/type": "bytes",  # before the class table merged it
-    "image/object/kitti/truncated": "float",  # KITTI's share outside the image
+    "image/object/difficult": "int64",  # 0: KITTI derives its levels from the values below
+    "image/object/truncated": "int64",  # 1 if the object extends beyond the image: readers expect a flag
+    "image/object/kitti/type": "bytes",  # before the class table merges it
+    "image/object/kitti/truncated": "float",  # KITTI's share outside the image, 0..1
     "image/object/kitti/occluded": "int64",
     "image/object/kitti/alpha": "float",  # radians
     **{f"image/object/kitti/dimensions/{axis}": "float" for axis in ("height", "width", "length")},  # metres
@@ -51,12 +51,12 @@ _PER_IMAGE = {
     "image/width": "int64",
     "image/height": "int64",
     "image/filename": "bytes",
-    "image/source_id": "bytes",  # a number in text: google/automl parses it
+    "image/source_id": "bytes",  # a number as text: google/automl parses it
     FRAME_ID: "bytes",
 }
 SCHEMA: Mapping[str, str] = MappingProxyType({**_PER_IMAGE, **_PER_OBJECT, **_PER_DONT_CARE})
 
-# google/automl casts ids to float32, which tells whole numbers apart only below this.
+# google/automl casts ids to float32, which distinguishes whole numbers only below this.
 MAX_SOURCE_ID = 2**24
 
 
@@ -75,17 +75,17 @@ def source_id_of(frame_id: str) -> str:
 
 
 def frame_features(frame: Frame, table: ClassTable, *, edge_tolerance_px: float) -> dict[str, tuple[str, FeatureValue]]:
-    """Return the features of a frame, name -> (kind, values), all but ``ENCODED``: the writer adds the image.
+    """Return the features of a frame, name -> (kind, values), except ``ENCODED``: the writer adds the image.
 
-    Objects of types the table leaves out are not written; DontCare regions go under their own keys.
+    Objects of types that the table leaves out are not written; DontCare regions go under their own keys.
 
     Args:
         frame: the labelled frame, boxes in pixels of the original image.
         table: decides labels and names.
-        edge_tolerance_px: how far a box may leave the image; it is clipped to the edge.
+        edge_tolerance_px: how far a box may extend beyond the image; it is clipped to the edge.
 
     Raises:
-        RecordError: naming the object, on a box that lies further outside or is empty, or any number not finite.
+        RecordError: naming the object, if a box lies further outside or is empty, or a number is not finite.
     """
     where = f"frame {frame.frame_id}"
     known = [(o, class_id) for o in frame.objects if (class_id := table.id_of(o.type)) is not None]
@@ -128,17 +128,19 @@ def frame_features(frame: Frame, table: ClassTable, *, edge_tolerance_px: float)
 
 
 def feature_problems(features: Mapping[str, tuple[str, Sequence[Any]]], *, num_classes: int | None) -> list[str]:
-    """Return what is wrong with boxes and labels, one line each; empty if a reader can rely on them.
+    """Return the faults of boxes and labels, one line each; empty if a reader can rely on them.
 
     Args:
-        features: of any Example with the standard keys, ours or another writer's.
+        features: of any Example with the standard keys, from us or another writer.
         num_classes: length of the class table; None where it is not known.
     """
     found = []
     for prefix in (OBJECT_BOX, DONT_CARE_BOX):
         sides = [list(features.get(prefix + side, ("float", ()))[1]) for side in SIDES]
         if len({len(side) for side in sides}) > 1:
-            found.append(f"{prefix}*: expected as many values on each side, got {[len(side) for side in sides]}")
+            found.append(
+                f"{prefix}*: expected the same number of values for each side, got {[len(side) for side in sides]}"
+            )
             continue
         for row, box in enumerate(zip(*sides, strict=True)):
             problem = _box_problem(box)
@@ -153,7 +155,7 @@ def feature_problems(features: Mapping[str, tuple[str, Sequence[Any]]], *, num_c
     ]
     num_boxes = len(features.get(OBJECT_BOX + SIDES[0], ("float", ()))[1])
     if len(labels) != num_boxes:
-        found.append(f"{LABEL}: expected {num_boxes} values, one a box, got {len(labels)}")
+        found.append(f"{LABEL}: expected {num_boxes} values, one per box, got {len(labels)}")
     found += [
         f"{name}: expected finite numbers, got {list(values)}"
         for name, (kind, values) in features.items()
@@ -181,6 +183,6 @@ def _normalised(
         if not np.abs(box - inside).max() <= tolerance_px:
             raise RecordError(
                 f"{where}: {obj.type} {tuple(box.tolist())}: expected a box inside the image of {width}x{height}, "
-                f"{tolerance_px} px of leeway. Correct the label file or set the frame aside."
+                f"{tolerance_px} px of tolerance. Correct the label file or set the frame aside."
             )
     return (clipped / [width, height, width, height]).astype(np.float32)

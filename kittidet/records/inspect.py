@@ -1,4 +1,4 @@
-"""What is in these records, and is it sane? For ours and for those of other writers, without TensorFlow."""
+"""Inspects TFRecords, ours and those of other writers: what they hold and whether it is valid; without TensorFlow."""
 
 import io
 from collections import Counter
@@ -23,17 +23,16 @@ from kittidet.records.shard import read_records
 Features = dict[str, tuple[str, list[Any]]]
 
 _SHARD_PATTERNS = ("*.tfrecord*", "*.record*")
-# Of an image that is none, is damaged, or claims a size that would fill the memory.
+# Raised for a file that is not an image, is damaged, or declares a size that would fill the memory.
 _IMAGE_ERRORS = (OSError, UnidentifiedImageError, Image.DecompressionBombError)
-_UNKNOWN = -1  # of a label row's fields that a box from a record does not need
 
 
 def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8) -> InspectionReport:
-    """Return what a folder of TFRecords, or one file, holds and what is wrong with it.
+    """Return what a folder of TFRecords, or one file, holds and which faults it has.
 
-    Every checksum is verified. Boxes must be within 0..1 and not empty, labels within the class table (at least
-    positive, where no manifest tells the table), images must have the size their record states; with a manifest,
-    counts and digests must be its own.
+    Every checksum is verified. Boxes must be within 0..1 and not empty, labels within the class table (or at least
+    positive, without a manifest to give the table), images must have the size their record states; with a manifest,
+    counts and digests must match it.
 
     Args:
         folder: a folder with ``*.tfrecord*`` or ``*.record*`` files, or one such file.
@@ -53,7 +52,7 @@ def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8
     if manifest is not None:
         _compare_with_manifest(folder, manifest, found)
     if found.num_frames and not found.num_objects:
-        found.notes["no record has a box: a detector would learn that nothing is there"] += 1
+        found.notes["no record has a box: a detector would learn to find nothing"] += 1
     return InspectionReport(
         folder=folder,
         num_shards=len(shards),
@@ -73,14 +72,14 @@ def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8
 
 
 def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3, width: int = 1800) -> None:
-    """Write a PNG with the first frames of the records and the boxes that are stored for them.
+    """Write a PNG with the first frames of the records and their stored boxes.
 
     Args:
         folder: as in `inspect_records`.
-        out_png: the picture; its name only ever shows the whole of it.
+        out_png: the image file; it appears only when it is complete.
         frames: how many.
-        columns: pictures in a row.
-        width: of the whole, pixels.
+        columns: images per row.
+        width: of the whole grid, pixels.
 
     Raises:
         RecordError: if there are no such files, a record is damaged, or none holds an image that can be drawn.
@@ -107,11 +106,11 @@ def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3
         with whole_file(out_png) as partial:
             draw_gallery(pictures, columns=columns, width=width).save(partial, format="PNG")
     except OSError as error:
-        raise RecordError(f"{out_png}: cannot write the picture: {error.strerror or error}.") from error
+        raise RecordError(f"{out_png}: cannot write the image: {error.strerror or error}.") from error
 
 
 class _Findings:
-    """Sums over records; of each record only its id is kept."""
+    """Totals over records; of each record only its id is kept."""
 
     def __init__(self, max_problems: int, max_boxes: int) -> None:
         self._max_problems = max_problems
@@ -144,7 +143,9 @@ class _Findings:
         self._labels.update(labels)
         for label, text in zip(labels, texts, strict=False):
             if self.table is not None and 1 <= label <= len(self.table) and self.table.name_of(label) != text:
-                self.problem(f"{where}: label {label} is {self.table.name_of(label)} in the manifest, {text} here")
+                self.problem(
+                    f"{where}: label {label} is {self.table.name_of(label)} in the manifest, {text} in the record"
+                )
             self._texts.setdefault(label, set()).add(text)
         self.num_objects += len(labels)
         self.num_empty += not labels
@@ -172,7 +173,7 @@ class _Findings:
             with Image.open(io.BytesIO(encoded)) as image:  # reads the header only
                 size = image.size
         except _IMAGE_ERRORS as error:
-            self.problem(f"{where}: image/encoded is no image: {error}")
+            self.problem(f"{where}: image/encoded is not an image: {error}")
             return
         self.sizes[size] += 1
         stated = (_first(features, "image/width", size[0]), _first(features, "image/height", size[1]))
@@ -192,7 +193,7 @@ class _Findings:
     def _add_id(self, where: str, features: Features) -> None:
         source_id = _first(features, "image/source_id", b"")
         if source_id in self._seen_ids:
-            self.problem(f"{where}: image/source_id {source_id!r} was used before; scores would mix two frames")
+            self.problem(f"{where}: image/source_id {source_id!r} is used twice; scores would mix two frames")
         if source_id:
             self._seen_ids.add(source_id)
         if source_id and not source_id.isdigit():
@@ -222,7 +223,7 @@ def _manifest_beside(folder: Path, found: _Findings) -> RecordsManifest | None:
 
 
 def _read(path: Path, found: _Findings) -> Iterator[tuple[str, Features]]:
-    """Yield the records of a shard up to the first damage, which becomes a problem."""
+    """Yield the records of a shard up to the first damage, which is added to the problems."""
     try:
         for number, payload in enumerate(read_records(path)):
             where = f"{path.name} record {number}"
@@ -243,11 +244,13 @@ def _compare_with_manifest(folder: Path, manifest: RecordsManifest, found: _Find
             found.problem(f"{folder / MANIFEST_NAME}: expected {what} {expected}, got {got}")
     for shard in manifest.shards:
         if digest_file(folder / shard.name) != shard.sha256:
-            found.problem(f"{folder / shard.name}: its sha256 is not the manifest's: changed since it was written")
+            found.problem(
+                f"{folder / shard.name}: its sha256 differs from the manifest's: changed since it was written"
+            )
 
 
 def _pixel_objects(features: Features, size_wh: tuple[int, int]) -> list[KittiObject]:
-    """Return the stored boxes in pixels, as label rows that `drawing` can show."""
+    """Return the stored boxes in pixels, as label rows that `drawing` can draw."""
     labels = features.get(LABEL, ("", []))[1]
     texts = [text.decode(errors="replace") for text in features.get("image/object/class/text", ("", []))[1]]
     names = texts if len(texts) == len(labels) else [f"label {label}" for label in labels]
@@ -256,10 +259,7 @@ def _pixel_objects(features: Features, size_wh: tuple[int, int]) -> list[KittiOb
         boxes = list(zip(*(features.get(prefix + side, ("", []))[1] for side in SIDES), strict=False))
         for name, box in zip(types or [DONT_CARE] * len(boxes), boxes, strict=False):
             left, top, right, bottom = (side * extent for side, extent in zip(box, size_wh * 2, strict=True))
-            unknown = (_UNKNOWN, _UNKNOWN, _UNKNOWN)
-            objects.append(
-                KittiObject(name, _UNKNOWN, _UNKNOWN, _UNKNOWN, (left, top, right, bottom), unknown, unknown, _UNKNOWN)
-            )
+            objects.append(KittiObject.of_box(name, (left, top, right, bottom)))
     return objects
 
 

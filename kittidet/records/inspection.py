@@ -1,4 +1,4 @@
-"""What was found in a folder of records, and how it reads as text."""
+"""What was found in a folder of records, and its form as text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class InspectionReport:
-    """What is in records, and what is wrong with it.
+    """The contents of records, and their faults.
 
     Attributes:
         folder: what was inspected.
         num_shards: TFRecord files.
         num_frames: readable records.
         num_objects: labelled boxes.
-        num_dont_care: DontCare regions; 0 in records of other writers.
+        num_dont_care: DontCare regions; 0 in records by other writers.
         num_empty: frames without a labelled box.
         counts: class name -> boxes; names come from the manifest, else from the records.
         sizes: ``(width, height)`` -> frames, most frequent first.
         ranges: name -> (lowest, highest) over all records.
         first_boxes: one line each, as stored and in pixels.
         has_manifest: whether a readable ``manifest.json`` of this project is beside the shards.
-        problems: what breaks a reader, one line each; empty if the records are sound. At most ``max_problems`` of
+        problems: what would break a reader, one line each; empty if the records are valid. At most ``max_problems`` of
             ``inspect.inspect_records`` are kept, ``num_problems`` counts all.
-        num_problems: how many there are.
-        notes: what is legal and still worth a look, one line each.
+        num_problems: how many there are in all.
+        notes: what is legal but worth a look, one line each.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class InspectionReport:
     notes: tuple[str, ...]
 
     def to_text(self) -> str:
-        """Return the report for a person, lines of plain text."""
+        """Return the report as lines of plain text."""
         total = (
             f"{self.folder}: {self.num_shards} shards, {self.num_frames} frames, {self.num_objects} objects, "
             f"{self.num_dont_care} DontCare regions, {self.num_empty} frames without objects, "

@@ -1,4 +1,4 @@
-"""What a folder of records holds: ``manifest.json``, written last, so that a folder with one is complete."""
+"""What a folder of records holds: ``manifest.json``, written last, so a folder that has one is complete."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -29,15 +29,15 @@ class RecordsManifest:
 
     Attributes:
         split: its name, the first part of the shard names.
-        num_frames: frames, those without objects included.
+        num_frames: frames, including those without objects.
         num_objects: labelled objects, DontCare not counted.
         num_dont_care: DontCare regions.
-        counts: class name -> objects, every class of the table, in its order.
+        counts: class name -> objects, every class of the table, in table order.
         table: the class table the labels refer to.
         max_objects: most objects in one frame.
         max_dont_care: most DontCare regions in one frame.
         shards: the files, in order.
-        digest: names the content: table and shards.
+        digest: identifies the content: table and shards.
     """
 
     split: str
@@ -53,12 +53,12 @@ class RecordsManifest:
 
 
 def records_digest(table: ClassTable, shards: tuple[Shard, ...]) -> str:
-    """Return the digest of records: their table and their shards' content, in order."""
+    """Return the digest of records: the table and the shards' content, in order."""
     return digest_of({"table": _table_dict(table), "shards": [[shard.name, shard.sha256] for shard in shards]})
 
 
 def write_manifest(folder: Path, manifest: RecordsManifest) -> None:
-    """Write ``manifest.json``; its name only ever shows the whole of it."""
+    """Write ``manifest.json`` atomically."""
     values: dict[str, Any] = {
         "version": _VERSION,
         **{name: getattr(manifest, name) for name in manifest.__slots__},
@@ -73,16 +73,18 @@ def read_manifest(folder: Path) -> RecordsManifest:
     """Return the manifest of a folder of records whose shards are all there at their recorded size.
 
     Raises:
-        RecordError: if the manifest is missing or wrong, or a shard is missing or of another size.
+        RecordError: if the manifest is missing or invalid, or a shard is missing or has another size.
     """
     path = folder / MANIFEST_NAME
-    values = read_json(path, error=RecordError, advice="Without it a folder is not finished; write the records again.")
+    values = read_json(
+        path, error=RecordError, advice="A folder without a manifest is unfinished; write the records again."
+    )
     try:
         manifest = _parse(values)
     except (ValueError, KeyError, TypeError, ConfigError) as error:
-        raise RecordError(f"{path}: not a manifest of records ({error!r}). Write the records again.") from error
+        raise RecordError(f"{path}: not a records manifest ({error!r}). Write the records again.") from error
     if manifest.digest != records_digest(manifest.table, manifest.shards):
-        raise RecordError(f"{path}: its digest does not belong to its table and shards. Write the records again.")
+        raise RecordError(f"{path}: its digest does not match its table and shards. Write the records again.")
     for shard in manifest.shards:
         file = folder / shard.name
         size = file.stat().st_size if file.is_file() else None
@@ -102,7 +104,7 @@ def _parse(values: Any) -> RecordsManifest:
     shards = tuple(Shard(**shard) for shard in values["shards"])
     for shard in shards:
         if Path(shard.name).name != shard.name:
-            raise ValueError(f"shard name {shard.name!r} leaves the folder")
+            raise ValueError(f"shard name {shard.name!r} leads out of the folder")
     table = ClassTable(tuple(values["table"]["names"]), dict(values["table"]["merges"]))
     return RecordsManifest(
         split=str(values["split"]),

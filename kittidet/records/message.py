@@ -1,7 +1,7 @@
 """The ``tf.train.Example`` message, built at run time from its field numbers.
 
-TensorFlow carries a generated copy, but importing it costs seconds and hundreds of megabytes in every writing
-process. The descriptor lives in its own pool, so that it never meets TensorFlow's registration of the same names.
+TensorFlow has a generated copy, but importing it costs seconds and hundreds of megabytes in every writing
+process. The descriptor has its own pool, so it never collides with TensorFlow's registration of the same names.
 
 Source:
     tensorflow/core/example/{example,feature}.proto: names, numbers and types of the fields.
@@ -25,7 +25,7 @@ _FIELD = descriptor_pb2.FieldDescriptorProto
 
 @cache
 def _example_class() -> Any:
-    """Return the message class; made once in a process."""
+    """Return the message class; created once per process."""
     file = descriptor_pb2.FileDescriptorProto(name="kittidet/example.proto", package=_PACKAGE, syntax="proto3")
     scalar = {"bytes": _FIELD.TYPE_BYTES, "float": _FIELD.TYPE_FLOAT, "int64": _FIELD.TYPE_INT64}
     feature = descriptor_pb2.DescriptorProto(name="Feature")
@@ -55,15 +55,15 @@ def _example_class() -> Any:
 
 
 def encode_with_blob(features: Mapping[str, tuple[str, FeatureValue]], name: str, blob: bytes) -> tuple[bytes, bytes]:
-    """Return the serialized Example with one more feature of a single, large bytes value, in two parts.
+    """Return, in two parts, the serialized Example with one more feature: a single, large bytes value.
 
-    The parts joined are the Example, and the second one is ``blob`` itself: an image goes from its file to the record
-    without being copied into a message and out again, which costs more than all the rest of writing it. Equal features
-    give equal bytes.
+    Joined, the parts are the Example; the second one is ``blob`` itself, so an image goes from its file to the record
+    without being copied into a message and out again, which would cost more than all the rest of writing it. Equal
+    features give equal bytes.
 
     Args:
         features: name -> (kind, values), the kind being one of ``KINDS``.
-        name: of the further feature.
+        name: of the additional feature.
         blob: its one value.
 
     Source:
@@ -92,7 +92,7 @@ def decode_example(payload: bytes, *, where: str) -> dict[str, tuple[str, list[A
         example.ParseFromString(payload)
     except DecodeError as error:
         raise RecordError(
-            f"{where}: expected a serialized tf.train.Example, got {len(payload)} other bytes."
+            f"{where}: expected a serialized tf.train.Example, got {len(payload)} bytes of something else."
         ) from error
     found = {}
     for name, feature in example.features.feature.items():

@@ -1,4 +1,4 @@
-"""One TFRecord file: payloads with their length and checksums, written atomically, read with every byte checked.
+"""One TFRecord file: payloads with length and checksums, written atomically, every byte verified when read.
 
 Knows nothing about what a payload means.
 
@@ -27,16 +27,16 @@ _MASK_DELTA = 0xA282EAD8
 
 @dataclass(frozen=True, slots=True)
 class RecordSpan:
-    """Where one payload lies in a shard: bytes ``offset`` to ``offset + length``."""
+    """The position of one payload in a shard: bytes ``offset`` to ``offset + length``."""
 
     offset: int
     length: int
 
 
 class ShardWriter:
-    """Writes payloads into a file whose final name only ever shows a complete shard.
+    """Writes payloads into a file that takes its final name only when it is complete.
 
-    A context manager: leaving it well gives the file its name, leaving it by an error removes what was written.
+    A context manager: on success the file gets its name, on an error what was written is removed.
 
     Attributes:
         size: bytes written so far.
@@ -60,7 +60,7 @@ class ShardWriter:
         return self
 
     def write(self, *parts: bytes) -> None:
-        """Append one record, its payload given whole or in parts that follow each other."""
+        """Append one record, its payload given whole or in consecutive parts."""
         if self._stream is None:
             raise ValueError("ShardWriter.write: use the writer in a with-statement")
         length = struct.pack("<Q", sum(map(len, parts)))
@@ -76,8 +76,8 @@ class ShardWriter:
             return
         finished = False
         try:
-            # Writes what is buffered, so a full disk may show here. No fsync: it would wait for the disk at every
-            # shard, and what a power cut tears does not match the digest in the manifest.
+            # Flushes what is buffered, so a full disk may show here. No fsync: it would wait for the disk at every
+            # shard, and a file torn by a power cut does not match the digest in the manifest.
             self._stream.close()
             if kind is None:
                 self._partial.replace(self._path)
@@ -88,7 +88,7 @@ class ShardWriter:
 
 
 def partial_path(path: Path) -> Path:
-    """Return the name a shard has while it is being written: hidden, and no match for ``*.tfrecord``."""
+    """Return the name of a shard while it is being written: hidden, and not matched by ``*.tfrecord``."""
     return path.with_name(f".{path.name}.partial")
 
 
@@ -96,7 +96,7 @@ def read_records(path: Path) -> Iterator[bytes]:
     """Yield the payloads of a shard in order, checksums verified.
 
     Raises:
-        RecordError: with the byte where the file stops making sense.
+        RecordError: with the byte where the file becomes unreadable.
     """
     with path.open("rb") as stream:
         for span in _scan(stream, path):
@@ -105,10 +105,10 @@ def read_records(path: Path) -> Iterator[bytes]:
 
 
 def index_records(path: Path) -> list[RecordSpan]:
-    """Return where each payload of a shard lies; only lengths and their checksums are read.
+    """Return the position of each payload in a shard; only lengths and their checksums are read.
 
     Raises:
-        RecordError: with the byte where the file stops making sense.
+        RecordError: with the byte where the file becomes unreadable.
     """
     with path.open("rb") as stream:
         return list(_scan(stream, path))
@@ -142,14 +142,14 @@ def _scan(stream: BinaryIO, path: Path) -> Iterator[RecordSpan]:
         if len(header) < _HEADER.size or _masked(header[:8]) != header[8:]:
             raise RecordError(
                 f"{path}: byte {offset}: expected a record header with a matching checksum. "
-                "The file is damaged or no TFRecord; write the records again."
+                "The file is damaged or not a TFRecord; write the records again."
             )
         length = _HEADER.unpack(header)[0]
         end = offset + _HEADER.size + length + _FOOTER.size
         if end > size:
             raise RecordError(
                 f"{path}: byte {offset}: the record ends at byte {end}, the file at {size}. "
-                "The file was cut short; write the records again."
+                "The file is truncated; write the records again."
             )
         yield RecordSpan(offset + _HEADER.size, length)
         offset = end

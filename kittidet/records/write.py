@@ -1,7 +1,7 @@
 """KITTI files -> sharded TFRecords, in parallel, one frame in memory at a time.
 
-PNG bytes are copied as they are: the size comes from the header, and the chunk checksums say whether the file is
-whole, at a fraction of the cost of decoding it. The bytes of a shard depend on its frames alone, not on the number of
+PNG bytes are copied as they are: the size comes from the header, and the chunk checksums show whether the file is
+whole, at a fraction of the cost of decoding it. The bytes of a shard depend only on its frames, not on the number of
 processes.
 """
 
@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from kittidet.errors import DiskSpaceError, KittidetError, RecordError
 from kittidet.frame import Frame
 from kittidet.kitti.labels import parse_label_file
 from kittidet.kitti.png import check_png_bytes
+from kittidet.progress import FrameProgress
 from kittidet.records.example import ENCODED, frame_features, source_id_of
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, Shard, records_digest, write_manifest
 from kittidet.records.message import encode_with_blob
@@ -33,9 +34,9 @@ from kittidet.records.shard import ShardWriter, partial_path
 
 log = logging.getLogger(__name__)
 
-# A process of the pool costs about a second to start; below this many frames one process is done sooner.
+# A process of the pool costs about a second to start; below this many frames one process is faster.
 _FRAMES_WORTH_A_POOL = 1000
-# Features around the PNG bytes: a few kilobytes a frame.
+# Features besides the PNG bytes: a few kilobytes per frame.
 _BYTES_AROUND_IMAGE = 8192
 
 
@@ -61,7 +62,7 @@ class _ShardJob:
 
 @dataclass(frozen=True, slots=True)
 class _ShardFacts:
-    """What one process reports of one shard."""
+    """What one process reports about one shard."""
 
     shard: Shard
     counts: Counter[str]
@@ -76,8 +77,8 @@ class _Failure:
 
     Attributes:
         error: what to raise.
-        cause: the system's error behind it. It travels apart, for an exception loses its cause between processes, and
-            whether another try is worth while is seen by its number.
+        cause: the system's error behind it, passed separately: an exception loses its cause between processes, and
+            its number decides whether to retry.
     """
 
     error: KittidetError
@@ -94,30 +95,30 @@ def write_records(
     out_dir: Path,
     workers: int | None = None,
     edge_tolerance_px: float | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: FrameProgress | None = None,
 ) -> RecordsManifest:
     """Return the manifest of the records now in ``out_dir``: shards, and ``manifest.json`` written last.
 
-    Frames are dealt to the shards in turn, so that each holds frames from everywhere in the list. There are never
+    Frames are dealt to the shards in turn, so each holds frames from all over the list. There are never
     more shards than frames. A folder that a killed run left behind is completed; its shards are written again.
 
     Args:
         tree: knows the files of a frame.
         frame_ids: the split, in order.
         split_name: first part of the shard names: ``<split_name>-00000-of-00032.tfrecord``.
-        table: decides labels and names.
+        table: gives labels and names.
         num_shards: how many files.
-        out_dir: made if absent.
-        workers: processes; None: one a core, or just this one for a set that is written in seconds.
-        edge_tolerance_px: how far a box may leave the image, it is clipped; None: the data contract's tolerance.
-        progress: called with (frames written, frames in all) after each shard.
+        out_dir: created if absent.
+        workers: processes; None: one per core, or only this one for a set that takes seconds.
+        edge_tolerance_px: how far a box may extend beyond the image (it is clipped); None: the data contract's.
+        progress: called with (frames written, total frames) after each shard.
 
     Raises:
-        RecordError: on no frames, ids that are repeated or not numeric, a frame that cannot be written, or a folder
-            that holds other records.
+        RecordError: if there are no frames, ids are repeated or not numeric, a frame cannot be written, or the folder
+            holds other records.
         DiskSpaceError: if the images do not fit on the disk.
-        DatasetContractError: on a damaged image.
-        LabelParseError: on a wrong label line.
+        DatasetContractError: if an image is damaged.
+        LabelParseError: if a label line is wrong.
     """
     if num_shards < 1 or (workers is not None and workers < 1):
         raise ValueError(f"write_records: expected one or more shards and workers, got {num_shards} and {workers}")
@@ -173,7 +174,7 @@ def _prepare_folder(out_dir: Path, jobs: Sequence[_ShardJob]) -> None:
         if others or (out_dir / MANIFEST_NAME).exists():
             raise RecordError(
                 f"{out_dir}: expected an empty folder, got {others[0] if others else MANIFEST_NAME}. "
-                "Records are never written over; choose another folder."
+                "Records are never overwritten; choose another folder."
             )
         for leftover in out_dir.glob(partial_path(Path("*")).name):
             leftover.unlink()
@@ -184,7 +185,7 @@ def _prepare_folder(out_dir: Path, jobs: Sequence[_ShardJob]) -> None:
     if needed > free:
         raise DiskSpaceError(
             f"{out_dir}: expected room for {needed / 1e9:.2f} GB of records, got {free / 1e9:.2f} GB. "
-            "Free some or choose a folder on another disk."
+            "Free some space or choose a folder on another disk."
         )
 
 
@@ -206,7 +207,7 @@ def _run(jobs: Sequence[_ShardJob], workers: int) -> Iterator[_ShardFacts]:
                 yield outcome
         except BrokenProcessPool as error:
             raise RecordError(
-                "a process that writes records ended unexpectedly: killed, or out of memory. "
+                "a process writing records ended unexpectedly: killed, or out of memory. "
                 "Run the step again, with fewer workers if memory is short."
             ) from error
         finally:
@@ -214,7 +215,7 @@ def _run(jobs: Sequence[_ShardJob], workers: int) -> Iterator[_ShardFacts]:
 
 
 def _end_with_parent() -> None:
-    """Make this process end when its parent is gone: a kill -9 of the run must not leave writers behind."""
+    """Make this process exit when its parent is gone: a kill -9 of the run must not leave writers behind."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         watch = partial(multiprocessing.connection.wait, [parent.sentinel])

@@ -54,16 +54,7 @@ def labelled_frames(truth: Mapping[str, Any], table: ClassTable) -> tuple[Frame,
     for item in truth["annotations"]:
         left, top, width, height = item["bbox"]
         boxes[item["image_id"]].append(
-            KittiObject(
-                type=table.name_of(item["category_id"]),
-                truncated=-1.0,
-                occluded=-1,
-                alpha=-10.0,
-                xyxy=(left, top, left + width, top + height),
-                dimensions_hwl=(-1.0, -1.0, -1.0),
-                location_xyz=(-1000.0, -1000.0, -1000.0),
-                rotation_y=-10.0,
-            )
+            KittiObject.of_box(table.name_of(item["category_id"]), (left, top, left + width, top + height))
         )
     return tuple(
         Frame(

@@ -1,6 +1,5 @@
 """Step 6, evaluate: one checkpoint on the validation frames, scored against their original labels."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from kittidet.files import write_json
 from kittidet.frame import Frame
 from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import open_tree
+from kittidet.progress import FrameProgress
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.split import split_ids
 from kittidet.steps.train import checkpoint_path
@@ -45,7 +45,7 @@ def evaluate(
     split: StepOutput,
     config: EvalConfig,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: FrameProgress | None = None,
 ) -> StepOutput:
     """Return the scores of one checkpoint as a step output: ``metrics.json`` and ``predictions.json``.
 

@@ -5,7 +5,6 @@ it is: the output only says where, and the digest of its content is what later s
 elsewhere finds their results.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,11 @@ from kittidet.errors import ConfigError, DatasetContractError
 from kittidet.files import write_json
 from kittidet.kitti.archive import digest_archives, fetch_official, has_archives, unpack_archives
 from kittidet.kitti.tree import KittiTree, open_tree
+from kittidet.progress import FileProgress
 from kittidet.store import StepKey, StepOutput, Store, step_key
 from kittidet.synthetic import SYNTH_VERSION, render_dataset
 
 VERSION = 1
-Progress = Callable[[str, int, int | None], None]
 
 
 def fetch_key(store: Store, source: SourceConfig) -> StepKey:
@@ -48,7 +47,7 @@ def fetch_key(store: Store, source: SourceConfig) -> StepKey:
     return step_key("fetch", VERSION, kind="folder", content=tree.digest(), root=str(tree.root.absolute()))
 
 
-def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = None) -> StepOutput:
+def fetch(store: Store, source: SourceConfig, *, progress: FileProgress | None = None) -> StepOutput:
     """Return the data set as a step output, downloading, unpacking or drawing it if it is not there yet.
 
     Args:

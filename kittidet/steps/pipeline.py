@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kittidet.config import RunConfig
+from kittidet.progress import FileProgress
 from kittidet.steps.evaluate import evaluate
-from kittidet.steps.fetch import Progress, fetch
+from kittidet.steps.fetch import fetch
 from kittidet.steps.publish import PipelineOutputs, PublishedRun, publish
 from kittidet.steps.records import write
 from kittidet.steps.report import report
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def prepare(
-    store: Store, config: RunConfig, *, progress: Progress | None = None
+    store: Store, config: RunConfig, *, progress: FileProgress | None = None
 ) -> tuple[StepOutput, StepOutput, StepOutput]:
     """Return data set, validation and split, making what is not in the store.
 
@@ -38,7 +39,7 @@ def train_on_records(
     store: Store,
     config: RunConfig,
     *,
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
     on_epoch: "Callable[[EpochReport], None] | None" = None,
 ) -> PipelineOutputs:
     """Return every output up to the trained checkpoints; ``evaluations`` is empty.
@@ -83,7 +84,7 @@ def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> P
 def run_pipeline(
     config: RunConfig,
     *,
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
     on_epoch: "Callable[[EpochReport], None] | None" = None,
 ) -> PublishedRun:
     """Return the published run of a configuration, with its report, doing only what its store does not hold.

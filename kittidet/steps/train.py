@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kittidet.config import ModelConfig, TrainConfig
-from kittidet.errors import ConfigError
 from kittidet.files import digest_path
-from kittidet.presets import STARTER
 from kittidet.store import StepKey, StepOutput, Store, step_key
+from kittidet.training.start import name_initial_weights
 
 if TYPE_CHECKING:
     from kittidet.training.history import EpochReport
@@ -22,20 +21,13 @@ def train_key(records: StepOutput, model: ModelConfig, recipe: TrainConfig) -> S
     Raises:
         ConfigError: if ``recipe.initial_weights`` does not exist.
     """
-    start: str | None
-    if recipe.initial_weights in {None, "coco"}:
-        # Published weights never change, and are fetched only when they are needed.
-        start = None if recipe.initial_weights is None else f"coco {model.variant}"
-    else:
-        # By their bytes, not their place.
-        start = _digest_start(STARTER if recipe.initial_weights == "starter" else Path(str(recipe.initial_weights)))
     return step_key(
         "train",
         VERSION,
         records=records.summary["records_digest"],
         model=model,
         recipe=recipe.model_dump(mode="json", exclude={"initial_weights"}),
-        initial_weights=start,
+        initial_weights=name_initial_weights(recipe, model),
     )
 
 
@@ -79,13 +71,3 @@ def train(
 def checkpoint_path(store: Store, trained: StepOutput, name: str) -> Path:
     """Return the folder of one checkpoint of a finished training."""
     return store.path(trained) / "checkpoints" / name
-
-
-def _digest_start(path: Path) -> str:
-    try:
-        return digest_path(path)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot read the weights to start from: {error.strerror}. "
-            "Set train.initial_weights to a file or folder that exists."
-        ) from error

@@ -1,7 +1,7 @@
-"""Drawn data: KITTI-shaped road scenes with exact labels, from a seed.
+"""Synthetic data: KITTI-shaped road scenes with exact labels, from a seed.
 
-``render_dataset`` writes a whole set in KITTI's layout; ``draw_image`` and ``draw_plain_image`` make single pictures.
-Nothing is read: what a frame shows follows from (frames, seed, image) alone.
+``render_dataset`` writes a whole set in KITTI's layout; ``draw_image`` and ``draw_plain_image`` make single images.
+Nothing is read from disk: a frame depends only on (frames, seed, image).
 """
 
 from kittidet.synthetic.dataset import SYNTH_VERSION, render_dataset

@@ -1,4 +1,4 @@
-"""How cars and vans look: bodies of flat faces with glass, lamps, wheels and plates."""
+"""Cars and vans: bodies of flat faces with glass, lamps, wheels and plates."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""How trucks, trams and the mixed bag "Misc" (trailers, caravans, machines) look."""
+"""Trucks, trams, and the mixed class "Misc" (trailers, caravans, machines)."""
 
 import itertools
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""How people look: limbs as thick lines between joints; walking, riding a bicycle, or sitting."""
+"""People: limbs as thick lines between joints; walking, riding a bicycle, or sitting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def walking_limbs(height: float, phase: float, clothes: Clothes) -> list[Limb]:
 
 
 def sitting_limbs(height: float, clothes: Clothes) -> list[Limb]:
-    """Return a person on a chair; ``height`` is that of the seated figure."""
+    """Return a person on a chair; ``height`` is the seated height."""
     h, s = height, height / 1.28
     seat = 0.36 * h
     return [
@@ -133,7 +133,7 @@ def paint_limbs(canvas: Canvas, limbs: Sequence[Limb], pose: Pose, light: Light)
     if xyz[:, 2].min() < 0.8:
         return
     px = canvas.camera.project(xyz)
-    # Later limbs lie over earlier ones unless clearly farther: a fifth of a metre decides.
+    # Later limbs are painted over earlier ones unless clearly farther away, by a fifth of a metre.
     depth = np.round((xyz[0::2, 2] + xyz[1::2, 2]) / 2 / 0.2)
     order = sorted(range(len(limbs)), key=lambda i: (-depth[i], i))
     shade = light.ambient + 0.6 * light.direct

@@ -1,4 +1,4 @@
-"""How buildings, posts and street furniture look."""
+"""Buildings, posts and street furniture."""
 
 from functools import lru_cache
 
@@ -27,7 +27,7 @@ _PLATES: tuple[tuple[Colour, Colour], ...] = (
 
 @lru_cache(maxsize=512)
 def building_parts(hwl: tuple[float, float, float], variant: int) -> tuple[Part, ...]:
-    """Return a house: walls, rows of windows, a door, a shop front at times, a roof."""
+    """Return a house: walls, rows of windows, a door, sometimes a shop front, a roof."""
     height, depth, length = hwl
     draws = draws_for(13, variant)
     wall = _FACADES[int(draws.integers(len(_FACADES)))]

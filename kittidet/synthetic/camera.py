@@ -1,4 +1,4 @@
-"""The drawn camera: a pinhole over a plane, with the calibration of KITTI's left colour camera.
+"""The virtual camera: a pinhole above a plane, with the calibration of KITTI's left colour camera.
 
 Camera coordinates as in KITTI: x right, y down, z forward, metres. The ground is the plane ``y = height + slope * z``.
 """
@@ -43,7 +43,7 @@ class Camera:
 
     @property
     def horizon_px(self) -> float:
-        """The image row to which the ground plane tends."""
+        """The image row of the horizon, where the ground plane vanishes."""
         return self.centre_xy[1] + self.focal_px * self.slope
 
     def ground_y(self, z: float) -> float:
@@ -57,7 +57,7 @@ class Camera:
 
 
 def camera_of(size_wh: tuple[int, int], *, height_m: float = 1.65, slope: float = 0.0) -> Camera:
-    """Return the camera for an image size: KITTI's own where the size is one of its four, else scaled by width."""
+    """Return the camera for an image size: KITTI's own if it is one of its four, else scaled by width."""
     if size_wh in _P2:
         focal, cx, cy = _P2[size_wh]
     else:
@@ -89,7 +89,7 @@ def wrap_angle(angle: float) -> float:
 
 
 def observation_angle(rotation_y: float, x: float, z: float) -> float:
-    """Return KITTI's alpha: the object's rotation less the direction it is seen in, radians.
+    """Return KITTI's alpha: the object's rotation minus the viewing direction, radians.
 
     Source:
         KITTI object devkit, readme.txt, "Data Format Description".

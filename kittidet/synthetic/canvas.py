@@ -1,7 +1,7 @@
-"""What is painted on: an RGB image and, beside it, an image of object numbers, both at twice the final resolution.
+"""The drawing surface: an RGB image and a matching map of object numbers, both at twice the final resolution.
 
-Painting is back to front, so the number image holds at each pixel the nearest object. Painting an object between
-``begin`` and ``end`` also yields its whole silhouette, before anything nearer hides a part.
+Painting is back to front, so the number map holds the nearest object at each pixel. Painting an object between
+``begin`` and ``end`` also yields its whole silhouette, before anything nearer hides part of it.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Colour = tuple[int, int, int]
 OVERSAMPLING = 2  # painted pixels per final pixel and side: smooth edges after averaging
 SCENERY = 0  # the number of everything that has no label
 MAX_OBJECTS = 255
-_FAR_PX = 30000  # the rasteriser is given nothing farther outside
+_FAR_PX = 30000  # coordinates are clipped to this before rasterising
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Silhouette:
     """What one object covers.
 
     Attributes:
-        xyxy: the box around it, pixels of the final image, not clipped to it.
-        painted: painted pixels of it inside the image, hidden or not.
+        xyxy: its bounding box, pixels of the final image, not clipped.
+        painted: its painted pixels inside the image, hidden or not.
     """
 
     xyxy: tuple[float, float, float, float]
@@ -54,11 +54,11 @@ def scaled(colour: Colour, factor: float) -> Colour:
 
 
 class Canvas:
-    """An image being painted, and the number image beside it.
+    """An image being painted, with its number map.
 
     Args:
-        camera: projects what is painted.
-        background: uint8 ``[height, width, 3]``, the picture before any object.
+        camera: the projection.
+        background: uint8 ``[height, width, 3]``, the image before any object.
     """
 
     def __init__(self, camera: Camera, background: npt.NDArray[np.uint8]) -> None:
@@ -74,7 +74,7 @@ class Canvas:
         self._bounds = [inf, inf, -inf, -inf]
 
     def begin(self, number: int, *, haze: Colour = (0, 0, 0), haze_share: float = 0.0) -> None:
-        """Start an object: what follows is numbered so, and fades into the haze by the given share."""
+        """Start an object: what follows gets its number and fades into the haze by the given share."""
         self._id = number
         self._haze = (haze, haze_share)
         self._bounds = [inf, inf, -inf, -inf]
@@ -93,7 +93,7 @@ class Canvas:
         return Silhouette((x1 * scale, y1 * scale, x2 * scale, y2 * scale), painted)
 
     def visible(self) -> list[int]:
-        """Return how many painted pixels each number 0..255 holds now."""
+        """Return how many painted pixels each number 0..255 has now."""
         return self._ids.histogram()
 
     def polygon(self, points_px: Sequence[Sequence[float]], colour: Colour) -> None:
@@ -110,7 +110,7 @@ class Canvas:
         self._draw_ids.polygon(xy, fill=self._id)
 
     def polygon_xyz(self, points_xyz: FloatArray, colour: Colour) -> None:
-        """Fill a polygon given in camera coordinates ``[n, 3]``; the part behind the camera is cut off."""
+        """Fill a polygon given in camera coordinates ``[n, 3]``; the part behind the camera is clipped."""
         if points_xyz[:, 2].min() < NEAR_M:
             points_xyz = clip_near(points_xyz)
             if len(points_xyz) < 3:
@@ -126,7 +126,7 @@ class Canvas:
         self._draw_ids.ellipse((x1, y1, x2, y2), fill=self._id)
 
     def sprite(self, picture: Image.Image, mask: Image.Image, xyxy: tuple[float, float, float, float]) -> None:
-        """Paste an RGB picture stretched to a box in final-image pixels; where the mask is set it is numbered."""
+        """Paste an RGB image stretched to a box in final-image pixels; the number is set where the mask is."""
         x1, y1, x2, y2 = (round(v * OVERSAMPLING) for v in xyxy)
         left, top, right, bottom = max(x1, 0), max(y1, 0), min(x2, self._wh[0]), min(y2, self._wh[1])
         if right <= left or bottom <= top:
@@ -143,11 +143,11 @@ class Canvas:
         self._grow(x1, y1, x2, y2)
 
     def finished(self) -> npt.NDArray[np.uint8]:
-        """Return the picture uint8 ``[height, width, 3]`` at final resolution."""
+        """Return the image uint8 ``[height, width, 3]`` at final resolution."""
         return np.asarray(self._rgb.reduce(OVERSAMPLING))
 
     def numbers(self) -> npt.NDArray[np.uint8]:
-        """Return the number image uint8 ``[2 * height, 2 * width]``."""
+        """Return the number map uint8 ``[2 * height, 2 * width]``."""
         return np.asarray(self._ids)
 
     def _grow(self, x1: int, y1: int, x2: int, y2: int) -> None:

@@ -1,8 +1,8 @@
-"""A drawn data set on disk: KITTI's layout, its mapping and its archives, complete or absent."""
+"""A synthetic data set on disk: KITTI's layout, its mapping and its archives, complete or absent."""
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from kittidet.errors import DatasetContractError
 from kittidet.files import locked, read_json, remove_partials, whole_file, whole_folder, write_json
 from kittidet.kitti.labels import format_label_line
+from kittidet.progress import FileProgress
 from kittidet.synthetic.picture import encode_png
 from kittidet.synthetic.plan import SIZES_WH, plan_set
 from kittidet.synthetic.render import draw_frame
 
-SYNTH_VERSION = 3  # goes up whenever the same frames and seed give other pictures or labels
+SYNTH_VERSION = 3  # goes up whenever the same frames and seed give different images or labels
 RECIPE = "synth.json"
 # What each official archive holds, relative to the root of the set and to the archive.
 ARCHIVES = {
@@ -23,9 +24,8 @@ ARCHIVES = {
     "data_object_label_2.zip": ("training/label_2", "training/label_2", ZIP_DEFLATED),
     "devkit_object.zip": ("devkit/mapping", "mapping", ZIP_DEFLATED),
 }
-_ALONE = 16  # sets of up to so many frames are drawn in the calling process
+_ALONE = 16  # sets of up to this many frames are rendered in the calling process
 
-Progress = Callable[[str, int, int | None], None]
 Sizes = tuple[tuple[int, int], ...]
 _Job = tuple[Path, int, int, int, tuple[int, int] | None]
 
@@ -38,24 +38,24 @@ def render_dataset(
     zips: bool = True,
     sizes: Sequence[tuple[int, int]] | None = None,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
 ) -> Path:
-    """Draw a KITTI-shaped set and return its root; a finished set of the same recipe is left as it is.
+    """Render a KITTI-shaped data set and return its root; a finished one of the same recipe is left as it is.
 
-    The root holds ``training/image_2``, ``training/label_2``, ``devkit/mapping``, the recipe, and the archives if
-    asked for. Frames and seed (and sizes) fix every pixel and label, whatever the number of workers.
+    The root holds ``training/image_2``, ``training/label_2``, ``devkit/mapping``, the recipe and, if requested,
+    the archives. Frames and seed (and sizes) determine every pixel and label, whatever the number of workers.
 
     Args:
-        out_dir: the root; must not exist, be empty, or hold a set of this very recipe.
+        out_dir: the root; must not exist, be empty, or hold a set of the same recipe.
         frames: how many images.
-        seed: two seeds have no drive in common.
+        seed: different seeds have no drive in common.
         zips: also pack the three archives under their official names.
-        sizes: width and height per image; by default KITTI's four sizes at KITTI's shares, one a drive.
+        sizes: width and height per image; by default KITTI's four sizes at KITTI's shares, one per drive.
         workers: processes; one per processor by default, and none but this for small sets.
-        progress: called with ``"synthetic"``, frames done, frames in all.
+        progress: called with ``"synthetic"``, frames done, total frames.
 
     Raises:
-        ValueError: if there is no frame to draw, or not one size per frame.
+        ValueError: if there are no frames, or not one size per frame.
         DatasetContractError: if the folder holds something else.
     """
     if frames < 1 or seed < 0:
@@ -91,9 +91,9 @@ def _is_finished(out_dir: Path, recipe: dict[str, Any]) -> bool:
     path = out_dir / RECIPE
     if not path.is_file():
         raise DatasetContractError(
-            f"{out_dir}: expected no folder, or a drawn set with its {RECIPE}, got other files. Name another folder."
+            f"{out_dir}: expected no folder, or synthetic data with its {RECIPE}, got other files. Name another folder."
         )
-    found = read_json(path, error=DatasetContractError, advice=f"Delete {out_dir} to draw it again.")
+    found = read_json(path, error=DatasetContractError, advice=f"Delete {out_dir} to make it again.")
     if found != recipe:
         asked = {key: value for key, value in recipe.items() if key != "sizes"}
         has = {key: value for key, value in found.items() if key != "sizes"} if isinstance(found, dict) else found
@@ -106,19 +106,19 @@ def _is_finished(out_dir: Path, recipe: dict[str, Any]) -> bool:
         if count != recipe["frames"]:
             raise DatasetContractError(
                 f"{out_dir}/training/{folder}: expected {recipe['frames']} files, got {count}. "
-                f"Delete {out_dir} to draw it again."
+                f"Delete {out_dir} to make it again."
             )
     return True
 
 
 def _draw_all(
-    root: Path, recipe: dict[str, Any], sizes: Sizes | None, workers: int | None, progress: Progress | None
+    root: Path, recipe: dict[str, Any], sizes: Sizes | None, workers: int | None, progress: FileProgress | None
 ) -> None:
     frames, seed = int(recipe["frames"]), int(recipe["seed"])
     for folder in ("image_2", "label_2"):
         (root / "training" / folder).mkdir(parents=True)
     of_image: Sequence[tuple[int, int] | None] = [None] * frames if sizes is None else sizes
-    # In the order of the drives: neighbours share the bodies built for them.
+    # In drive order: neighbouring frames share the bodies built for them.
     order = plan_set(frames, seed).order
     images = sorted(range(frames), key=lambda image: order[image])
     jobs = [(root / "training", frames, seed, image, of_image[image]) for image in images]
@@ -129,7 +129,7 @@ def _draw_all(
 
 def _run(jobs: list[_Job], workers: int | None) -> Iterator[None]:
     count = min(len(jobs), os.cpu_count() or 1 if workers is None else workers)
-    # A daemon process may have no children; a small set is drawn before a child has started.
+    # A daemon process may have no children; and a small set is finished before a child has started.
     if count <= 1 or (workers is None and len(jobs) <= _ALONE) or multiprocessing.current_process().daemon:
         yield from map(_draw_one, jobs)
         return
@@ -166,7 +166,7 @@ def _pack(root: Path) -> None:
             continue
         with whole_file(root / name) as partial, ZipFile(partial, "w") as archive:
             for path in sorted((root / folder).iterdir()):
-                # A fixed date: equal sets have equal archives.
+                # A fixed date, so that equal sets have equal archives.
                 entry = ZipInfo(f"{inside}/{path.name}", date_time=(2001, 9, 26, 0, 0, 0))
                 entry.compress_type, entry.external_attr = method, 0o644 << 16
                 archive.writestr(entry, path.read_bytes())

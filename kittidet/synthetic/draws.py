@@ -6,14 +6,14 @@ import numpy as np
 
 
 def draws_for(*key: int) -> np.random.Generator:
-    """Return the generator that belongs to a key; equal keys give equal draws, whatever was drawn before."""
+    """Return the random generator of a key; equal keys give equal draws, whatever was drawn before."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(key))))
 
 
 def from_quantiles(draws: np.random.Generator, quantiles: Sequence[float]) -> float:
     """Return a draw from the piecewise linear distribution with these 5, 25, 50, 75 and 95 % quantiles.
 
-    Below 5 % and above 95 % the line from the neighbouring quantile is carried on.
+    Below 5 % and above 95 % the line of the neighbouring quantiles is extended.
     """
     u = float(draws.random())
     q = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -1,4 +1,4 @@
-"""Trees, bushes and hedges: clumps of leaves made once, pasted at any size."""
+"""Trees, bushes and hedges: clumps of leaves rendered once and pasted at any size."""
 
 from functools import lru_cache
 

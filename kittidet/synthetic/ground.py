@@ -1,4 +1,4 @@
-"""The background before any object: sky with clouds, a far skyline, and the ground in perspective."""
+"""The background before any object: sky with clouds, a distant skyline, and the ground in perspective."""
 
 from functools import lru_cache
 
@@ -24,7 +24,7 @@ def grain() -> tuple[Float32, Float32]:
     broad = np.zeros((_TILE, _TILE), np.float32)
     for cells in (8, 16, 32, 64):
         coarse = draws.integers(0, 256, (cells, cells)).astype(np.uint8)
-        # Three copies side by side, the middle one cut out: the enlargement then repeats without a seam.
+        # Enlarge three copies side by side and cut out the middle one, so that it repeats without a seam.
         wide = Image.fromarray(np.tile(coarse, (3, 3))).resize((3 * _TILE, 3 * _TILE), Image.Resampling.BICUBIC)
         middle = np.asarray(wide)[_TILE : 2 * _TILE, _TILE : 2 * _TILE]
         broad += (middle.astype(np.float32) / 128 - 1) * (4.0 / cells) ** 0.5
@@ -43,7 +43,7 @@ def paint_background(camera: Camera, look: Look, street: Street, s: float, drive
 
 
 def _paint_sky(picture: Float32, horizon: int, look: Look, number: int) -> None:
-    # At half the resolution: the sky has nothing finer.
+    # At half resolution: the sky has no finer detail.
     width = picture.shape[1]
     rows, columns = np.arange((horizon + 1) // 2), np.arange((width + 1) // 2)
     rise = (rows.astype(np.float32) * 2 / horizon)[:, None, None] ** 1.5
@@ -59,7 +59,7 @@ def _paint_sky(picture: Float32, horizon: int, look: Look, number: int) -> None:
 def _paint_skyline(picture: Float32, horizon: int, look: Look, number: int) -> None:
     width = picture.shape[1]
     broad = grain()[1]
-    # Woods, hills or a town, by drive: how high and how rough the far edge is.
+    # Woods, hills or a town, by drive: how high and how rough the skyline is.
     high, rough = 10 + number * 7 % 24, 8 + number * 5 % 13
     outline = high + rough * broad[(number * 31) % _TILE, (np.arange(width) // 3) % _TILE]
     outline += rough / 2 * broad[(number * 57) % _TILE, np.arange(width) % _TILE]
@@ -103,7 +103,7 @@ def _paint_ground(picture: Float32, horizon: int, camera: Camera, look: Look, st
     colours = np.array((look.asphalt, look.pavement, look.verge, (176, 174, 168), (214, 214, 208)), np.float32)
     lit = look.light.ambient + look.light.direct * max(0.0, -look.light.sun[1])
     brightness = np.float32(lit) * (1 + texture)
-    if look.light.direct > 0.3:  # houses and trees beside the road throw their shadows on it, in stretches
+    if look.light.direct > 0.3:  # houses and trees beside the road cast shadows on stretches of it
         far = 1.5 * patches + broad[((along * 2).astype(np.int32) & (_TILE - 1))[:, None], 7]
         towards = x if look.light.sun[0] > 0 else -x
         brightness *= 1 - np.float32(0.42) * np.clip((far + towards * np.float32(0.12) - np.float32(0.75)) * 5, 0, 1)
@@ -114,13 +114,13 @@ def _paint_ground(picture: Float32, horizon: int, camera: Camera, look: Look, st
 
 
 def _beyond(metres: Float32, period: float) -> Float32:
-    """Return how far into its period each length is, 0..1; much quicker than a remainder."""
+    """Return how far each length is into its period, 0..1; much faster than a remainder."""
     turns = metres * np.float32(1 / period)
     return turns - np.floor(turns)
 
 
 def _marks(x: Float32, along: Float32, z: Float32, street: Street) -> npt.NDArray[np.bool_]:
-    """Return where white lines are: dashes between lanes, an edge line where nobody parks."""
+    """Return where white lines are: dashes between lanes, an edge line where there is no parking."""
     half = np.maximum(0.13, z * 0.0014)[:, None] / 2
     dashes = ((along % 12) < 5)[:, None]
     marks = (np.abs(x - street.lane_left / 2) < half) & dashes

@@ -1,4 +1,4 @@
-"""Labels from what was painted: boxes, truncation, occlusion, and which things are DontCare."""
+"""Derives labels from what was painted: boxes, truncation, occlusion, and DontCare regions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Box = tuple[float, float, float, float]
 # states (fully visible, partly, largely occluded, unknown) without numbers; these are ours. Below the last, an
 # annotator would have to guess: 3.
 OCCLUSION_SHARES = (0.95, 0.45, 0.12)
-HIDDEN_SHARE = 0.04  # with less in sight, or fewer than MIN_VISIBLE_PX, there is no label
+HIDDEN_SHARE = 0.04  # with less visible, or fewer than MIN_VISIBLE_PX, there is no label
 MIN_VISIBLE_PX = 12.0
 MIN_INSIDE_PX = 3.0  # least width and height of a box inside the image
 # A box lower than this is too far to be labelled: KITTI's lowest 5 % of cars are under 19 pixels.
@@ -25,12 +25,12 @@ FAR_HEIGHT_OTHERS_PX = 24.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A thing and how it came out in the picture.
+    """A thing and how it appears in the image.
 
     Attributes:
         thing: what it is and where.
         silhouette: its whole outline.
-        visible: painted pixels of it in the finished picture.
+        visible: its painted pixels in the finished image.
     """
 
     thing: Thing
@@ -54,7 +54,7 @@ def label_objects(seen: Sequence[Seen], camera: Camera) -> list[KittiObject]:
             far.append(box)
         else:
             labels.append(_label(item, box, share))
-    return labels + [dont_care(box) for box in merged(far)]
+    return labels + [KittiObject.of_box(DONT_CARE, box) for box in merged(far)]
 
 
 def occlusion_state(visible_share: float) -> int:
@@ -70,7 +70,7 @@ def truncation(whole: Box, inside: Box) -> float:
 
 
 def clip_to_image(xyxy: Box, size_wh: tuple[int, int]) -> Box | None:
-    """Return the box within ``[0, width - 1] x [0, height - 1]``, two decimals; None if hardly any is inside."""
+    """Return the box within ``[0, width - 1] x [0, height - 1]``, two decimals; None if hardly any of it is inside."""
     width, height = size_wh
     x1, y1 = round(max(xyxy[0], 0.0), 2), round(max(xyxy[1], 0.0), 2)
     x2, y2 = round(min(xyxy[2], width - 1.0), 2), round(min(xyxy[3], height - 1.0), 2)
@@ -79,22 +79,8 @@ def clip_to_image(xyxy: Box, size_wh: tuple[int, int]) -> Box | None:
     return x1, y1, x2, y2
 
 
-def dont_care(box: Box) -> KittiObject:
-    """Return a DontCare row, as KITTI fills it."""
-    return KittiObject(
-        type=DONT_CARE,
-        truncated=-1,
-        occluded=-1,
-        alpha=-10,
-        xyxy=box,
-        dimensions_hwl=(-1, -1, -1),
-        location_xyz=(-1000, -1000, -1000),
-        rotation_y=-10,
-    )
-
-
 def merged(boxes: Iterable[Box], gap: float = 12.0) -> list[Box]:
-    """Return boxes with those that touch, or nearly, joined into one."""
+    """Return the boxes, with those that touch or nearly touch merged."""
     clusters: list[Box] = []
     for box in boxes:
         joined, rest = box, []

@@ -10,7 +10,7 @@ from kittidet.synthetic.plan import Drive
 
 _DAYS = ("sunny", "overcast", "low_sun", "hazy", "dusk")
 _DAY_WEIGHTS = (0.4, 0.25, 0.17, 0.1, 0.08)
-# Sky at the zenith and above the horizon, by day.
+# Colour of the sky at the zenith and above the horizon, by kind of day.
 _SKIES: dict[str, tuple[Colour, Colour]] = {
     "sunny": ((84, 140, 214), (208, 226, 244)),
     "overcast": ((178, 184, 192), (226, 228, 230)),
@@ -22,20 +22,20 @@ _SKIES: dict[str, tuple[Colour, Colour]] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the pictures of a drive look.
+    """How the images of a drive look.
 
     Attributes:
-        day: name of the weather and hour.
+        day: name of the weather and time of day.
         sky_top, sky_low: colours of the sky.
-        cloud: 0..1, how much white is in it.
-        asphalt, pavement, verge: ground colours before light.
+        cloud: 0..1, how much cloud is in it.
+        asphalt, pavement, verge: ground colours before lighting.
         shadow: colour of cast shadows on the road.
         light: sun and sky.
         haze_m: depth at which two thirds of a colour are haze, metres.
         exposure: overall brightness.
         warmth: red over blue, 1 = neutral.
         noise: spread of the sensor's noise, grey levels.
-        blur: 0..1, share of a 3x3 mean in the picture.
+        blur: 0..1, share of a 3x3 mean in the image.
     """
 
     day: str

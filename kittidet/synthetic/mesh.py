@@ -1,4 +1,4 @@
-"""Bodies made of flat faces: how they are built, turned, lit and painted.
+"""Bodies made of flat faces: how they are built, rotated, lit and painted.
 
 Body coordinates: ``a`` forward, ``u`` up from the ground, ``r`` to the right, metres, origin at the bottom centre.
 """
@@ -17,12 +17,12 @@ Point = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """Sun and sky as an object sees them.
+    """The light from sun and sky on an object.
 
     Attributes:
         sun: direction to the sun in camera coordinates (y down), unit length.
-        ambient: brightness of a face the sun does not reach.
-        direct: what the sun adds to a face that looks straight at it.
+        ambient: brightness of a face in the shade.
+        direct: what the sun adds to a face turned straight towards it.
     """
 
     sun: tuple[float, float, float]
@@ -38,8 +38,8 @@ class Part:
         points: float64 ``[n, 3]``, the corners of all faces one after another, body coordinates.
         ends: end of each face in ``points``.
         normals: float64 ``[faces, 3]``, outward, body coordinates.
-        colours: one a face.
-        lit: whether light and shade change the face (lamps and dark glass keep their colour).
+        colours: one per face.
+        lit: whether lighting changes the face (lamps and dark glass keep their colour).
     """
 
     points: FloatArray
@@ -53,7 +53,7 @@ class PartBuilder:
     """Collects the faces of one convex piece.
 
     Args:
-        inside: any point inside it; faces look away from it.
+        inside: any point inside it; faces are turned away from it.
     """
 
     def __init__(self, inside: Point) -> None:
@@ -64,7 +64,7 @@ class PartBuilder:
         self._lit: list[bool] = []
 
     def face(self, points: Sequence[Point], colour: Colour, *, lit: bool = True) -> None:
-        """Add a flat face, or a detail that lies on the faces added before."""
+        """Add a flat face, or a detail on top of the faces added before."""
         (a0, u0, r0), (a1, u1, r1), (a2, u2, r2) = points[:3]
         da, du, dr, ea, eu, er = a1 - a0, u1 - u0, r1 - r0, a2 - a0, u2 - u0, r2 - r0
         normal = (du * er - dr * eu, dr * ea - da * er, da * eu - du * ea)
@@ -119,7 +119,7 @@ class PartBuilder:
             self.both_sides(points, colour)
 
     def treads(self, a: float, radius: float, r: float) -> None:
-        """Add the tyres at ``a`` as seen from ahead and behind; add them before the body that hides their tops."""
+        """Add the tyres at ``a`` as seen from the front and back; add them before the body that hides their tops."""
         wide = min(0.22, r * 0.3)
         for end in (a - radius * 0.7, a + radius * 0.7):
             for inner, outer in ((r - wide, r), (-r, wide - r)):
@@ -155,7 +155,7 @@ class Pose:
 
 
 def paint_parts(canvas: Canvas, parts: Sequence[Part], pose: Pose, light: Light) -> None:
-    """Paint a body: its pieces from far to near, of each the faces that look at the camera."""
+    """Paint a body: its pieces from far to near, each with the faces turned to the camera."""
     axes = pose.axes()
     placed = [(part, pose.to_camera(part.points)) for part in parts]
     placed.sort(key=lambda item: -float(np.square(item[1].mean(0)).sum()))

@@ -1,8 +1,8 @@
-"""Which drives a set has, how long they are, what they look like, and who is met in them.
+"""The plan of a set: its drives, their length and look, and who is met in them.
 
 A set of N frames is cut into drives; each has one image size, one kind of street and one look. Encounters (a lorry
-ahead, two people on chairs) are handed out over all drives first, so that the classes come at KITTI's frequencies and
-even a small set has each of them. Everything that stands still beside the road follows from the drive's number alone.
+ahead, two people on chairs) are distributed over all drives first, so that classes appear at KITTI's frequencies and
+even a small set has each of them. Everything that stands still beside the road depends only on the drive's number.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from kittidet.synthetic.draws import draws_for, from_quantiles, pick
 # Image sizes and their frames in KITTI's training set (7,481): README of the object benchmark's copies.
 SIZES_WH = ((1242, 375), (1224, 370), (1238, 374), (1241, 376))
 SIZE_FRAMES = (6057, 770, 358, 296)
-# A recording date per size, as in KITTI, but in a year that no real drive has.
+# A recording date per size, as in KITTI, but in a year without real drives.
 DATES = ("2001_09_26", "2001_09_28", "2001_09_29", "2001_10_03")
 
 KINDS = ("residential", "city", "road", "campus")
@@ -24,13 +24,13 @@ KIND_WEIGHTS = (0.4, 0.26, 0.24, 0.1)
 
 @dataclass(frozen=True, slots=True)
 class Encounter:
-    """Somebody met in a drive.
+    """A road user met in a drive.
 
     Attributes:
         type: KITTI type, or "Traffic" (vehicles too far to label) or "Crowd" (people nobody labels one by one).
         number: seeds everything about it.
-        frame: the frame of the drive in which it is nearest to what was drawn for it.
-        life: it is there in frames ``frame - life .. frame + life``.
+        frame: the frame of the drive at which its drawn depth ``z`` applies.
+        life: it is present in frames ``frame - life .. frame + life``.
         z: its depth in that frame, metres.
     """
 
@@ -51,8 +51,8 @@ class Drive:
         frames: how many.
         size_index: into ``SIZES_WH``.
         kind: kind of street.
-        step_m: how far the camera goes from one frame to the next.
-        encounters: whom it meets.
+        step_m: how far the camera moves from one frame to the next.
+        encounters: the road users it meets.
     """
 
     number: int
@@ -74,7 +74,7 @@ class Drive:
         return f"{self.date}_drive_{self.number + 1:04d}_sync"
 
     def frame_number(self, frame: int) -> int:
-        """Return the number in the recording: every fifth picture (half a second) of it is kept."""
+        """Return the number in the recording: every fifth image (half a second) of it is kept."""
         return 5 * frame
 
 
@@ -107,7 +107,7 @@ RATES: dict[str, _Rate] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All drives of a set, and which frame of which drive each image shows.
+    """All drives of a set, and and the frame of a drive that each image shows.
 
     Attributes:
         drives: in the order of the mapping file.
@@ -151,13 +151,13 @@ def plan_set(frames: int, seed: int) -> Plan:
         )
         for k, length in enumerate(lengths)
     )
-    # Like KITTI's mapping, lines are ordered by date and drive, and images are a shuffle of the lines.
+    # As in KITTI's mapping, lines are ordered by date and drive, and images are a shuffle of the lines.
     drives = tuple(sorted(drives, key=lambda drive: drive.name))
     return Plan(drives=drives, order=tuple(int(i) for i in draws.permutation(frames)))
 
 
 def _spread_kinds(draws: np.random.Generator, count: int) -> list[int]:
-    """Return a kind per drive, near its share even in few drives."""
+    """Return a kind per drive, close to the shares even with few drives."""
     edges = np.cumsum(KIND_WEIGHTS)
     kinds = [int(np.searchsorted(edges, (k + 0.5) / count * edges[-1])) for k in range(count)]
     return [kinds[int(i)] for i in draws.permutation(count)]

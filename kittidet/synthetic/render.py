@@ -1,4 +1,4 @@
-"""One frame from its drive: paint from far to near, then read labels off what was painted."""
+"""Renders one frame of a drive: paints from far to near, then reads the labels off the painted numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from kittidet.synthetic.world import Placing, Thing, camera_at, street_of
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A drawn frame.
+    """A rendered frame.
 
     Attributes:
         image: RGB, the size of its camera.
@@ -38,7 +38,7 @@ class Drawing:
 
 
 def draw_frame(drive: Drive, frame: int, size_wh: tuple[int, int] | None = None) -> Drawing:
-    """Return one frame of a drive; it depends on nothing but the arguments."""
+    """Return one frame of a drive; it depends only on the arguments."""
     camera, street, look = camera_at(drive, frame, size_wh), street_of(drive), look_of(drive)
     placing = Placing(drive, frame, camera, street)
     canvas = Canvas(camera, paint_background(camera, look, street, placing.s, drive.number))
@@ -48,7 +48,7 @@ def draw_frame(drive: Drive, frame: int, size_wh: tuple[int, int] | None = None)
 
 
 def label_frame(drive: Drive, frame: int, size_wh: tuple[int, int] | None = None) -> tuple[KittiObject, ...]:
-    """Return the labels of a frame without its picture, in about half the time: for statistics."""
+    """Return the labels of a frame without its image, in about half the time: for statistics."""
     camera = camera_at(drive, frame, size_wh)
     canvas = Canvas(camera, blank_background(camera))
     return _paint_and_label(canvas, Placing(drive, frame, camera, street_of(drive)), look_of(drive))
@@ -61,15 +61,15 @@ def _paint_and_label(canvas: Canvas, placing: Placing, look: Look) -> tuple[Kitt
 
 
 def paint_things(canvas: Canvas, things: Sequence[Thing], look: Look) -> list[Seen]:
-    """Paint things from far to near and return those of KITTI's types with what they cover and show.
+    """Paint things from far to near and return those of KITTI's types with their silhouettes and visible pixels.
 
     Raises:
-        ValueError: if there are more things with a label than the number image can tell apart.
+        ValueError: if there are more things with a label than the number map can tell apart.
     """
     things = [things[i] for i in painting_order(things)]
     labelled = [thing for thing in things if thing.type in KITTI_TYPES]
     if len(labelled) > MAX_OBJECTS:
-        raise ValueError(f"a frame takes at most {MAX_OBJECTS} labelled things, got {len(labelled)}")
+        raise ValueError(f"a frame can hold at most {MAX_OBJECTS} labelled things, got {len(labelled)}")
     canvas.begin(SCENERY)
     for thing in things:
         paint_thing_shadow(canvas, thing, look)
@@ -88,6 +88,6 @@ def paint_things(canvas: Canvas, things: Sequence[Thing], look: Look) -> list[Se
 
 
 def blank_background(camera: Camera) -> npt.NDArray[np.uint8]:
-    """Return a grey background uint8 ``[height, width, 3]``, for scenes made by hand."""
+    """Return a grey background uint8 ``[height, width, 3]``, for hand-made scenes."""
     width, height = camera.size_wh
     return np.full((height, width, 3), 128, np.uint8)

@@ -1,6 +1,6 @@
-"""What stands beside the road without a label: buildings, trees, bushes, poles, signs, fences.
+"""Unlabelled things beside the road: buildings, trees, bushes, poles, signs, fences.
 
-Things come from slots of the drive's length, seeded by their slot, so that consecutive frames see the same street.
+They come from slots along the drive, seeded by slot, so that consecutive frames show the same street.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ _POST_M = 9.0  # where a pole, sign, tree or bush may stand
 
 
 def scenery_of(placing: Placing, objects: Sequence[Thing]) -> list[Thing]:
-    """Return the scenery in sight in one frame; it makes room for the objects."""
-    # Only standing in an object counts: trees may grow into one another.
+    """Return the scenery visible in one frame; it gives way to the objects."""
+    # Only overlap with an object counts: trees may grow into one another.
     return [thing for thing in [*_lots(placing), *_posts(placing)] if keep_apart([thing], objects)]
 
 

@@ -1,4 +1,4 @@
-"""From a thing to its body: which style and colours its variant gives, and how it is painted."""
+"""From a thing to its body: the style and colours of its variant, and how it is painted."""
 
 from functools import lru_cache
 
@@ -75,7 +75,7 @@ def paint_thing(canvas: Canvas, thing: Thing, light: Light) -> None:
 
 
 def paint_thing_shadow(canvas: Canvas, thing: Thing, look: Look) -> None:
-    """Paint the shadow a thing casts on the ground; scenery that is no tall thing casts none."""
+    """Paint the shadow a thing casts on the ground; buildings, hedges, signs and poles cast none."""
     height, width, length = thing.hwl
     if thing.type in ("building", "hedge", "sign", "pole"):
         return

@@ -1,4 +1,4 @@
-"""Who is in a frame: parked rows, and the encounters of the drive moved to where they are by now."""
+"""The road users in a frame: parked rows, and the drive's encounters at their current positions."""
 
 from collections.abc import Callable
 from math import pi
@@ -10,11 +10,11 @@ from kittidet.synthetic.plan import Encounter
 from kittidet.synthetic.world import FARTHEST_M, Placing, Thing, keep_apart, size_of
 
 _SLOT_M = 5.9  # a parking space along the kerb
-AWAY, TOWARDS = -pi / 2, pi / 2  # rotation_y of what drives as the camera does, and of what comes
+AWAY, TOWARDS = -pi / 2, pi / 2  # rotation_y of same-direction and of oncoming traffic
 
 
 def objects_of(placing: Placing) -> list[Thing]:
-    """Return everything that may get a label, nobody standing in another."""
+    """Return everything that may get a label, with no two overlapping."""
     met: list[Thing] = []
     for encounter in placing.drive.encounters:
         if abs(placing.frame - encounter.frame) <= encounter.life:
@@ -29,7 +29,7 @@ def _parked(placing: Placing) -> list[Thing]:
     for slot in range(first, first + int(75 / _SLOT_M)):
         for side, taken in enumerate(street.parking):
             draws = draws_for(drive.seed, 5, drive.number, slot + 1000, side)
-            # Taken spaces come in stretches: driveways and crossings interrupt them.
+            # Occupied spaces come in stretches: driveways and crossings interrupt them.
             stretch = draws_for(drive.seed, 6, drive.number, (slot + 1000) // 4, side).random() < 0.7
             if not stretch or draws.random() > taken * 1.2:
                 continue

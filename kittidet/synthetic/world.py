@@ -1,4 +1,4 @@
-"""Where everything is in one frame of a drive: labelled things, scenery, and their poses.
+"""Positions in one frame of a drive: labelled things, scenery, and their poses.
 
 Road coordinates: ``s`` metres along the drive, ``x`` metres right of the camera's lane. The road bends gently, so a
 thing at depth z is shifted by ``bend * z**2 / 2``.
@@ -37,9 +37,9 @@ class Thing:
         type: a KITTI type, or the kind of scenery.
         pose: where it stands.
         hwl: height, width, length, metres.
-        variant: seeds its looks.
+        variant: seeds its appearance.
         phase: moves its limbs, radians.
-        labelled: False for what becomes part of a DontCare region.
+        labelled: False if it becomes part of a DontCare region.
     """
 
     type: str
@@ -57,11 +57,11 @@ class Street:
     Attributes:
         left, right: kerbs.
         walk: width of the pavement on both sides.
-        parking: share of taken parking spaces, left and right; 0 where there is no parking.
+        parking: share of occupied parking spaces, left and right; 0 where there is no parking.
         slanted: angle between parked cars on the left and the road, radians.
         bend: curvature, 1/m.
         lane_left: centre of the oncoming lane.
-        greenery: 0..1, trees and bushes against buildings.
+        greenery: 0..1, trees and bushes versus buildings.
     """
 
     left: float
@@ -101,7 +101,7 @@ def street_of(drive: Drive) -> Street:
 
 
 def camera_at(drive: Drive, frame: int, size_wh: tuple[int, int] | None = None) -> Camera:
-    """Return the camera of a frame: the drive's slope and a little nodding."""
+    """Return the camera of a frame: the drive's slope plus a little pitching."""
     draws = draws_for(drive.seed, 3, drive.number)
     slope = float(draws.uniform(-0.006, 0.010))
     nod = float(draws_for(drive.seed, 4, drive.number, frame).uniform(-0.003, 0.003))
@@ -123,7 +123,7 @@ class Placing:
 
     @property
     def step_m(self) -> float:
-        """How far the camera goes from one frame to the next, metres."""
+        """How far the camera moves from one frame to the next, metres."""
         return self.drive.step_m
 
     def pose(self, x: float, z: float, rotation_y: float) -> Pose:
@@ -141,7 +141,7 @@ def ground_box(thing: Thing) -> tuple[float, float, float, float]:
 
 
 def keep_apart(things: Sequence[Thing], standing: Sequence[Thing] = ()) -> list[Thing]:
-    """Return the things, in order, that stand neither in one another, nor in those standing, nor in the camera."""
+    """Return the things, in order, that overlap neither one another, nor those already placed, nor the camera."""
     kept: list[Thing] = []
     boxes = [ground_box(thing) for thing in standing]
     boxes.append((-1.0, 1.0, -3.0, 0.8))

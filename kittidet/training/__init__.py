@@ -1,1 +1,1 @@
-"""Batches to better weights: targets, losses, the loop and its checkpoints."""
+"""From batches to better weights: targets, losses, the training loop and resuming it."""

@@ -1,4 +1,4 @@
-"""What happens between steps and epochs: checks on the loss, and everything a finished epoch leaves on disk."""
+"""What happens between steps and epochs: checks of the loss, and everything a finished epoch writes to disk."""
 
 import logging
 import math
@@ -21,52 +21,52 @@ _PARTS = ("loss", "cls_loss", "box_loss", "iou_loss", "l2_loss", "num_positives"
 
 
 class LossGuard(keras.callbacks.Callback):
-    """Stops a run whose loss says that it cannot end well.
+    """Stops a run whose loss shows that it cannot succeed.
 
     Raises:
         TrainingError: at the first step whose loss is not finite, with the parts of the loss; and after an epoch
-            whose box loss is exactly 0 although there were objects.
+            with a box loss of exactly 0 although there were objects.
     """
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Check the running mean of the loss, which one bad step spoils for good."""
+        """Check the running mean of the loss, which stays non-finite after one bad step."""
         if logs is None or math.isfinite(float(logs["loss"])):
             return
         step = int(self.model.optimizer.iterations)
         parts = ", ".join(f"{name} {float(logs[name]):.6g}" for name in _PARTS)
         raise TrainingError(
-            f"step {step} (batch {batch + 1} of its epoch): the loss is not finite: {parts}. Nothing after the last "
-            "finished epoch was saved. Lower train.learning_rate (a tenth is a good try) or train.clip_norm, or give "
+            f"step {step} (batch {batch + 1} of its epoch): the loss is not finite: {parts}. Nothing since the last "
+            "finished epoch was saved. Lower train.learning_rate (try a tenth) or train.clip_norm, or give "
             "the warm-up more epochs; then run the same command again."
         )
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Check that objects cost something."""
+        """Check that the box loss is not zero while there are objects."""
         if logs is not None and logs["num_positives"] > 0 and logs["box_loss"] == 0:
             raise TrainingError(
-                f"epoch {epoch + 1}: box_loss is exactly 0 with {logs['num_positives']:.1f} anchors on objects a "
-                "batch: no box is being learned. The records' coordinates are not 0..1, or the boxes lie outside of "
-                "the canvas. Run `kittidet inspect` on the records."
+                f"epoch {epoch + 1}: box_loss is exactly 0 with {logs['num_positives']:.1f} anchors on objects per "
+                "batch: no box is being learned. The records' coordinates are not 0..1, or the boxes lie outside "
+                "the network's input. Run `kittidet inspect` on the records."
             )
 
 
 class EpochEnd(keras.callbacks.Callback):
-    """Writes what a finished epoch leaves: checkpoint when due, state to resume from, history, one line of log.
+    """Writes the results of a finished epoch: checkpoint when due, state to resume from, history, a log line.
 
-    The order makes a kill at any moment harmless: what follows the state is written again from the state.
+    The order makes a kill at any moment harmless: whatever comes after the state is written again from it.
 
     Args:
         work_dir: the run's folder.
-        detector_facts: step and epoch -> what a checkpoint says about itself.
+        detector_facts: step and epoch -> the facts stored with a checkpoint.
         network: whose weights go into checkpoints.
-        optimizer: holds the averages.
-        variables: groups of everything that training changes.
-        identity: of the run.
-        rows: the history so far; grows.
+        optimizer: holds the moving averages.
+        variables: groups of all variables that training changes.
+        identity: digest of the run.
+        rows: the history so far; appended to.
         epochs: length of the run.
         checkpoint_every_epochs: the last epoch always has one.
-        keep_checkpoints: how many stay.
-        on_epoch: told about each epoch, after all is written.
+        keep_checkpoints: how many are kept.
+        on_epoch: called after each epoch, when everything is written.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class EpochEnd(keras.callbacks.Callback):
         self.started_s = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Write everything, then tell."""
+        """Write everything, then report."""
         done = epoch + 1
         step = int(self.optimizer.iterations)
         report = EpochReport(

@@ -1,4 +1,4 @@
-"""Records -> checkpoints: puts network, losses, optimiser and data together and lets Keras train."""
+"""Records -> checkpoints: combines network, losses, optimiser and data, and lets Keras train."""
 
 import logging
 import shutil
@@ -13,8 +13,8 @@ import tensorflow as tf
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.data.pipeline import steps_per_epoch, training_batches
 from kittidet.detect.checkpoint import Checkpoint, DetectorFacts, list_checkpoints
-from kittidet.errors import CheckpointMismatchError, TrainingError
-from kittidet.files import digest_file, digest_of, list_files, read_json, write_json
+from kittidet.errors import TrainingError
+from kittidet.files import digest_of, read_json, write_json
 from kittidet.model.anchors import anchors_of
 from kittidet.model.efficientdet import EfficientDet, build_efficientdet
 from kittidet.model.normalization import freeze_batch_norm
@@ -22,28 +22,29 @@ from kittidet.model.scaling import variant_spec
 from kittidet.records.manifest import RecordsManifest, read_manifest
 from kittidet.training.callbacks import EpochEnd, LossGuard
 from kittidet.training.history import EpochReport, write_history
-from kittidet.training.initial import find_initial_weights, load_initial_weights
+from kittidet.training.initial import load_initial_weights
 from kittidet.training.model import BATCH_KEYS, Detector
 from kittidet.training.optimizer import FineTuneOptimizer, build_optimizer
 from kittidet.training.preflight import check_records
 from kittidet.training.resume import load_state
 from kittidet.training.schedule import fine_tune_schedule
+from kittidet.training.start import find_initial_weights, name_initial_weights
 
 log = logging.getLogger(__name__)
 
-# Below this many images a step, batch statistics are too noisy for a network that starts from good ones.
+# Below this many images per step, batch statistics are too noisy for a network that starts from good ones.
 _SMALL_BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """What a finished training left in its folder.
+    """What a finished training run left in its folder.
 
     Attributes:
         checkpoints: the kept ones, oldest first.
-        history_path: ``history.csv``, a row an epoch.
-        resumed_from_step: where the last start of this run went on from; None if it was its first.
-        anchor_coverage: share of objects with an anchor of IoU >= 0.5 on this canvas.
+        history_path: ``history.csv``, one row per epoch.
+        resumed_from_step: where the last start of this run resumed; None if it was the first.
+        anchor_coverage: share of objects with an anchor of IoU >= 0.5 at this input size.
     """
 
     checkpoints: tuple[Checkpoint, ...]
@@ -60,30 +61,30 @@ def fit_detector(
     work_dir: Path,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainResult:
-    """Return the checkpoints of a training, which this call starts, goes on with, or finds finished.
+    """Return the checkpoints of a training run, which this call starts, resumes, or finds finished.
 
-    State is saved after each epoch. A run that was killed goes on from there when it is asked for again with the
-    same folder, and ends with the weights that it would have had undisturbed.
+    State is saved after each epoch. A killed run resumes from there when it is called again with the
+    same folder, and ends with the same weights as an undisturbed one.
 
     Args:
         train_records_dir: a folder that ``records.write`` made.
         model: the detector.
         train: the recipe.
         work_dir: receives ``checkpoints/step-*/``, ``history.csv``, ``tensorboard/``.
-        on_epoch: told about each epoch, after its state is saved.
+        on_epoch: called after each epoch, when its state is saved.
 
     Raises:
         TrainingError: if the records cannot be learned from, the loss is not finite, memory runs out, or the folder
             holds another run.
-        CheckpointMismatchError: if ``train.initial_weights`` do not fit.
+        ConfigError, ArchiveError, CheckpointMismatchError: if ``train.initial_weights`` are not there or do not fit.
         RecordError: if the records are incomplete or damaged.
     """
     manifest = read_manifest(train_records_dir)
-    start = find_initial_weights(train, model)
-    identity = _identity(manifest, model, train, start)
+    identity = _identity(manifest, model, train)
     finished = _read_result(work_dir, identity)
     if finished is not None:
         return finished
+    start = find_initial_weights(train, model)
     anchors_xyxy = anchors_of(model)
     coverage = check_records(train_records_dir, manifest, input_hw=model.input_hw, anchors_xyxy=anchors_xyxy)
     steps = steps_per_epoch(manifest.num_frames, train.batch_size)
@@ -130,23 +131,17 @@ def fit_detector(
     return _write_result(work_dir, identity, None if progress is None else progress.step, coverage)
 
 
-def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig, start: Path | None) -> str:
-    # The bytes a run starts from, not where they are; and how many checkpoints stay changes nothing in them.
-    files = [] if start is None else list_files(start) if start.is_dir() else [start]
+def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig) -> str:
+    # Keeping fewer checkpoints does not change the weights.
     recipe = train.model_dump(mode="json", exclude={"keep_checkpoints", "initial_weights"})
-    try:
-        weights = [digest_file(file) for file in files]
-    except OSError as error:
-        raise CheckpointMismatchError(
-            f"{start}: cannot read the weights to start from: {error.strerror}. Set train.initial_weights."
-        ) from error
-    return digest_of({"records": manifest.digest, "model": model, "train": recipe, "initial_weights": weights})
+    start = name_initial_weights(train, model)
+    return digest_of({"records": manifest.digest, "model": model, "train": recipe, "initial_weights": start})
 
 
 def freezes_batch_norm(train: TrainConfig) -> bool:
-    """Return whether batch norm keeps its statistics: as asked, else for small batches that start from weights.
+    """Return whether batch norm keeps its statistics: as configured, else for small batches that start from weights.
 
-    Statistics that nobody measured are never frozen unasked: a random start trains them.
+    Statistics are not frozen by default after a random start, which has none worth keeping.
     """
     if train.freeze_batch_norm is not None:
         return train.freeze_batch_norm
@@ -159,7 +154,7 @@ def _build_network(
     keras.utils.set_random_seed(train.seed)
     half = train.mixed_precision and _has_gpu()
     if train.mixed_precision and not half:
-        log.warning("fit.precision mixed precision asked for without a GPU; training in float32")
+        log.warning("fit.precision mixed precision requested without a GPU; training in float32")
     network = build_efficientdet(
         model.variant,
         len(manifest.table),
@@ -173,7 +168,7 @@ def _build_network(
     if frozen:
         freeze_batch_norm(network)
     log.info(
-        "fit.network variant=%s canvas=%dx%d classes=%d parameters=%d batch_norm=%s start=%s",
+        "fit.network variant=%s input=%dx%d classes=%d parameters=%d batch_norm=%s start=%s",
         *(model.variant, model.input_hw[1], model.input_hw[0], len(manifest.table), network.count_params()),
         *("frozen" if frozen else "trained", start or "random"),
     )
@@ -245,7 +240,9 @@ def _write_result(work_dir: Path, identity: str, resumed_from_step: int | None, 
     write_json(work_dir / "training.json", facts)
     result = _read_result(work_dir, identity)
     if result is None:
-        raise TrainingError(f"{work_dir}: training.json vanished while it was written. Is another run using it?")
+        raise TrainingError(
+            f"{work_dir}: training.json disappeared while it was being written. Is another run using this folder?"
+        )
     return result
 
 
@@ -256,10 +253,10 @@ def _read_result(work_dir: Path, identity: str) -> TrainResult | None:
     facts = read_json(file, error=TrainingError, advice="Give this run another work folder, or delete that one.")
     if facts["identity"] != identity:
         raise TrainingError(
-            f"{file}: this folder holds a finished run with other records, model or recipe. "
-            "Give this run another work folder, or delete that one."
+            f"{file}: this folder holds a finished run with different records, model or recipe. "
+            "Use another work folder for this run, or delete that one."
         )
-    # Only now: with the result written, nobody needs the state any more.
+    # Only now that the result is written is the state no longer needed.
     shutil.rmtree(work_dir / "resume", ignore_errors=True)
     return TrainResult(
         tuple(list_checkpoints(work_dir / "checkpoints")),

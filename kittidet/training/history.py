@@ -1,4 +1,4 @@
-"""The history of a run: one row an epoch, as it goes into ``history.csv`` and to whoever watches."""
+"""The history of a run: one row per epoch, for ``history.csv`` and for progress callbacks."""
 
 import csv
 import io
@@ -12,18 +12,18 @@ from kittidet.files import write_text_atomic
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """How an epoch went; losses are means over its steps.
+    """The figures of an epoch; losses are means over its steps.
 
     Attributes:
         epoch: counted from 1.
         step: optimiser steps so far.
-        learning_rate: at its end.
-        loss: what is minimised.
+        learning_rate: at the end of the epoch.
+        loss: the total that is minimised.
         cls_loss: focal part, unweighted.
         box_loss: Huber part, unweighted.
-        iou_loss: IoU part, unweighted; 0 where off.
+        iou_loss: IoU part, unweighted; 0 if off.
         l2_loss: penalty on kernels; 0 with AdamW.
-        num_positives: anchors with an object, a batch.
+        num_positives: anchors with an object, per batch.
         seconds: duration.
     """
 
@@ -44,7 +44,7 @@ class EpochReport:
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write all rows as CSV; the file's name only ever shows whole content."""
+    """Write all rows as CSV, atomically."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [f.name for f in fields(EpochReport)], lineterminator="\n")
     writer.writeheader()

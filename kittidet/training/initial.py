@@ -1,45 +1,30 @@
-"""Where a fine-tune starts: weights of an earlier checkpoint, ours or a published one."""
+"""The initial weights of a fine-tune: an earlier checkpoint, ours or a published one."""
 
 import logging
 from pathlib import Path
 
 from kittidet.classes import COCO_CLASSES, ClassTable
-from kittidet.config import ModelConfig, TrainConfig
+from kittidet.config import ModelConfig
 from kittidet.detect.checkpoint import FACTS_NAME, WEIGHTS_NAME, load_weights, read_facts
 from kittidet.errors import CheckpointMismatchError
 from kittidet.model.checkpoint_files import read_checkpoint
 from kittidet.model.efficientdet import EfficientDet
-from kittidet.model.pretrained import coco_class_map, fetch_pretrained, load_checkpoint
+from kittidet.model.pretrained import coco_class_map, load_checkpoint
 from kittidet.model.reference_names import CLASS_ROWS
 from kittidet.model.scaling import ANCHORS_PER_CELL
-from kittidet.presets import STARTER
 
 log = logging.getLogger(__name__)
 
 
-def find_initial_weights(train: TrainConfig, model: ModelConfig) -> Path | None:
-    """Return where the weights are that training starts from, fetching the published ones; None for a random start.
-
-    Raises:
-        ArchiveError: if the published checkpoint cannot be had; says which file to put where.
-    """
-    if train.initial_weights is None:
-        log.warning("fit.start random: this is no fine-tune and needs far more epochs. train.initial_weights=coco")
-        return None
-    if train.initial_weights == "coco":
-        return fetch_pretrained(model.variant)
-    return STARTER if train.initial_weights == "starter" else Path(train.initial_weights)
-
-
 def load_initial_weights(network: EfficientDet, path: Path, *, model: ModelConfig, table: ClassTable) -> None:
-    """Load the weights that training starts from.
+    """Load the initial weights into a network.
 
     Args:
         network: receives them.
-        path: a checkpoint folder of this project, whose class table and variant must be the same (its canvas may
-            differ); or anything that ``model.pretrained.load_checkpoint`` reads. Of a COCO checkpoint KITTI's classes
-            take over the rows of their counterparts; other classes that do not fit start at random.
-        model: the detector that is trained.
+        path: a checkpoint folder of this project with the same class table and variant (the input size may
+            differ); or anything that ``model.pretrained.load_checkpoint`` reads. Of a COCO checkpoint, KITTI's classes
+            take the rows of their counterparts; classes without one start at random.
+        model: the detector to be trained.
         table: the class table of the records.
 
     Raises:
@@ -62,7 +47,7 @@ def load_initial_weights(network: EfficientDet, path: Path, *, model: ModelConfi
         return
     report = load_checkpoint(network, path)
     if set(CLASS_ROWS) & set(report.left_alone) and _is_coco(path, network):
-        # Car, person, truck and train begin as what COCO knows of them: a working detector instead of random rows.
+        # Car, person, truck and train start from their COCO rows: a working detector instead of random rows.
         report = load_checkpoint(network, path, class_map=coco_class_map(table))
     log.info(
         "fit.start checkpoint=%s loaded=%d in_part=%d left_alone=%d",

@@ -1,7 +1,7 @@
-"""Sums of errors over a batch: focal for classes, Huber (and optionally IoU) for boxes, L2 on kernels.
+"""The losses of a batch: focal for classes, Huber (and optionally IoU) for boxes, L2 on kernels.
 
-Each function returns a scalar float32 that is already divided by what it is normalised with. Weights of the parts
-belong to the detector.
+Each function returns a scalar float32 that is already normalised. The weights of the parts
+belong to the model.
 """
 
 import math
@@ -18,7 +18,7 @@ def normalizer_of(targets: Targets) -> Any:
     """Return the scalar that losses are divided by: positive anchors of the whole batch, plus one.
 
     Source:
-        google/automl ``efficientdet/tf2/train_lib.py``: the sum over the batch, not the mean; the one keeps a batch
+        google/automl ``efficientdet/tf2/train_lib.py``: the sum over the batch, not the mean; the extra 1 keeps a batch
         without objects finite.
     """
     return ops.sum(targets.num_positives) + 1.0
@@ -30,14 +30,14 @@ def focal_loss(
     """Return the focal loss, summed over the anchors that are not ignored and all classes.
 
     Cross-entropy is taken on labels smoothed towards 0.5; the balance ``alpha`` and the modulator
-    ``(1 - p_t) ** gamma`` see the unsmoothed ones.
+    ``(1 - p_t) ** gamma`` use the unsmoothed ones.
 
     Args:
         class_logits: ``[b, A, K]`` float32.
         targets: what the anchors should predict.
-        normalizer: what the sum is divided by.
-        alpha: weight of a positive entry; a negative one has ``1 - alpha``.
-        gamma: strength of the modulator, 0 turns it off.
+        normalizer: the divisor of the sum.
+        alpha: weight of positive entries; negative ones have ``1 - alpha``.
+        gamma: strength of the modulator; 0 turns it off.
         label_smoothing: 0..1.
 
     Source:
@@ -49,8 +49,8 @@ def focal_loss(
     counted = ops.cast(ops.logical_not(targets.is_ignored), "float32")[..., None]
     half_smoothing = 0.5 * label_smoothing
 
-    # The gradient is written out and taken on the way: the backward pass keeps one map of this size instead of eight,
-    # which are the largest of a step where there are many classes.
+    # The gradient is computed here by hand: the backward pass keeps one map of this size instead of eight,
+    # which would be the largest tensors of a step with many classes.
     @ops.custom_gradient
     def forward(logits: Any) -> Any:
         turned = ops.where(is_label, -logits, logits)  # towards the wrong side
@@ -74,13 +74,13 @@ def focal_loss(
 def huber_box_loss(box_codes: Any, targets: Targets, *, normalizer: Any, delta: float) -> Any:
     """Return the Huber loss over the coordinates of positive anchors, divided by four times the normaliser.
 
-    As in the reference a coordinate whose target is exactly 0 (the box agrees with its anchor there) is not counted.
+    As in the reference, a coordinate whose target is exactly 0 (box and anchor agree there) is not counted.
 
     Args:
         box_codes: ``[b, A, 4]`` float32 predicted codes.
         targets: what the anchors should predict.
         normalizer: positives of the batch, plus one.
-        delta: the error at which the square turns into a line.
+        delta: the error at which the loss turns from quadratic to linear.
 
     Source:
         google/automl ``efficientdet/tf2/train_lib.py``, ``BoxLoss``.
@@ -102,17 +102,17 @@ def iou_box_loss(box_codes: Any, targets: Targets, anchors_xyxy: Any, *, normali
         kind: ``giou`` or ``ciou``.
 
     Raises:
-        ValueError: on another kind.
+        ValueError: if the kind is unknown.
 
     Source:
         Rezatofighi et al. 2019 (GIoU), Zheng et al. 2020 (CIoU); google/automl ``efficientdet/iou_utils.py``.
     """
     if kind not in {"giou", "ciou"}:
         raise ValueError(f"IoU loss {kind!r}: expected giou or ciou")
-    # Codes of anchors without an object are not trained by this loss; zeroed first, so that an exponential that
+    # Codes of anchors without an object do not count in this loss; they are zeroed first, so that an exponential that
     # overflows there cannot turn into NaN in the gradient.
     codes = ops.where(targets.is_positive[..., None], ops.cast(box_codes, "float32"), 0.0)
-    # The reference multiplies corner i of both boxes with "code i is not exactly 0"; codes are (y, x, h, w), corners
+    # The reference multiplies corner i of both boxes by "code i is not exactly 0"; codes are (y, x, h, w), corners
     # there (top, left, bottom, right). It matters only where a box agrees with its anchor to the last bit.
     counted = ops.cast(ops.not_equal(targets.box_codes, 0.0), "float32")
     counted = ops.stack([counted[..., i] for i in (1, 0, 3, 2)], axis=-1)
@@ -125,10 +125,10 @@ def iou_box_loss(box_codes: Any, targets: Targets, anchors_xyxy: Any, *, normali
 
 
 def l2_loss(variables: Iterable[Any], *, weight: float) -> Any:
-    """Return ``weight * sum(w**2) / 2`` over the kernels among ``variables``: no bias, batch norm or fusion weight.
+    """Return ``weight * sum(w**2) / 2`` over the kernels among ``variables``, not biases, norms or fusion weights.
 
     Args:
-        variables: Keras variables; hand in the trainable ones, so that frozen layers do not decay.
+        variables: Keras variables; pass the trainable ones, so that frozen layers do not decay.
         weight: the strength.
     """
     squares = [ops.sum(ops.square(ops.cast(v, "float32"))) for v in variables if is_kernel(v)]
@@ -155,7 +155,7 @@ def _ciou(a_xyxy: Any, b_xyxy: Any) -> Any:
     distance = _divide(shift_x * shift_x + shift_y * shift_y, hull_w * hull_w + hull_h * hull_h)
     angle = ops.arctan(_divide(*_wh(a_xyxy))) - ops.arctan(_divide(*_wh(b_xyxy)))
     shape = 4 / math.pi**2 * angle * angle
-    # How much the shape counts is a weight, not a thing to learn (Zheng et al., equation 11): no gradient.
+    # The trade-off weight of the shape term is not learned (Zheng et al., equation 11): no gradient.
     balance = ops.stop_gradient(_divide(shape, 1 - iou + shape))
     return iou - distance - balance * shape
 
@@ -182,6 +182,6 @@ def _wh(xyxy: Any) -> tuple[Any, Any]:
 
 
 def _divide(numerator: Any, denominator: Any) -> Any:
-    # 0 where there is nothing to divide by, and no NaN in the gradient there either.
+    # 0 where the divisor is 0, without NaN in the gradient either.
     is_safe = ops.not_equal(denominator, 0.0)
     return ops.where(is_safe, numerator / ops.where(is_safe, denominator, 1.0), 0.0)

@@ -10,14 +10,14 @@ from kittidet.config import TrainConfig
 from kittidet.training.losses import focal_loss, huber_box_loss, iou_box_loss, l2_loss, normalizer_of
 from kittidet.training.targets import assign_targets
 
-# What the losses read of a batch; the rest (ids are strings, which no accelerator takes) stays behind.
+# What the losses read from a batch; the rest is dropped (ids are strings, which accelerators do not accept).
 BATCH_KEYS = ("image", "boxes_xyxy", "class_ids", "dont_care_xyxy")
 
 
 class Detector(keras.Model):
-    """Learns the network's outputs from labelled batches.
+    """A network with its losses, trained on labelled batches.
 
-    Reported for each epoch as means over its steps: ``loss`` (what is minimised), ``cls_loss``, ``box_loss``,
+    Reported for each epoch as means over its steps: ``loss`` (the total), ``cls_loss``, ``box_loss``,
     ``iou_loss`` (each without its weight), ``l2_loss``, and ``num_positives``, anchors with an object in a batch.
 
     Args:
@@ -26,15 +26,15 @@ class Detector(keras.Model):
         recipe: weights and shapes of the losses.
 
     Raises:
-        ValueError: if the network has another number of anchors.
+        ValueError: if the network has a different number of anchors.
     """
 
     def __init__(self, network: keras.Model, *, anchors_xyxy: npt.NDArray[np.float32], recipe: TrainConfig) -> None:
-        # Boxes are pixels: half precision would round them, so nothing is cast on the way in.
+        # Boxes are in pixels, which half precision would round, so inputs are not cast.
         super().__init__(name="detector", dtype="float32", autocast=False)
         outputs = network.output["box_codes"].shape[1]
         if outputs != len(anchors_xyxy):
-            raise ValueError(f"the network predicts {outputs} boxes, got {len(anchors_xyxy)} anchors")
+            raise ValueError(f"the network predicts {outputs} boxes, but there are {len(anchors_xyxy)} anchors")
         self.network = network
         self.anchors_xyxy = anchors_xyxy
         self.recipe = recipe
@@ -56,11 +56,11 @@ class Detector(keras.Model):
         sample_weight: Any = None,  # noqa: ARG002
         training: bool = True,  # noqa: ARG002, FBT001, FBT002
     ) -> Any:
-        """Return the scalar that is minimised: class + weighted box (+ IoU) + L2; the parts go to the trackers.
+        """Return the scalar that is minimised: class + weighted box (+ IoU) + L2; the parts go to the metrics.
 
         Args:
-            x: a batch: ``boxes_xyxy`` ``[b, n, 4]`` canvas pixels, ``class_ids`` ``[b, n]``, ``dont_care_xyxy``
-                ``[b, m, 4]`` canvas pixels.
+            x: a batch: ``boxes_xyxy`` ``[b, n, 4]`` input pixels, ``class_ids`` ``[b, n]``, ``dont_care_xyxy``
+                ``[b, m, 4]`` input pixels.
             y: not used.
             y_pred: the network's outputs.
             sample_weight: not used.
@@ -89,7 +89,7 @@ class Detector(keras.Model):
             if recipe.iou_loss != "none"
             else 0.0
         )
-        # AdamW decays the kernels itself; a penalty in the gradient would be rescaled away by it.
+        # AdamW decays the kernels itself and would rescale away a penalty in the gradient.
         l2 = l2_loss(self.trainable_variables, weight=recipe.l2) if recipe.optimizer == "sgd" else 0.0
         return {
             "cls_loss": focal_loss(

@@ -1,6 +1,6 @@
 """The optimisers of a fine-tune: SGD or AdamW with two-stage clipping and a moving average of the weights.
 
-Keras' optimisers clip each gradient or their global norm, not one after the other; their moving average has a fixed
+Keras' optimisers clip each gradient or the global norm, but not both in turn; their moving average has a fixed
 decay and leaves batch-norm statistics out. `FineTuneOptimizer` adds those three and nothing else.
 """
 
@@ -18,13 +18,13 @@ SGD_MOMENTUM = 0.9
 
 
 class FineTuneOptimizer(keras.optimizers.Optimizer):
-    """What SGD and AdamW below have in common; mixed in before the Keras class.
+    """What SGD and AdamW below share; mixed in before the Keras class.
 
     Args:
         clip_norm: first each gradient is scaled down to this norm, then all of them to this global norm.
-        ema_decay: longest memory of the moving average; 0 turns it off. At update n (from 0) the decay is
-            ``min(ema_decay, (1 + n) / (10 + n))``, so that a short run is not averaged with its start.
-        **kwargs: of the Keras optimiser.
+        ema_decay: largest decay of the moving average; 0 turns it off. At update n (from 0) the decay is
+            ``min(ema_decay, (1 + n) / (10 + n))``, so that a short run's average is not dominated by its start.
+        **kwargs: passed to the Keras optimiser.
 
     Source:
         google/automl ``efficientdet/tf2/train_lib.py`` (clipping) and ``det_model_fn.py`` (moving average).
@@ -40,23 +40,23 @@ class FineTuneOptimizer(keras.optimizers.Optimizer):
     def average_statistics(self, statistics: Iterable[Any]) -> None:
         """Make batch-norm statistics part of the moving average; call once, before the first step.
 
-        Averaged weights with the latest statistics do not belong together: the statistics describe activations of
-        weights that are hundreds of steps younger. The reference's Estimator path averages both, and so do we; the
-        alternative, passing the data through the averaged network again, costs an epoch a checkpoint.
+        Averaged weights do not match the latest statistics: those describe activations of
+        weights hundreds of steps newer. The reference's Estimator path averages both, and so do we; the
+        alternative, passing the data through the averaged network again, costs an epoch per checkpoint.
         """
         if self.use_ema:
             self.statistics = list(statistics)
             self.averaged_statistics = [self.add_variable_from_reference(v, name="average") for v in self.statistics]
 
     def averages(self) -> list[tuple[Any, Any]]:
-        """Return ``(model variable, its average)`` pairs; empty where the average is off or not built."""
+        """Return ``(model variable, its average)`` pairs; empty if the average is off or not built yet."""
         if not (self.use_ema and self.built):
             return []
         pairs = [*zip(self._trainable_variables, self._model_variables_moving_average, strict=True)]
         return [*pairs, *zip(self.statistics, self.averaged_statistics, strict=True)]
 
     def finalize_variable_values(self, var_list: Any) -> None:
-        """Leave the weights as trained; checkpoints take the average through `averaged_weights`."""
+        """Leave the weights as trained; checkpoints get the average through `averaged_weights`."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -65,7 +65,7 @@ class FineTuneOptimizer(keras.optimizers.Optimizer):
             config.pop(inherited, None)
         return {**config, "clip_norm": self.clip_norm, "ema_decay": self.ema_decay}
 
-    # The two hooks below are Keras' own names for these moments of `apply`.
+    # The two hooks below override Keras' methods of these names, called by `apply`.
 
     def _clip_gradients(self, grads: Sequence[Any]) -> list[Any]:
         return clip_twice(grads, self.clip_norm)
@@ -73,10 +73,10 @@ class FineTuneOptimizer(keras.optimizers.Optimizer):
     def _update_model_variables_moving_average(self, trainable_variables: Sequence[Any]) -> None:  # noqa: ARG002
         updates = ops.cast(self.iterations, "float32")
         decay = ops.minimum(self.ema_decay, (1 + updates) / (10 + updates))
-        # The averages start as zeros: the first update replaces them.
+        # The averages start at zero: the first update replaces them.
         keep = ops.where(updates > 0, decay, 0.0)
         for variable, average in self.averages():
-            # The optimiser's own assignment is one operation; a Keras variable's reads, subtracts and assigns.
+            # The optimiser's own assign is one operation; a Keras variable's reads, subtracts and assigns.
             self.assign_sub(average, (1 - keep) * (average - variable))
 
 
@@ -102,13 +102,13 @@ def build_optimizer(
     Args:
         kind: ``sgd`` or ``adamw``.
         learning_rate: a number or a schedule.
-        clip_norm: of each gradient, then of all.
+        clip_norm: limit for each gradient, then for all together.
         ema_decay: 0 turns the average off.
-        weight_decay: ``adamw``: decoupled decay of kernels.
+        weight_decay: ``adamw``: decoupled decay of the kernels.
         model: batch norms that keep their statistics (``trainable = False``) are left out of the average.
 
     Raises:
-        ValueError: on another kind.
+        ValueError: if the kind is unknown.
     """
     optimizer: FineTuneOptimizer
     if kind == "sgd":
@@ -138,9 +138,9 @@ def moving_statistics(model: keras.Model) -> list[Any]:
 
 
 def clip_twice(grads: Sequence[Any], clip_norm: float) -> list[Any]:
-    """Return gradients of norm at most ``clip_norm`` each, then scaled to that global norm.
+    """Return the gradients, each clipped to norm ``clip_norm``, then all scaled to that global norm.
 
-    Both stages are one factor for each gradient, worked out on the vector of norms: two operations a tensor.
+    Both stages together are one factor per gradient, computed from the vector of norms: two operations per tensor.
     """
     norms = ops.sqrt(ops.stack([ops.sum(ops.square(g)) for g in grads]))  # [gradients]
     first = clip_norm / ops.maximum(norms, clip_norm)
@@ -151,7 +151,7 @@ def clip_twice(grads: Sequence[Any], clip_norm: float) -> list[Any]:
 
 @contextmanager
 def averaged_weights(optimizer: FineTuneOptimizer) -> Iterator[None]:
-    """Put the moving averages into the model for the length of a ``with`` block; the trained values come back after."""
+    """Give the model the moving averages as weights inside a ``with`` block; restore the trained values after it."""
     trained = [(variable, ops.convert_to_numpy(variable)) for variable, _ in optimizer.averages()]
     for variable, average in optimizer.averages():
         variable.assign(average)

@@ -1,4 +1,4 @@
-"""Questions to the records before the first step: are they what they claim, and can the anchors learn them?"""
+"""Checks of the records before the first step: are they valid, and can the anchors learn them?"""
 
 import logging
 from pathlib import Path
@@ -28,19 +28,19 @@ def check_records(
     input_hw: tuple[int, int],
     anchors_xyxy: npt.NDArray[np.float32],
 ) -> float:
-    """Return the share of sampled objects that have an anchor of IoU >= 0.5 on this canvas; 1 if there is none.
+    """Return the share of sampled objects with an anchor of IoU >= 0.5 at this input size; 1 if there are none.
 
-    The others are learned through the one anchor each is forced upon. A low share says that the canvas is too small
-    or ``anchor_scale`` too large for these objects.
+    The others are learned through the one anchor that each is forced upon. A low share means that the input size is
+    too small or ``anchor_scale`` too large for these objects.
 
     Args:
         records_dir: the folder of records.
         manifest: its manifest.
         input_hw: network input, pixels.
-        anchors_xyxy: ``[A, 4]`` float32, canvas pixels.
+        anchors_xyxy: ``[A, 4]`` float32, input pixels.
 
     Raises:
-        TrainingError: if there is nothing to learn, or boxes and labels cannot be right (boxes in pixels among them).
+        TrainingError: if there is nothing to learn, or boxes or labels are invalid (such as boxes in pixels).
         RecordError: if a record is damaged.
     """
     if manifest.num_frames == 0 or manifest.num_objects == 0:
@@ -56,7 +56,7 @@ def check_records(
         problems = feature_problems(features, num_classes=len(manifest.table))
         if problems:
             raise TrainingError(
-                f"{path}, byte {span.offset}: {problems[0]} ({len(problems)} problems). Boxes in pixels train to "
+                f"{path}, byte {span.offset}: {problems[0]} ({len(problems)} problems). Boxes in pixels teach "
                 "nothing: the box loss stays 0. Run `kittidet inspect`, then write the records again."
             )
         sides = [np.array(features[OBJECT_BOX + side][1], dtype=np.float32) for side in SIDES]
@@ -66,5 +66,5 @@ def check_records(
         covered += anchor_coverage(boxes, anchors_xyxy, min_iou=POSITIVE_IOU)
         total += len(boxes)
     share = covered / total if total else 1.0
-    log.info("fit.coverage share=%.3f objects=%d canvas=%dx%d", share, total, input_hw[1], input_hw[0])
+    log.info("fit.coverage share=%.3f objects=%d input=%dx%d", share, total, input_hw[1], input_hw[0])
     return share

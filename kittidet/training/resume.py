@@ -1,8 +1,8 @@
-"""The state of an unfinished run at the end of an epoch: enough to go on as if nothing had happened.
+"""The state of an unfinished run at the end of an epoch: enough to continue as if nothing had happened.
 
-Keras' ``BackupAndRestore`` was looked at first: it writes its two files in place, one after the other, so that a kill
-in between leaves weights of one epoch and the number of another; and it knows neither the average of batch-norm
-statistics nor the history. Here all of it is one folder that appears by one rename.
+Keras' ``BackupAndRestore`` is not used: it writes its two files in place, one after the other, so that a kill
+in between leaves the weights of one epoch and the number of another; and it saves neither the average of batch-norm
+statistics nor the history. Here everything is one folder that appears by a single rename.
 """
 
 import re
@@ -23,12 +23,12 @@ _FOLDER = re.compile(r"epoch-(\d{5})")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run had come.
+    """How far a run has come.
 
     Attributes:
         epoch: finished epochs.
         step: optimiser steps.
-        rows: the history so far, one mapping an epoch.
+        rows: the history so far, one mapping per epoch.
     """
 
     epoch: int
@@ -37,14 +37,14 @@ class Progress:
 
 
 def save_state(folder: Path, variables: Mapping[str, Sequence[Any]], progress: Progress, *, identity: str) -> None:
-    """Write the state of a run and remove the one before it; a kill at any moment leaves one whole state.
+    """Write the state of a run and remove the one before it; a kill at any moment leaves one complete state.
 
     Args:
-        folder: where states live.
-        variables: groups of Keras variables, every one that training changes: weights, statistics, optimiser slots,
+        folder: where states are kept.
+        variables: groups of all Keras variables that training changes: weights, statistics, optimiser slots,
             averages, random seeds.
         progress: where the run is.
-        identity: digest of what the run is made of; a state is only ever loaded into an equal run.
+        identity: digest of everything that defines the run; a state is only loaded into an equal run.
     """
     final = folder / f"epoch-{progress.epoch:05d}"
     arrays = {name: keras.ops.convert_to_numpy(v) for name, v in _named(variables).items()}
@@ -58,7 +58,7 @@ def save_state(folder: Path, variables: Mapping[str, Sequence[Any]], progress: P
 
 
 def load_state(folder: Path, variables: Mapping[str, Sequence[Any]], *, identity: str) -> Progress | None:
-    """Put the newest saved state into the variables and return where the run was; None if there is none.
+    """Load the newest saved state into the variables and return the run's progress; None if there is none.
 
     Raises:
         TrainingError: if the state belongs to another run or does not fit.
@@ -70,14 +70,14 @@ def load_state(folder: Path, variables: Mapping[str, Sequence[Any]], *, identity
     facts = read_json(newest / "progress.json", error=TrainingError, advice=f"Delete {newest} to start over.")
     if facts["identity"] != identity:
         raise TrainingError(
-            f"{newest}: the unfinished run in this folder has other records, model or recipe. "
-            "Give this run another work folder, or delete that one."
+            f"{newest}: the unfinished run in this folder has different records, model or recipe. "
+            "Use another work folder for this run, or delete that one."
         )
     named = _named(variables)
     with np.load(newest / "variables.npz", allow_pickle=False) as arrays:
         if set(arrays.files) != set(named):
             raise TrainingError(
-                f"{newest}: expected {len(named)} variables, got {len(arrays.files)}. It was saved by another version; "
+                f"{newest}: expected {len(named)} variables, got {len(arrays.files)}. Another version saved it; "
                 "delete the folder to start over."
             )
         for name, variable in named.items():
@@ -86,5 +86,5 @@ def load_state(folder: Path, variables: Mapping[str, Sequence[Any]], *, identity
 
 
 def _named(variables: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    # Paths repeat in some optimisers; the place in the list does not, and is the same in an equal run.
+    # Paths repeat in some optimisers; the position in the list does not, and is the same in an equal run.
     return {f"{group}/{i:05d}": v for group, members in variables.items() for i, v in enumerate(members)}

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-# The published rates are for this many images a step; the rate is proportional to the batch.
+# The published rates are for this many images per step; the rate is proportional to the batch size.
 REFERENCE_BATCH = 64
 # The warm-up starts at this share of the peak: 0.008 of the published 0.08.
 WARMUP_START_SHARE = 0.1
@@ -15,8 +15,8 @@ WARMUP_START_SHARE = 0.1
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """A linear warm-up followed by half a cosine, which never rises again.
 
-    The reference's own schedule (``follow_reference``) has the cosine count raw steps: it jumps down at the end of
-    the warm-up, is 0 one warm-up before the end, and rises for the rest. Here the cosine spans what is left after the
+    The reference's own schedule (``follow_reference``) has the cosine count raw steps: it drops at the end of
+    the warm-up, is 0 one warm-up before the end, and rises for the rest. Here the cosine spans what remains after the
     warm-up.
 
     Args:
@@ -24,7 +24,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         warmup_start: rate at step 0.
         warmup_steps: length of the warm-up; 0 turns it off.
         total_steps: where the rate reaches 0.
-        follow_reference: reproduce the reference number for number.
+        follow_reference: reproduce the reference exactly.
 
     Raises:
         ValueError: if the run is not longer than its warm-up.
@@ -71,11 +71,11 @@ def fine_tune_schedule(
 ) -> WarmupCosine:
     """Return the schedule of a run, peak and warm-up start both scaled by the batch.
 
-    (The reference's newer path leaves the start unscaled: below a batch of 6.4 its rate falls during the warm-up.)
+    (The reference's newer code does not scale the start: below a batch of 6.4 its rate falls during the warm-up.)
 
     Args:
         learning_rate: peak at a batch of 64.
-        batch_size: images a step.
+        batch_size: images per step.
         steps_per_epoch: steps in an epoch.
         epochs: length of the run.
         warmup_epochs: length of the warm-up; at most half the run is used for it.

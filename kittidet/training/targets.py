@@ -1,6 +1,6 @@
-"""What each anchor should predict: ground truth matched to anchors by overlap, with explicit masks.
+"""Assigns targets to anchors: ground truth matched to anchors by overlap, with explicit masks.
 
-``is_positive`` says which anchors learn a box, ``is_ignored`` which are left out of the class loss; no number has a
+``is_positive`` marks anchors that learn a box, ``is_ignored`` those left out of the class loss; no number has a
 second meaning. Its IoU is the Keras twin of `kittidet.boxes.iou_xyxy`; a test holds the two equal.
 """
 
@@ -11,15 +11,15 @@ from keras import ops
 
 from kittidet.model.box_coder import encode_boxes
 
-# An anchor with at least this IoU learns the box; below, it is background: the reference has no band in between.
+# An anchor with at least this IoU learns the box; below, it is background: as in the reference, no band in between.
 POSITIVE_IOU = 0.5
-# An anchor with more than this share of its area inside one DontCare region says nothing about the background.
+# An anchor with more than this share of its area inside one DontCare region is no example of background.
 IGNORED_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What the anchors of a batch should predict; ``b`` images, ``A`` anchors.
+    """The targets of all anchors of a batch; ``b`` images, ``A`` anchors.
 
     Attributes:
         is_positive: ``[b, A]`` bool, the anchor has an object.
@@ -37,11 +37,11 @@ class Targets:
 
 
 def assign_targets(boxes_xyxy: Any, class_ids: Any, anchors_xyxy: Any, *, dont_care_xyxy: Any | None = None) -> Targets:
-    """Return what each anchor should predict.
+    """Return the targets of every anchor.
 
-    An anchor takes the box it overlaps most (the first of equals) if the IoU is at least 0.5. Then every box also
-    takes the anchor that overlaps it most (the first of equals), whatever the IoU and whatever that anchor had; of
-    several boxes that want one anchor the first gets it. A box that no anchor touches gets none.
+    An anchor takes the box it overlaps most (on ties, the first) if the IoU is at least 0.5. Then every box also
+    takes the anchor that overlaps it most (on ties, the first), whatever the IoU and whatever that anchor had; if
+    several boxes compete for an anchor, the first gets it. A box that no anchor touches gets none.
 
     Args:
         boxes_xyxy: ``[b, n, 4]`` float32 ground truth, input pixels.
@@ -51,7 +51,7 @@ def assign_targets(boxes_xyxy: Any, class_ids: Any, anchors_xyxy: Any, *, dont_c
 
     Source:
         google/automl ``efficientdet/tf2/anchors.py`` and ``object_detection/argmax_matcher.py``. The DontCare rule is
-        this project's: the reference trains those regions as background.
+        this project's own: the reference trains those regions as background.
     """
     anchors_xyxy = ops.convert_to_tensor(anchors_xyxy, dtype="float32")
     boxes_xyxy = ops.cast(boxes_xyxy, "float32")
@@ -59,7 +59,7 @@ def assign_targets(boxes_xyxy: Any, class_ids: Any, anchors_xyxy: Any, *, dont_c
     num_anchors, num_boxes = anchors_xyxy.shape[0], boxes_xyxy.shape[1]
     is_box = class_ids > 0  # [b, n]
     if num_boxes == 0:
-        # Nothing to take a maximum over; one row of padding says the same.
+        # Nothing to take a maximum over; one row of padding is equivalent.
         boxes_xyxy = ops.pad(boxes_xyxy, [[0, 0], [0, 1], [0, 0]])
         class_ids, is_box = ops.pad(class_ids, [[0, 0], [0, 1]]), ops.pad(is_box, [[0, 0], [0, 1]])
 
@@ -68,7 +68,7 @@ def assign_targets(boxes_xyxy: Any, class_ids: Any, anchors_xyxy: Any, *, dont_c
     best_anchor = ops.where(ops.max(iou, axis=2) > 0, ops.argmax(iou, axis=2), -1)  # [b, n]
     takes = ops.equal(best_anchor[..., None], ops.arange(num_anchors, dtype=best_anchor.dtype))  # [b, n, A]
     is_forced = ops.any(takes, axis=1)  # [b, A]
-    # Comparing booleans with argmax finds the first True: the first box of those that want the anchor.
+    # argmax over booleans finds the first True: the first of the boxes competing for the anchor.
     matched_box = ops.where(is_forced, ops.argmax(ops.cast(takes, "int32"), axis=1), best_box)
     is_positive = ops.logical_or(is_forced, best_iou >= POSITIVE_IOU)
 
@@ -86,7 +86,7 @@ def assign_targets(boxes_xyxy: Any, class_ids: Any, anchors_xyxy: Any, *, dont_c
 
 
 def pairwise_iou(boxes_xyxy: Any, anchors_xyxy: Any) -> Any:
-    """Return intersection over union ``[b, n, A]`` of boxes ``[b, n, 4]`` and anchors ``[A, 4]``; 0 where none."""
+    """Return intersection over union ``[b, n, A]`` of boxes ``[b, n, 4]`` and anchors ``[A, 4]``; 0 without overlap."""
     inter = _pairwise_intersection(boxes_xyxy, anchors_xyxy)
     union = _area(boxes_xyxy)[..., None] + _area(anchors_xyxy) - inter
     return ops.where(inter > 0, inter / ops.where(inter > 0, union, 1.0), 0.0)
@@ -101,7 +101,7 @@ def _inside_dont_care(dont_care_xyxy: Any | None, anchors_xyxy: Any, is_positive
 
 
 def _pairwise_intersection(boxes_xyxy: Any, anchors_xyxy: Any) -> Any:
-    # Anchors last and one plane a coordinate: the long axis is contiguous, which on a CPU is several times faster
+    # Anchors last and one plane per coordinate: the long axis is contiguous, which on a CPU is several times faster
     # than [.., .., 4] arithmetic.
     left, top, right, bottom = (boxes_xyxy[..., i, None] for i in range(4))  # [b, n, 1]
     a_left, a_top, a_right, a_bottom = (anchors_xyxy[:, i] for i in range(4))  # [A]

@@ -7,6 +7,7 @@ import pytest
 
 from kittidet.classes import KITTI3, KITTI8
 from kittidet.frame import Detections, Frame, KittiObject
+from kittidet.kitti.labels import format_label_line
 
 
 def an_object(kind: str, left: float = 1) -> KittiObject:
@@ -31,6 +32,12 @@ def test_labelled_objects_are_those_the_table_knows_in_file_order():
     assert boxes[:, 0].tolist() == [1, 3]
     assert (boxes.dtype, ids.dtype) == (np.float32, np.int32)
     assert frame.dont_care_xyxy().tolist() == [[0, 2, 10, 20]]
+
+
+def test_a_row_of_a_box_alone_reads_as_kitti_writes_a_region():
+    row = KittiObject.of_box("DontCare", (1.0, 2.0, 3.0, 4.0))
+    assert format_label_line(row) == "DontCare -1 -1 -10 1.00 2.00 3.00 4.00 -1 -1 -1 -1000 -1000 -1000 -10"
+    assert format_label_line(KittiObject.of_box("Car", row.xyxy, score=0.5)).split()[-2:] == ["-10", "0.5"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""KITTI's archives to an unpacked tree: resumable download, sha256, and an unzip that trusts no archive."""
+"""From KITTI's archives to an unpacked tree: download, checksums, and safe extraction of untrusted zips."""
 
 from kittidet.download.file import download
 from kittidet.kitti.archive.official import fetch_official

@@ -1,6 +1,6 @@
-"""A set of KITTI zips to one tree that is there whole or not at all, and what they hold without unpacking them.
+"""Unpacks a set of KITTI zips into one tree, complete or absent, and lists what they hold without unpacking.
 
-An unpacked tree is named by what the zips' directories say is in them, so that other zips never mix with it.
+A tree is named after the contents listed in the zips' directories, so that different zips never mix.
 """
 
 import logging
@@ -9,16 +9,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 from kittidet.download.disk import alone_at
-from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
 from kittidet.files import digest_of
 from kittidet.kitti.archive.unzip import extract_zip, list_members
 from kittidet.kitti.tree import is_tree
+from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
 
 LABEL_ZIP, IMAGE_ZIP, DEVKIT_ZIP = "data_object_label_2.zip", "data_object_image_2.zip", "devkit_object.zip"
-# Small ones first: what is wrong shows before the large one is touched.
+# Small ones first, so that problems show up before the large one is touched.
 WANTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         LABEL_ZIP: ("training/label_2/*.txt",),
@@ -28,16 +28,16 @@ WANTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def unpack_archives(archives_dir: Path, dest_dir: Path, *, progress: Progress | None = None) -> Path:
+def unpack_archives(archives_dir: Path, dest_dir: Path, *, progress: FileProgress | None = None) -> Path:
     """Return the root of the tree unpacked from the official archives of a folder, ``dest_dir/kitti-<digest>``.
 
-    A tree that is already there is compared with the archives, file by file, and mended. An interrupted run is gone on
-    with. The devkit may be absent; images and labels may not.
+    An existing tree is compared with the archives, file by file, and repaired. An interrupted run is resumed.
+    The devkit may be absent; images and labels may not.
 
     Args:
         archives_dir: the folder that holds the zips under their official names.
         dest_dir: where the tree goes.
-        progress: called with (archive name, bytes done, bytes in all).
+        progress: called with (archive name, bytes done, total bytes).
 
     Raises:
         ArchiveError: if an archive is absent, damaged, refused, or has no wanted member.
@@ -57,10 +57,10 @@ def unpack_archives(archives_dir: Path, dest_dir: Path, *, progress: Progress | 
 
 
 def digest_archives(archives_dir: Path) -> str:
-    """Return one sha256 for what the archives of a folder hold, wherever it is, without unpacking a member.
+    """Return one sha256 for the contents of the archives in a folder, wherever it is, without unpacking them.
 
-    Made of name, size and CRC-32 of every wanted member, as the archives' own directories give them; unpacking holds
-    each member to them.
+    It covers name, size and CRC-32 of every wanted member as listed in the archives' directories; unpacking verifies
+    each member against them.
 
     Raises:
         ArchiveError: if an archive is absent, damaged, refused, or has no wanted member.
@@ -77,7 +77,7 @@ def digest_archives(archives_dir: Path) -> str:
 
 
 def has_archives(path: Path) -> bool:
-    """Return whether a local folder is one of zips (True) or an unpacked tree (False).
+    """Return whether a local folder holds zips (True) or an unpacked tree (False).
 
     Raises:
         ArchiveError: if it is neither.

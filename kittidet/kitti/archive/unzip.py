@@ -1,7 +1,7 @@
-"""An archive that nobody vouches for to files in one folder and nowhere else.
+"""Extracts an untrusted zip into one folder, and nowhere else.
 
-Every name in the archive is looked at before a byte is written; a member is written under a temporary name, held to the
-size and checksum the archive's directory claims, and renamed. Unpacking again writes only what is missing or damaged.
+Every name in the archive is checked before a byte is written; a member is written under a temporary name, compared with
+the size and checksum in the archive's directory, and renamed. Extracting again writes only what is missing or damaged.
 """
 
 import logging
@@ -17,20 +17,20 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from kittidet.download.disk import check_space, writing
-from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
+from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
 _DRIVE = re.compile(r"[A-Za-z]:")
 _TEMPORARY = ".unzip"
-# KITTI's largest member is an image under 1 MiB; text shrinks to a tenth. Beyond these an archive is made to harm.
+# KITTI's largest member is an image under 1 MiB; text shrinks to a tenth. An archive beyond these limits is malicious.
 _MAX_MEMBER_BYTES = 256 << 20
 _MAX_RATIO = 200
 _RATIO_FREE_BYTES = 1 << 20
 _MAX_MEMBERS = 1_000_000
-# What zipfile raises on damaged bytes, by experiment: not all of it is BadZipFile.
+# What zipfile raises on damaged bytes, found by experiment: not only BadZipFile.
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OverflowError, ValueError)
 
 
@@ -50,19 +50,19 @@ class Member:
 
 
 def extract_zip(
-    zip_path: Path, dest_dir: Path, *, wanted: Sequence[str], progress: Progress | None = None
+    zip_path: Path, dest_dir: Path, *, wanted: Sequence[str], progress: FileProgress | None = None
 ) -> tuple[Member, ...]:
-    """Return the wanted members, all of which are in ``dest_dir`` whole and checked.
+    """Return the wanted members, all of which are now complete and verified in ``dest_dir``.
 
     Args:
         zip_path: the archive.
-        dest_dir: where they go, under the paths they have in the archive; made if absent.
-        wanted: patterns such as ``training/image_2/*.png``; ``*`` stays within one part of a path.
-        progress: called with (archive name, bytes done, bytes in all).
+        dest_dir: where they go, under the paths they have in the archive; created if absent.
+        wanted: patterns such as ``training/image_2/*.png``; ``*`` matches within one path component.
+        progress: called with (archive name, bytes done, total bytes).
 
     Raises:
         ArchiveError: if the archive is damaged or holds a name that leads out of the folder, a link, an encrypted
-            member, or one whose size is not what it claims; the message names the member.
+            member, or one whose size differs from its declared size; the message names the member.
         DiskSpaceError: if the disk has too little room.
     """
     with _opened(zip_path) as archive:
@@ -83,10 +83,10 @@ def extract_zip(
 
 
 def list_members(zip_path: Path, *, wanted: Sequence[str]) -> tuple[Member, ...]:
-    """Return the wanted members of an archive, in its order, every name checked as `extract_zip` does.
+    """Return the wanted members of an archive, in archive order, with every name checked as in `extract_zip`.
 
     Raises:
-        ArchiveError: if the archive is damaged or holds a name or member that is refused.
+        ArchiveError: if the archive is damaged or contains a refused name or member.
     """
     with _opened(zip_path) as archive:
         return tuple(Member(i.filename, i.file_size, i.CRC) for i in _wanted_infos(archive, zip_path, wanted))
@@ -112,7 +112,7 @@ def _opened(zip_path: Path) -> Iterator[zipfile.ZipFile]:
         raise ArchiveError(f"{zip_path}: cannot read the archive: {error.strerror}. Correct `source.path`.") from error
     except _BROKEN as error:
         raise ArchiveError(
-            f"{zip_path}: expected a whole zip archive: {error}. It is cut short or damaged; download it again."
+            f"{zip_path}: expected a complete zip archive: {error}. It is truncated or damaged; download it again."
         ) from error
     with archive:
         yield archive
@@ -140,7 +140,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _check_name(info: zipfile.ZipInfo, zip_path: Path) -> None:
-    # orig_filename is what the archive says; zipfile has already cut filename at a NUL.
+    # orig_filename is the name in the archive; zipfile has already cut filename at a NUL.
     name = info.orig_filename
     if name.startswith("/") or _DRIVE.match(name):
         raise _refused(zip_path, info, "its path is absolute")
@@ -157,7 +157,7 @@ def _check_member(info: zipfile.ZipInfo, zip_path: Path) -> None:
     if info.flag_bits & 0x1:
         raise _refused(zip_path, info, "it is encrypted")
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise _refused(zip_path, info, f"it is packed by method {info.compress_type}, expected stored or deflated")
+        raise _refused(zip_path, info, f"its compression method is {info.compress_type}, expected stored or deflated")
     if info.file_size > _MAX_MEMBER_BYTES:
         raise _refused(zip_path, info, f"it claims {info.file_size:,} bytes, expected at most {_MAX_MEMBER_BYTES:,}")
     if info.file_size > _RATIO_FREE_BYTES and info.file_size > _MAX_RATIO * info.compress_size:
@@ -181,7 +181,7 @@ def _extract_one(archive: zipfile.ZipFile, info: zipfile.ZipInfo, dest_dir: Path
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, zip_path: Path) -> Iterator[bytes]:
-    """Yield the bytes of a member, and raise unless they are what the directory claims."""
+    """Yield the bytes of a member, and raise unless they match the archive's directory."""
     crc = size = 0
     try:
         with archive.open(info) as member:
@@ -201,7 +201,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, zip_path: Path
 
 
 def _check_parents(path: Path, dest_dir: Path, info: zipfile.ZipInfo, zip_path: Path) -> None:
-    """Refuse to write through a link that somebody left in the folder."""
+    """Refuse to write through a symbolic link inside the folder."""
     for parent in path.parents:
         if parent == dest_dir:
             return

@@ -1,1 +1,1 @@
-"""The data contract: names, images and label rows of a KITTI tree, checked, with a finding for each fault."""
+"""Checks a KITTI tree against the data contract: names, images and label rows, with a finding for each fault."""

@@ -23,12 +23,12 @@ _QUOTED = 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as the data contract wants it.
+    """One violation of the data contract.
 
     Attributes:
-        frame_id: the frame, or empty where a file belongs to none.
+        frame_id: the frame, or empty if the file belongs to none.
         file: relative to the training folder.
-        line: 1-based; 0 where the file as a whole is meant.
+        line: 1-based; 0 for the file as a whole.
         check: short name of the rule.
         severity: whether the frame is set aside.
         message: what, where, expected, got, next step.
@@ -72,7 +72,7 @@ def build_report(findings: Iterable[Finding], *, frame_ids: Iterable[str]) -> Va
 
     Args:
         findings: in any order.
-        frame_ids: every frame looked at, those with half a pair included.
+        frame_ids: every frame checked, including those with only an image or only a label file.
     """
     ordered = sorted(set(findings), key=lambda f: (f.file, f.line, f.check, f.message))
     rows = [(f.frame_id, f.file, f.line, f.check, f.severity, f.message) for f in ordered]
@@ -100,12 +100,12 @@ def read_validation(folder: Path) -> ValidationReport:
 
 
 def check_share(report: ValidationReport, max_bad_share: float, *, where: str = "the data set") -> ValidationReport:
-    """Return the report if there are frames, few enough of them are set aside, and some are left.
+    """Return the report if there are frames, few enough are set aside, and some are left.
 
     Args:
         report: what was found.
         max_bad_share: 0..1.
-        where: what the message begins with: the data set, or the file that has every finding.
+        where: the start of the message: the data set, or the file that lists every finding.
 
     Raises:
         DatasetContractError: quoting the first findings.
@@ -120,11 +120,11 @@ def check_share(report: ValidationReport, max_bad_share: float, *, where: str = 
     bad = f"{len(report.set_aside_ids)} of {report.n_frames} frames ({report.bad_share:.1%}) break the data contract"
     if not report.accepted_ids:
         raise DatasetContractError(
-            f"{where}: {bad}: expected some to be left to train on, got none. First findings:{quoted}\nMend the files."
+            f"{where}: {bad}: expected some to be left to train on, got none. First findings:{quoted}\nFix the files."
         )
     if report.bad_share > max_bad_share:
         raise DatasetContractError(
             f"{where}: {bad}, expected at most {max_bad_share:.1%}. First findings:{quoted}\n"
-            "Mend the files, or raise `validation.max_bad_share` to go on without these frames."
+            "Fix the files, or raise `validation.max_bad_share` to continue without these frames."
         )
     return report

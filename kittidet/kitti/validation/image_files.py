@@ -1,4 +1,4 @@
-"""The contract for images of a KITTI tree: whole PNGs of a plausible size that, if asked, decode to the last pixel."""
+"""The contract for images of a KITTI tree: complete PNGs of plausible size that decode, if requested."""
 
 import logging
 import os
@@ -20,12 +20,12 @@ _TURNED = range(2, 9)  # EXIF orientations; 1 is upright, others mean nothing
 
 
 def find_image_faults(tree: KittiTree, *, config: ValidateConfig) -> tuple[dict[str, _Size], list[Finding]]:
-    """Return the size of every image whose header reads, by frame id, and every fault of every image.
+    """Return the size of every image with a readable header, by frame id, and every fault of every image.
 
-    Reading, checksums and decoding free the interpreter lock, so threads use every core; each holds one image.
+    Reading, checksums and decoding release the interpreter lock, so threads use every core; each holds one image.
 
     Raises:
-        DatasetContractError: if the system cannot read a file, which says nothing about what is in it.
+        DatasetContractError: if the system cannot read a file, which says nothing about its content.
     """
     ids = sorted(tree.image_ids)
     sizes: dict[str, _Size] = {}
@@ -47,7 +47,7 @@ def _check_image(tree: KittiTree, frame_id: str, config: ValidateConfig) -> tupl
         header = check_png_bytes(data, where=file)
     except DatasetContractError as error:
         if isinstance(error.__cause__, OSError):
-            # The disk's trouble, not the data's: it may pass, while a finding would be kept with the data's digest.
+            # A problem of the disk, not the data: it may pass, while a finding would be kept with the data's digest.
             raise
         return None, [Finding(frame_id, file, 0, "image_png", "error", str(error))]
     return header.size_wh, list(_judge(data, header, frame_id, file, config))
@@ -57,7 +57,7 @@ def _judge(data: bytes, header: PngHeader, frame_id: str, file: str, config: Val
     low, high = config.side_px
     width, height = header.size_wh
     if not (low <= width <= high and low <= height <= high):
-        # No decoder sees such an image: a small file may claim pixels enough to fill the memory.
+        # Such an image never reaches a decoder: a small file may declare enough pixels to fill the memory.
         yield Finding(
             *(frame_id, file, 0, "image_size", "error"),
             f"{file}: expected sides of {low}..{high} px (`validation.side_px`), got {width}x{height}. "

@@ -1,4 +1,4 @@
-"""The contract for file names in a KITTI tree: six digits, each number once, an image for every label file and back."""
+"""The contract for file names in a KITTI tree: six digits, each number once, images and label files in pairs."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _FRAME_ID = re.compile(r"[0-9]{6}")
 
 
 def find_name_faults(tree: KittiTree) -> Iterator[Finding]:
-    """Yield every name that is no frame's, every number that is used twice, and every file without its counterpart."""
+    """Yield every name that is not a frame's, every number used twice, and every file without its counterpart."""
     by_number: dict[int, str] = {}
     for frame_id in sorted(tree.image_ids | tree.label_ids):
         folder, suffix = (IMAGE_DIR, IMAGE_SUFFIX) if frame_id in tree.image_ids else (LABEL_DIR, LABEL_SUFFIX)
@@ -18,7 +18,7 @@ def find_name_faults(tree: KittiTree) -> Iterator[Finding]:
         if not _FRAME_ID.fullmatch(frame_id):
             yield Finding(
                 *(frame_id, file, 0, "frame_name", "error"),
-                f"{file}: expected a name of six digits, got {frame_id!r}. Rename image and label file alike.",
+                f"{file}: expected a name of six digits, got {frame_id!r}. Rename both the image and the label file.",
             )
         if frame_id.isascii() and frame_id.isdigit():
             first = by_number.setdefault(int(frame_id), frame_id)
@@ -46,5 +46,5 @@ def find_name_faults(tree: KittiTree) -> Iterator[Finding]:
         yield Finding(
             *("", file, 0, "file_kind", "warning"),
             f"{file}: expected {IMAGE_SUFFIX} in {IMAGE_DIR} and {LABEL_SUFFIX} in {LABEL_DIR}, got another file. "
-            "It is passed over.",
+            "It is ignored.",
         )

@@ -1,4 +1,4 @@
-"""Whether the pixels of a PNG decode, to the last one, and whether they lie as they are to be seen.
+"""Checks that the pixels of a PNG decode, down to the last one, and reads whether they are stored upright.
 
 A PNG has all its rows if and only if its compressed data unpacks to one filter byte and the samples of every row, and
 every filter is one of five. That is checked here, because a decoder may be lenient (Pillow fills missing rows with
@@ -32,7 +32,7 @@ def check_pixels(data: bytes, header: PngHeader, *, where: str) -> None:
 
     Args:
         data: a PNG that passed `check_png_bytes`.
-        header: what that returned; its size is one the caller is ready to hold in memory.
+        header: what that returned; the caller accepts an image of its size in memory.
         where: the image's name, for the message.
 
     Raises:
@@ -67,12 +67,12 @@ def find_row_problem(data: bytes, header: PngHeader) -> str | None:
     total = sum(rows * stride for rows, stride in passes)
     compressed = b"".join(body for kind, body in png_chunks(data) if kind == b"IDAT")
     try:
-        # Never more than the header promises: a bomb is cut off, not unpacked. The checksum behind the last row counts.
+        # Never more than the header declares: a decompression bomb is cut off. The checksum after the last row counts.
         unpacked = zlib.decompressobj().decompress(compressed, total)
     except zlib.error as error:
         return str(error)
     if len(unpacked) != total:
-        return f"{len(unpacked):,} of {total:,} bytes of rows are there"
+        return f"{len(unpacked):,} of {total:,} bytes of rows are present"
     start = 0
     for rows, stride in passes:
         filters = np.frombuffer(unpacked, np.uint8, rows * stride, start)[::stride]

@@ -16,21 +16,21 @@ import pandas as pd
 import pandera.pandas as pa
 
 from kittidet.classes import DONT_CARE
-from kittidet.frame import KittiObject
+from kittidet.frame import UNKNOWN, UNKNOWN_ANGLE, KittiObject
 from kittidet.kitti.validation.findings import Finding, Severity
 
-# Angles are written with two decimals, so that pi may read 3.15.
+# Angles are written with two decimals, so pi may appear as 3.15.
 _ANGLE_LIMIT = math.pi + 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An object and where it stands.
+    """An object and where it was read.
 
     Attributes:
         frame_id: the frame.
         line: 1-based line of its label file.
-        obj: what the line says.
+        obj: the parsed line.
         size_wh: the image's size, pixels; None where the image cannot be read.
     """
 
@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One check of one column, with the words for its findings."""
+    """One check of one column, with the wording of its findings."""
 
     column: str
     name: str
@@ -59,7 +59,7 @@ def find_row_faults(
 
     Args:
         rows: objects that parse, of all frames.
-        classes: class names that may stand in a label, beside DontCare.
+        classes: class names allowed in a label, besides DontCare.
         edge_tolerance_px: how far a box may leave its image, pixels.
         label_dir: the label folder's name, for `file:line`.
     """
@@ -113,13 +113,14 @@ def _build_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 def _rules(classes: Collection[str], edge_tolerance_px: float) -> tuple[_Rule, ...]:
     names = [*classes, DONT_CARE]
-    angle = "-pi..pi, or -10 where unknown"
+    unknown = f"{UNKNOWN} for {DONT_CARE}"
+    angle = f"-pi..pi, or {UNKNOWN_ANGLE} where unknown"
     return (
         _Rule("type", "class_known", lambda s: s.isin(names), f"one of {', '.join(names)}"),
         _Rule("truncated", "truncated_range", lambda s: s.between(0, 1), "0..1", dont_care=False),
         _Rule("occluded", "occluded_range", lambda s: s.isin([0, 1, 2, 3]), "0, 1, 2 or 3", dont_care=False),
-        _Rule("truncated", "truncated_dont_care", lambda s: s == -1, f"-1 for {DONT_CARE}", "warning", dont_care=True),
-        _Rule("occluded", "occluded_dont_care", lambda s: s == -1, f"-1 for {DONT_CARE}", "warning", dont_care=True),
+        _Rule("truncated", "truncated_dont_care", lambda s: s == UNKNOWN, unknown, "warning", dont_care=True),
+        _Rule("occluded", "occluded_dont_care", lambda s: s == UNKNOWN, unknown, "warning", dont_care=True),
         _Rule("box width", "box_left_right", lambda s: s > 0, "left < right"),
         _Rule("box height", "box_top_bottom", lambda s: s > 0, "top < bottom"),
         _Rule(
@@ -130,13 +131,15 @@ def _rules(classes: Collection[str], edge_tolerance_px: float) -> tuple[_Rule, .
         ),
         _Rule("alpha", "alpha_range", _is_angle, angle, "warning", dont_care=False),
         _Rule("rotation_y", "rotation_y_range", _is_angle, angle, "warning", dont_care=False),
-        _Rule("dimensions", "dimensions_range", lambda s: (s > 0) | (s == -1), "> 0 m", "warning", dont_care=False),
+        _Rule(
+            "dimensions", "dimensions_range", lambda s: (s > 0) | (s == UNKNOWN), "> 0 m", "warning", dont_care=False
+        ),
         _Rule("location", "location_range", lambda s: s <= 1000, "metres within 1000", "warning", dont_care=False),
     )
 
 
 def _is_angle(angles: pd.Series) -> pd.Series:
-    return (angles.abs() <= _ANGLE_LIMIT) | (angles == -10)
+    return (angles.abs() <= _ANGLE_LIMIT) | (angles == UNKNOWN_ANGLE)
 
 
 def _failures(table: pd.DataFrame, rules: Mapping[str, _Rule]) -> Iterator[tuple[int, str]]:
@@ -144,7 +147,7 @@ def _failures(table: pd.DataFrame, rules: Mapping[str, _Rule]) -> Iterator[tuple
     for rule in rules.values():
         columns.setdefault(rule.column, []).append(pa.Check(rule.holds, name=rule.name, error=rule.name))
     schema = pa.DataFrameSchema(
-        # An image whose size is unknown has its own finding; its boxes cannot be judged.
+        # An image of unknown size has its own finding; its boxes cannot be checked.
         {column: pa.Column(checks=checks, nullable=column == "box") for column, checks in columns.items()}
     )
     try:

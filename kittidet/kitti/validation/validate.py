@@ -1,7 +1,7 @@
-"""The data contract of a KITTI tree: every finding with file and line, and the frames that may be used.
+"""The data contract of a KITTI tree: every finding with file and line, and the frames that can be used.
 
-Goes through the tree in three passes: names and pairs, images (in parallel), and label rows (one table, checked by
-pandera at once). Loads no pixels unless asked to, and never TensorFlow.
+Checks the tree in three passes: names and pairs, images (in parallel), and label rows (one table, checked by
+pandera at once). Decodes pixels only on request, and never loads TensorFlow.
 """
 
 import logging
@@ -23,15 +23,15 @@ log = logging.getLogger(__name__)
 def validate_tree(
     tree: KittiTree, *, config: ValidateConfig, classes: Collection[str] = KITTI_TYPES
 ) -> ValidationReport:
-    """Return every finding of the data contract on a tree; nothing is raised for what the data says.
+    """Return every violation of the data contract in a tree; nothing is raised for faults in the data.
 
     Args:
-        tree: what to look at.
+        tree: the tree to check.
         config: tolerances, and whether every image is decoded.
-        classes: class names that may stand in a label, beside DontCare.
+        classes: class names allowed in a label, besides DontCare.
 
     Raises:
-        DatasetContractError, LabelParseError: if the system cannot read a file: that may pass, and is no finding.
+        DatasetContractError, LabelParseError: if the system cannot read a file, which may pass and is no finding.
     """
     findings = list(find_name_faults(tree))
     sizes, image_faults = find_image_faults(tree, config=config)
@@ -51,13 +51,13 @@ def validate_tree(
 def _read_rows(
     tree: KittiTree, frame_id: str, sizes: Mapping[str, tuple[int, int]], *, into: list[Row]
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the form of one label file, and add the rows that parse."""
+    """Yield the format faults of one label file, and add the rows that parse."""
     file = f"{LABEL_DIR}/{frame_id}.txt"
     try:
         lines = read_lines(tree.label_path(frame_id))
     except LabelParseError as error:
         if isinstance(error.__cause__, OSError):
-            # As with images: the disk's trouble is no finding.
+            # As with images: a problem of the disk is not a finding.
             raise
         yield Finding(frame_id, file, 0, "label_readable", "error", str(error))
         return
@@ -72,14 +72,13 @@ def _read_rows(
         yield Finding(
             *(frame_id, file, last_row + 1, "label_blank_end", "warning"),
             f"{file}:{last_row + 1}: expected the file to end after its last row, got {len(lines) - last_row} "
-            "blank line(s). They are passed over.",
+            "blank line(s). They are ignored.",
         )
     crlf = [n for n, line in enumerate(lines, start=1) if line.endswith("\r")]
     if crlf:
         yield Finding(
             *(frame_id, file, crlf[0], "label_line_end", "warning"),
-            f"{file}:{crlf[0]}: expected lines to end in LF, got CRLF in {len(crlf)} line(s). "
-            "They are read all the same.",
+            f"{file}:{crlf[0]}: expected lines to end in LF, got CRLF in {len(crlf)} line(s). They are read anyway.",
         )
     for number, line in enumerate(lines[:last_row], start=1):
         try:

@@ -31,7 +31,9 @@ def test_the_running_server_is_found_again(prefect_server, prefect_project):
 
 
 def test_asking_for_it_on_another_port_is_an_error_that_names_both(prefect_server, prefect_project):
-    with pytest.raises(ProcessError, match=rf"already runs at {prefect_server}, wanted on port 1\b.*kittidet down"):
+    with pytest.raises(
+        ProcessError, match=rf"is already running at {prefect_server}, requested on port 1\b.*kittidet down"
+    ):
         ensure_server(prefect_project, port=1, host=HOST)
 
 
@@ -60,7 +62,7 @@ def test_a_server_that_dies_while_starting_shows_its_last_words(tmp_path, monkey
     code = "print('database is broken', flush=True); import time; time.sleep(0.3)"
     process.start([sys.executable, "-c", code], environment={}, cwd=tmp_path)
     write_api_url(project, f"http://{HOST}:{free_port(HOST)}/api")
-    with pytest.raises(ProcessError, match=r"ended before it answered.*\n.*database is broken"):
+    with pytest.raises(ProcessError, match=r"exited before it responded.*\n.*database is broken"):
         ensure_server(project, port=None, host=HOST)
 
 
@@ -71,7 +73,7 @@ def test_a_server_that_never_answers_is_not_waited_for_for_ever(tmp_path, monkey
     process.start([sys.executable, "-c", "import time; time.sleep(60)"], environment={}, cwd=tmp_path)
     write_api_url(project, f"http://{HOST}:{free_port(HOST)}/api")
     try:
-        with pytest.raises(ProcessError, match="does not answer"):
+        with pytest.raises(ProcessError, match="does not respond"):
             ensure_server(project, port=None, host=HOST)
     finally:
         process.stop()

@@ -79,7 +79,7 @@ def test_down_leaves_what_it_did_not_start(project):
 
 def test_doctor_hears_that_nothing_runs_and_how_to_start_it(project):
     (finding,) = check()
-    assert (finding.ok, finding.found) == (None, "does not run")
+    assert (finding.ok, finding.found) == (None, "not running")
     assert "kittidet up" in finding.advice
 
 
@@ -104,7 +104,7 @@ def test_two_commands_do_not_run_into_each_other(project, monkeypatch):
     monkeypatch.setattr(local, "LOCKED_WITHIN_S", 0.2)
     with alone(project):
         other = FileLock(project.state_dir / "lock", timeout=0, is_singleton=False)
-        with pytest.raises(ProcessError, match="has been at work"), alone(project):
+        with pytest.raises(ProcessError, match="has been running"), alone(project):
             pass
     with other:
         pass
@@ -112,5 +112,5 @@ def test_two_commands_do_not_run_into_each_other(project, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ProcessError, match=r"cannot be made.*KITTIDET_HOME"), alone(Project(tmp_path / "file")):
+    with pytest.raises(ProcessError, match=r"cannot be created.*KITTIDET_HOME"), alone(Project(tmp_path / "file")):
         pass

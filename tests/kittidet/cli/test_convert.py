@@ -37,7 +37,7 @@ def tree(tmp_path) -> Path:
 
 
 def test_coco_and_back_says_that_nothing_is_lost(run, tree, tmp_path):
-    assert "nothing is lost" in run(tree, "--to", "coco", "--out", tmp_path / "coco")
+    assert "nothing was lost" in run(tree, "--to", "coco", "--out", tmp_path / "coco")
     said = run("--from", "coco", tmp_path / "coco/annotations/all.json", "--out", tmp_path / "back")
     assert re.search(r"2 frames, 2 rows", said)
     assert (tmp_path / "back/training/label_2/000001.txt").read_text() == CAR
@@ -46,7 +46,7 @@ def test_coco_and_back_says_that_nothing_is_lost(run, tree, tmp_path):
 def test_yolo_by_lists_says_what_is_lost(run, tree, tmp_path):
     (tmp_path / "train.txt").write_text("000001\n")
     said = run(tree, "--to", "yolo", "--out", tmp_path / "yolo", "--list", tmp_path / "train.txt")
-    assert "lost on the way" in said
+    assert "lost in conversion" in said
     assert [p.name for p in (tmp_path / "yolo/labels/train").iterdir()] == ["000001.txt"]
 
 

@@ -91,7 +91,7 @@ def test_accelerators_are_counted_or_the_failure_is_shown(monkeypatch, code, tex
 
 
 def test_what_runs_of_prefect_is_part_of_the_answer(monkeypatch):
-    line = doctor.Finding("Prefect server", None, "does not run")
+    line = doctor.Finding("Prefect server", None, "not running")
     monkeypatch.setattr(doctor.operations, "load_operation", lambda name: {"doctor": lambda: [line]}[name])
     assert doctor.examine_operations() == [line]
 

@@ -98,9 +98,9 @@ def test_a_foreign_document_keeps_what_has_a_kitti_type_and_counts_the_rest():
     text, lost = back(foreign, **KITTI_OF_COCO)
     assert [line.split()[0] for line in text.splitlines()] == ["Car", "DontCare"]
     assert lost == {
-        "segmentation masks, of which the boxes are kept": 1,
-        "boxes of 'dog', which has no KITTI type (give one with --map 'dog=Type')": 1,
-        "boxes without an area of a hundredth of a pixel": 1,
+        "segmentation masks, reduced to their boxes": 1,
+        "boxes of 'dog', which has no KITTI type (assign one with --map 'dog=Type')": 1,
+        "boxes narrower or lower than a hundredth of a pixel": 1,
     }
 
 

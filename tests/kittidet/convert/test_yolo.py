@@ -46,7 +46,7 @@ def test_everything_that_yolo_cannot_hold_is_counted():
 def test_a_box_that_leaves_the_image_is_clipped_and_counted():
     lines, lost = yolo_lines(frame(VAN, size_wh=(200, 200)), KITTI8)
     assert lines == ["1 0.750000 0.500000 0.500000 0.500000"]
-    assert lost["parts of boxes outside of the image"] == 1
+    assert lost["parts of boxes outside the image"] == 1
 
 
 def test_the_yaml_names_folders_and_classes():

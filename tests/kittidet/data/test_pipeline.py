@@ -161,9 +161,9 @@ def test_wrong_use_is_refused(records, options):
 
 
 def test_a_folder_without_manifest_is_refused_before_training(tmp_path):
-    with pytest.raises(RecordError, match="not finished"):
+    with pytest.raises(RecordError, match="is unfinished"):
         train(tmp_path)
-    with pytest.raises(RecordError, match="not finished"):
+    with pytest.raises(RecordError, match="is unfinished"):
         evaluate(tmp_path)
 
 

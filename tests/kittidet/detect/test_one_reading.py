@@ -93,7 +93,7 @@ def test_what_tensorflow_cannot_read_right_it_refuses(data):
 
 @pytest.mark.parametrize(("dtype", "channels", "colour"), [(np.uint8, 3, 2), (np.uint8, 1, 0), (np.uint16, 4, 6)])
 def test_rows_that_a_png_lacks_are_not_made_up(dtype, channels, colour, tmp_path):
-    with pytest.raises(ImageError, match="of rows are there"):
+    with pytest.raises(ImageError, match="of rows are present"):
         read(tmp_path, raw_png(samples(channels, dtype), colour, rows=60))
 
 

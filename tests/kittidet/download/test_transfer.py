@@ -225,7 +225,7 @@ def test_bytes_encoded_on_their_way_are_refused(site, tmp_path, impatient):
 
 def test_too_little_room_is_said_before_a_byte_is_written(site, tmp_path, impatient, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=len(BODY) + 10))
-    with pytest.raises(DiskSpaceError, match=r"a\.zip and what is in it: expected 1\.0 MB, got 0\.5 MB free"):
+    with pytest.raises(DiskSpaceError, match=r"a\.zip and its contents: expected 1\.0 MB, got 0\.5 MB free"):
         download(site.url + "a.zip", tmp_path / "a.zip", sha256=None, backoff=impatient, reserve_share=1.0)
     assert not (tmp_path / "a.zip").exists()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2 * len(BODY)))

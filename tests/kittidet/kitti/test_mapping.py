@@ -34,7 +34,7 @@ def test_spaces_and_line_ends_between_entries_do_not_matter(tmp_path, rand):
         ("1,3", r"entry 2: .*got '3'"),
         ("0,1", r"entry 1: .*got '0'"),
         ("1,x", r"entry 2: .*got 'x'"),
-        ("2,2", r"entry 2: expected a permutation, got 2 which entry 1 has too"),
+        ("2,2", r"entry 2: expected a permutation, got 2, which is also entry 1"),
     ],
 )
 def test_entries_that_are_no_permutation_are_named(tmp_path, rand, why):

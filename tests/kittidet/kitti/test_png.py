@@ -54,7 +54,7 @@ def test_another_format_is_recognised(tmp_path, data, found):
 
 @pytest.mark.parametrize("keep", [0, 1, 8, 20, 33, 40, 1000, -13, -12, -1])
 def test_a_png_cut_short_anywhere_says_so(make_png, keep):
-    with pytest.raises(DatasetContractError, match=r"x: PNG cut short: expected .*, got \d+ bytes"):
+    with pytest.raises(DatasetContractError, match=r"x: PNG truncated: expected .*, got \d+ bytes"):
         check_png_bytes(make_png(120, 40)[:keep], where="x")
 
 

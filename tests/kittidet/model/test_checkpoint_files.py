@@ -160,7 +160,7 @@ def test_own_weights_that_lack_a_part_of_the_network_are_refused(model, tmp_path
     model.save_weights(path)
     with h5py.File(path, "r+") as file:
         del file["layers/bi_fpn/cells"]
-    with pytest.raises(CheckpointMismatchError, match=r"lacking.*not the whole weights of"):
+    with pytest.raises(CheckpointMismatchError, match=r"lacking.*not all weights of"):
         load_checkpoint(model, path)
 
 

@@ -32,5 +32,5 @@ def test_folded_outputs_are_equal_and_no_batch_norm_is_left_even_after_a_reload(
     for key, value in model(image, training=False).items():
         np.testing.assert_allclose(convert_to_numpy(folded(image)[key]), convert_to_numpy(value), rtol=1e-5, atol=1e-5)
         np.testing.assert_array_equal(convert_to_numpy(loaded(image)[key]), convert_to_numpy(folded(image)[key]))
-    with pytest.raises(ValueError, match="folded already"):
+    with pytest.raises(ValueError, match="already folded"):
         fold_batch_norm(folded)

@@ -100,6 +100,15 @@ def test_links_are_refused(tmp_path):
         fetch_pretrained("d0", cache_dir=tmp_path)
 
 
+@pytest.mark.parametrize("limit", ["MAX_MEMBERS", "MAX_UNPACKED_BYTES"])
+def test_an_archive_of_too_many_or_too_large_members_is_refused(tmp_path, monkeypatch, limit):
+    write_tar(tmp_path / "efficientdet-d0.tar.gz", {"one": b"12", "two": b"34"})
+    monkeypatch.setattr(f"kittidet.model.published.{limit}", 1)
+    with pytest.raises(ArchiveError, match="more than"):
+        fetch_pretrained("d0", cache_dir=tmp_path)
+    assert not [p for p in tmp_path.iterdir() if p.is_dir()]
+
+
 @pytest.mark.parametrize("damage", ["cut", "text"])
 def test_a_damaged_archive_is_an_error_that_says_so(tmp_path, damage):
     archive = tmp_path / "efficientdet-d0.tar.gz"

@@ -147,13 +147,13 @@ def test_without_a_table_only_labels_below_one_are_problems():
 @pytest.mark.parametrize("side", ["xmin", "ymax"])
 def test_sides_of_different_number_are_problems(side):
     features = {**features_of(labelled()), f"image/object/bbox/{side}": ("float", [0.1, 0.2])}
-    assert "as many values on each side" in feature_problems(features, num_classes=8)[0]
+    assert "the same number of values for each side" in feature_problems(features, num_classes=8)[0]
 
 
 def test_boxes_without_labels_are_problems():
     features = {**features_of(labelled()), "image/object/class/label": ("int64", [])}
     assert feature_problems(features, num_classes=8) == [
-        "image/object/class/label: expected 1 values, one a box, got 0"
+        "image/object/class/label: expected 1 values, one per box, got 0"
     ]
 
 

@@ -74,12 +74,12 @@ def test_one_file_can_be_inspected(foreign):
         ({"image/dont_care/bbox/ymax": ("float", [9.0])}, "expected sides in 0..1"),
         ({"image/object/class/label": ("int64", [0, 4])}, "expected 1..8, got 0"),
         ({"image/object/class/label": ("int64", [9, 4])}, "expected 1..8, got 9"),
-        ({"image/object/class/label": ("int64", [2, 4])}, "label 2 is Van in the manifest, Car here"),
+        ({"image/object/class/label": ("int64", [2, 4])}, "label 2 is Van in the manifest, Car in the record"),
         ({"image/object/class/label": ("int64", [1])}, "expected 2 values"),
         ({"image/width": ("int64", [1242])}, "expected the image to be 1242x50, got 80x50"),
-        ({"image/encoded": ("bytes", [b"no image"])}, "is no image"),
+        ({"image/encoded": ("bytes", [b"no image"])}, "is not an image"),
         ({"image/encoded": None}, "expected image/encoded, got none"),
-        ({"image/source_id": ("bytes", [b"11"])}, "was used before"),
+        ({"image/source_id": ("bytes", [b"11"])}, "is used twice"),
     ],
 )
 def test_what_breaks_a_reader_is_a_problem(three_records, features, problem):
@@ -107,7 +107,7 @@ def test_damage_in_one_shard_is_a_problem_and_the_others_are_still_read(three_re
 
 def test_sound_records_that_are_not_the_manifests_are_a_problem(three_records):
     change(three_records, **{"image/filename": ("bytes", [b"000009.png"])})
-    assert any("sha256 is not the manifest's" in line for line in inspect_records(three_records).problems)
+    assert any("sha256 differs from the manifest's" in line for line in inspect_records(three_records).problems)
 
 
 def test_a_missing_shard_is_a_problem(three_records):
@@ -169,5 +169,5 @@ def test_a_record_without_image_cannot_be_drawn(three_records, tmp_path):
 
 def test_a_picture_that_cannot_be_written_is_named(three_records, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(RecordError, match=r"grid\.png: cannot write the picture"):
+    with pytest.raises(RecordError, match=r"grid\.png: cannot write the image"):
         draw_grid(three_records, tmp_path / "file" / "grid.png")

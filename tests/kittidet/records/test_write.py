@@ -140,7 +140,7 @@ def test_a_box_outside_the_image_names_the_frame_and_leaves_no_manifest(make_tre
 
 def test_the_leeway_at_the_edge_can_be_chosen(make_tree, tmp_path):
     tree = make_tree({"000000": [CAR.replace("30.25", "82.00")]})
-    with pytest.raises(RecordError, match=r"1\.0 px of leeway"):
+    with pytest.raises(RecordError, match=r"1\.0 px of tolerance"):
         write(tree, tmp_path / "a")
     assert write(tree, tmp_path / "b", edge_tolerance_px=2.0).num_objects == 1
 
@@ -155,7 +155,7 @@ def test_a_jpeg_with_the_name_of_a_png_is_refused(five_frames, tmp_path):
 def test_a_png_cut_short_is_refused(five_frames, tmp_path):
     path = five_frames.image_path("000001")
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DatasetContractError, match=r"000001\.png.*cut short"):
+    with pytest.raises(DatasetContractError, match=r"000001\.png.*truncated"):
         write(five_frames, tmp_path / "out")
 
 

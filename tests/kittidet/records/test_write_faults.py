@@ -101,7 +101,7 @@ def test_a_writer_that_is_killed_is_reported_and_nothing_looks_finished(wide_tre
     os.kill(next(c for c in children if "spawn_main" in Path(f"/proc/{c}/cmdline").read_text()), signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert "a process that writes records ended unexpectedly" in errors
+    assert "a process writing records ended unexpectedly" in errors
     assert not (out / "manifest.json").exists()
 
 

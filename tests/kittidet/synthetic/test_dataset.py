@@ -157,7 +157,7 @@ def test_a_set_with_a_missing_file_is_refused(tmp_path):
 def test_a_recipe_that_does_not_parse_is_refused(tmp_path):
     (tmp_path / "kitti").mkdir()
     (tmp_path / "kitti" / "synth.json").write_text("{")
-    with pytest.raises(DatasetContractError, match="draw it again"):
+    with pytest.raises(DatasetContractError, match="make it again"):
         render_dataset(tmp_path / "kitti", frames=1, seed=0)
 
 

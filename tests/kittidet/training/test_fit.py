@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
 from kittidet.detect.detector import Detector
-from kittidet.errors import CheckpointMismatchError, TrainingError
+from kittidet.errors import ConfigError, TrainingError
 from kittidet.training.fit import fit_detector, freezes_batch_norm
 
 CONFTEST = Path(__file__).parent / "conftest.py"
@@ -106,12 +106,12 @@ def test_a_finished_run_is_found_and_not_run_again(fit, undisturbed):
 
 
 def test_a_folder_with_another_run_is_refused(fit, undisturbed, short_recipe):
-    with pytest.raises(TrainingError, match="other records, model or recipe"):
+    with pytest.raises(TrainingError, match="different records, model or recipe"):
         fit(undisturbed[0].history_path.parent, recipe=short_recipe.model_copy(update={"learning_rate": 0.1}))
 
 
 def test_weights_to_start_from_that_are_not_there_are_refused(fit, tmp_path, short_recipe):
-    with pytest.raises(CheckpointMismatchError, match=r"absent\.h5: cannot read the weights to start from"):
+    with pytest.raises(ConfigError, match=r"absent\.h5: cannot read the weights to start from"):
         fit(tmp_path, recipe=short_recipe.model_copy(update={"initial_weights": tmp_path / "absent.h5"}))
 
 

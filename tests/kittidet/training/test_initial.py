@@ -1,19 +1,17 @@
 """A fine-tune starts from weights that mean the same thing, or not at all."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
 from kittidet.classes import KITTI3, KITTI8, ClassTable
-from kittidet.config import ModelConfig, TrainConfig
+from kittidet.config import ModelConfig
 from kittidet.detect.checkpoint import DetectorFacts, read_facts, write_checkpoint
 from kittidet.errors import CheckpointMismatchError
 from kittidet.model.pretrained import LoadReport
 from kittidet.model.reference_names import CLASS_ROWS
 from kittidet.presets import STARTER
-from kittidet.training.initial import find_initial_weights, load_initial_weights
+from kittidet.training.initial import load_initial_weights
 
 
 @pytest.fixture
@@ -56,14 +54,6 @@ def test_coco_rows_become_their_kitti_counterparts_and_other_rows_stay_random(mo
     table = ClassTable(("Car",))
     load_initial_weights(None, tmp_path / "published.h5", model=ModelConfig(), table=table)
     assert asked == maps
-
-
-@pytest.mark.parametrize("name", [None, "coco", "starter", Path("some/where")])
-def test_a_start_has_a_name_or_a_place(monkeypatch, tmp_path, name):
-    monkeypatch.setattr("kittidet.training.initial.fetch_pretrained", lambda variant: tmp_path / variant)
-    expected = {None: None, "coco": tmp_path / "d2", "starter": STARTER}
-    found = find_initial_weights(TrainConfig(initial_weights=name), ModelConfig(variant="d2"))
-    assert found == expected.get(name, name)
 
 
 def test_the_bundled_starter_is_a_checkpoint_of_eight_classes_and_small():

@@ -43,5 +43,5 @@ def test_boxes_in_pixels_are_refused(train_records, tmp_path):
                 kind, values = features[f"image/object/bbox/{side}"]
                 features[f"image/object/bbox/{side}"] = (kind, [1000 * v for v in values])
             writer.write(encode_example(features))
-    with pytest.raises(TrainingError, match="Boxes in pixels train to nothing"):
+    with pytest.raises(TrainingError, match="Boxes in pixels teach nothing"):
         check(tmp_path, replace(manifest, shards=manifest.shards[:1]))

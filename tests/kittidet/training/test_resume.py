@@ -43,7 +43,7 @@ def test_a_half_written_state_is_passed_over(tmp_path):
 
 def test_the_state_of_another_run_is_refused(tmp_path):
     save_state(tmp_path, group(1.0), Progress(1, 1, []), identity="a")
-    with pytest.raises(TrainingError, match="other records, model or recipe"):
+    with pytest.raises(TrainingError, match="different records, model or recipe"):
         load_state(tmp_path, group(1.0), identity="b")
 
 

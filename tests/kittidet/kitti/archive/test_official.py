@@ -106,7 +106,7 @@ def test_a_missing_archive_on_the_server_leaves_no_tree_and_names_the_address(si
 
 def test_a_page_in_place_of_an_archive_is_not_unpacked(site, source, tmp_path):
     site.files["data_object_image_2.zip"] = b"<html>please sign in</html>"
-    with pytest.raises(ArchiveError, match="expected a whole zip archive"):
+    with pytest.raises(ArchiveError, match="expected a complete zip archive"):
         fetch_official(source, tmp_path / "out")
     assert not list((tmp_path / "out").glob("kitti-*"))
 

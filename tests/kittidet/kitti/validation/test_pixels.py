@@ -76,7 +76,7 @@ def test_a_row_that_is_missing_is_found_in_every_kind(colour, depth, stride):
     for rows, whole in ((40, True), (39, False)):
         data = png(zlib.compress(bytes(stride * rows)), colour=colour, depth=depth)
         problem = find_row_problem(data, check_png_bytes(data, where="x"))
-        assert problem == (None if whole else f"{stride * 39:,} of {stride * 40:,} bytes of rows are there")
+        assert problem == (None if whole else f"{stride * 39:,} of {stride * 40:,} bytes of rows are present")
 
 
 @pytest.mark.parametrize(("size", "total"), [((120, 40), 14_400 + 75), ((1, 1), 4), ((3, 5), 45 + 10)])

@@ -1,6 +1,6 @@
-"""kittidet.cli.progress: one bar a file, on the error stream, known total or not."""
+"""kittidet.progress: one bar a file, on the error stream, known total or not."""
 
-from kittidet.cli.progress import file_progress
+from kittidet.progress import file_progress
 
 
 def test_each_file_gets_a_bar_on_the_error_stream(capsys):
