@@ -7,11 +7,18 @@ import pytest
 from fixtures.encoded_images import chunk, encode, exif, jpegs_and_bmps, pngs, raw_png, samples, street
 from PIL import Image
 
+from kittidet.classes import KITTI8
+from kittidet.config import ModelConfig
 from kittidet.data.parse import parse_example
+from kittidet.data.pipeline import evaluation_batches
 from kittidet.detect.images import ImageError, read_image
+from kittidet.detect.predictor import Predictor
 from kittidet.detect.preprocess import decode_rgb
+from kittidet.kitti.tree import open_tree
+from kittidet.model.scaling import variant_spec
 from kittidet.records.example import ENCODED, FRAME_ID
-from kittidet.records.message import encode_example
+from kittidet.records.message import encode_with_blob
+from kittidet.records.write import write_records
 
 FILES = pngs() | jpegs_and_bmps()
 
@@ -32,8 +39,38 @@ def test_a_file_and_tensorflow_give_the_same_pixels(name, tmp_path, everywhere):
 
 @pytest.mark.parametrize("name", pngs())
 def test_a_record_gives_the_same_pixels(name, tmp_path, everywhere):
-    payload = encode_example({ENCODED: ("bytes", [FILES[name]]), FRAME_ID: ("bytes", [b"000000"])})
+    payload = b"".join(encode_with_blob({FRAME_ID: ("bytes", [b"000000"])}, ENCODED, FILES[name]))
     np.testing.assert_array_equal(everywhere(lambda p: parse_example(p)["image"], payload), read(tmp_path, FILES[name]))
+
+
+def test_the_network_sees_the_same_from_records_and_from_files(tmp_path):
+    """To the bit: what evaluation batches hold and what prediction makes of the file, for every kind of PNG."""
+    for folder in ("image_2", "label_2"):
+        (tmp_path / "training" / folder).mkdir(parents=True)
+    tree_dir = tmp_path / "training"
+    for number, data in enumerate(pngs().values()):
+        (tree_dir / "image_2" / f"{number:06d}.png").write_bytes(data)
+        (tree_dir / "label_2" / f"{number:06d}.txt").write_text("")
+    tree = open_tree(tmp_path)
+    write_records(
+        *(tree, tree.frame_ids), split_name="val", table=KITTI8, num_shards=1, out_dir=tmp_path / "records", workers=1
+    )
+    model, spec = ModelConfig(variant="d0", input_hw=(96, 128)), variant_spec("d0")
+    predictor = Predictor(None, model)
+    seen = 0
+    for batch in evaluation_batches(
+        tmp_path / "records",
+        input_hw=model.input_hw,
+        batch_size=4,
+        pixel_mean=spec.pixel_mean,
+        pixel_std=spec.pixel_std,
+    ):
+        for name, ours, row in zip(batch["frame_id"].numpy(), batch["image"], batch["letterbox"], strict=True):
+            image, letterbox = predictor.preprocess(read_image(tree.image_path(name.decode())).pixels)
+            np.testing.assert_array_equal(ours, image)
+            np.testing.assert_array_equal(row, letterbox)
+            seen += 1
+    assert seen == len(pngs())
 
 
 @pytest.mark.parametrize(("channels", "colour"), [(1, 0), (2, 4), (3, 2), (4, 6)])
