@@ -131,11 +131,11 @@ def measure_kitti(repeat: int) -> tuple[str, str]:
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:
-        exact = best_of(repeat, lambda: kitti_ap(labels, found))
-        devkit = best_of(repeat, lambda: kitti_ap(labels, found, devkit_rounding=True))
+        devkit = best_of(repeat, lambda: kitti_ap(labels, found))
+        both = best_of(repeat, lambda: kitti_ap(labels, found, order_free=True))
     finally:
         os.sched_setaffinity(0, cores)
-    return origin, f"{exact:.2f} s, with devkit rounding {devkit:.2f} s, one core, 6 tables of 3 levels"
+    return origin, f"{devkit:.2f} s, with the order-free rule {both:.2f} s, one core, 6 tables of 3 levels"
 
 
 def measure_predict(frames: int, variant: str, repeat: int) -> str:

@@ -15,7 +15,7 @@ from deployments.project import connected, find_project
 from kittidet.cli.tables import print_scores
 
 if TYPE_CHECKING:
-    from tasks.publish import RunResult
+    from kittidet.steps.publish import PublishedRun
 
 Stop = Annotated[bool, typer.Option("--stop/--keep", help="Stop the server at the end if the demo started it.")]
 Overrides = Annotated[
@@ -58,7 +58,7 @@ def demo(
     _print_result(run, server, stopped=stop and server.started)
 
 
-def _print_result(run: "RunResult", server: Server, *, stopped: bool) -> None:
+def _print_result(run: "PublishedRun", server: Server, *, stopped: bool) -> None:
     from kittidet.steps.report import page_of  # noqa: PLC0415  matplotlib; `--help` stays fast
 
     print_scores(run.summary)

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kittidet.files import write_json
+
 DISTRIBUTION = "kittidet"
 HOME_VARIABLE = "KITTIDET_HOME"
 AUTH_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
@@ -100,9 +102,7 @@ def read_api_url(project: Project) -> str | None:
 def write_api_url(project: Project, api_url: str) -> None:
     """Remember the server's address for ``prefect`` commands and later calls in this folder."""
     project.state_dir.mkdir(parents=True, exist_ok=True)
-    partial = project.state_dir / f".server-address.json.partial-{os.getpid()}"
-    partial.write_text(json.dumps({"api_url": api_url}) + "\n", encoding="utf-8")
-    partial.replace(project.state_dir / "server-address.json")
+    write_json(project.state_dir / "server-address.json", {"api_url": api_url})
 
 
 @contextmanager

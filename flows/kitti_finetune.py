@@ -9,16 +9,12 @@ from flows.kitti_train import train_and_evaluate
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
 from kittidet.presets import preset as preset_config
+from kittidet.steps.publish import PipelineOutputs, PublishedRun
 from kittidet.store import Store
 from tasks.caching import in_store
-from tasks.fetch import fetch
 from tasks.gpu_pool import cancel_children, has_gpu_worker, is_trained, train_on_gpu_pool
 from tasks.logs import show_library_lines
-from tasks.publish import RunResult, StepResults, publish
-from tasks.records import write_records
-from tasks.report import report
-from tasks.split import split
-from tasks.validate import validate
+from tasks.steps import fetch, publish, report, split, validate, write_records
 
 PresetName = Literal["kitti_d0", "kitti_d2", "demo"]
 Trainer = Literal["auto", "gpu-pool", "here"]
@@ -37,7 +33,7 @@ def kitti_finetune(
     config: RunConfig | None = None,
     overrides: tuple[str, ...] = (),
     trainer: Trainer = "auto",
-) -> RunResult:
+) -> PublishedRun:
     """Return the published run.
 
     Args:
@@ -52,6 +48,8 @@ def kitti_finetune(
     run = load_run_config(config if config is not None else preset_config(preset), overrides=overrides)
     store_dir = run.store_dir.absolute()
 
+    # The steps and their order are those of kittidet/steps/pipeline.py, where a change of them begins; here each is a
+    # task, and training may be another machine's.
     dataset = in_store(fetch, store_dir)(store_dir, run.source)
     validation = in_store(validate, store_dir)(store_dir, dataset, run.validation)
     parts = in_store(split, store_dir)(store_dir, dataset, validation, run.split)
@@ -59,17 +57,16 @@ def kitti_finetune(
     train_records = in_store(write_records, store_dir)(store_dir, dataset, parts, "train", run.records)
     val_records = in_store(write_records, store_dir)(store_dir, dataset, parts, "val", run.records)
 
-    store = Store(store_dir)
     if (
         trainer != "here"
-        and not is_trained(store, train_records.output(store), val_records.output(store), run)
+        and not is_trained(Store(store_dir), train_records, val_records, run)
         and (trainer == "gpu-pool" or has_gpu_worker())
     ):
         train_on_gpu_pool(store_dir, run, dataset, parts, train_records, val_records)
     # Cached where the GPU pool has just done it.
     trained, evaluations = train_and_evaluate(store_dir, run, dataset, parts, train_records, val_records)
 
-    results = StepResults(
+    outputs = PipelineOutputs(
         dataset=dataset,
         validation=validation,
         split=parts,
@@ -78,6 +75,6 @@ def kitti_finetune(
         trained=trained,
         evaluations=evaluations,
     )
-    published = publish(store_dir, run, results)
+    published = publish(store_dir, outputs, run)
     report(store_dir, published, dataset)
     return published

@@ -9,21 +9,20 @@ from prefect import flow
 
 from flows.attempts import check_starts
 from kittidet.config import RunConfig
+from kittidet.store import StepOutput
 from tasks.caching import in_store
-from tasks.evaluate import evaluate
 from tasks.logs import show_library_lines
-from tasks.step_result import StepResult
-from tasks.train import fine_tune
+from tasks.steps import evaluate, fine_tune
 
 
 def train_and_evaluate(
     store_dir: Path,
     config: RunConfig,
-    dataset: StepResult,
-    split: StepResult,
-    train_records: StepResult,
-    val_records: StepResult,
-) -> tuple[StepResult, tuple[StepResult, ...]]:
+    dataset: StepOutput,
+    split: StepOutput,
+    train_records: StepOutput,
+    val_records: StepOutput,
+) -> tuple[StepOutput, tuple[StepOutput, ...]]:
     """Return the training and the scores of each kept checkpoint; both run in the calling process's main thread."""
     trained = in_store(fine_tune, store_dir)(store_dir, train_records, config.model, config.train)
     evaluations = tuple(
@@ -42,10 +41,10 @@ def train_and_evaluate(
 def kitti_train(
     store_dir: Path,
     config: RunConfig,
-    dataset: StepResult,
-    split: StepResult,
-    train_records: StepResult,
-    val_records: StepResult,
+    dataset: StepOutput,
+    split: StepOutput,
+    train_records: StepOutput,
+    val_records: StepOutput,
 ) -> None:
     """Leave the training and the scores of each kept checkpoint in the store."""
     show_library_lines()

@@ -10,9 +10,10 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from kittidet.errors import StoreError
 from kittidet.files import digest_file, digest_of, list_files, locked, write_json
@@ -22,9 +23,10 @@ log = logging.getLogger(__name__)
 MANIFEST = "_output.json"
 
 
-@dataclass(frozen=True, slots=True)
-class StepKey:
+class StepKey(BaseModel):
     """The identity of one step output: the step's name and the digest of all that made it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     step: str
     digest: str
@@ -35,31 +37,23 @@ class StepKey:
         return f"{self.step}-{self.digest[:16]}"
 
 
-@dataclass(frozen=True, slots=True)
-class StepOutput:
-    """A published step output.
+class StepOutput(StepKey):
+    """A published step output, as steps, tasks and runs on other machines pass it on: JSON, never its data.
+
+    It holds no path, so that a store can be moved or shared: ``store.path(output)`` is the folder that holds it.
 
     Attributes:
-        key: what it is.
-        path: the folder that holds it.
         summary: small facts about it (counts, digests, figures), JSON types only.
-        cached: whether it was already there.
+        cached: whether it was already there; true of one that comes from JSON, which leaves this out.
     """
 
-    key: StepKey
-    path: Path
     summary: dict[str, Any]
-    cached: bool
-
-    @property
-    def digest(self) -> str:
-        """The key's digest, by which later steps refer to this output."""
-        return self.key.digest
+    cached: bool = Field(default=True, exclude=True)
 
 
 def step_key(step: str, version: int, /, **identity: Any) -> StepKey:
     """Return the key of a step from its name, its version and everything it depends on."""
-    return StepKey(step, digest_of({"step": step, "version": version, "identity": identity}))
+    return StepKey(step=step, digest=digest_of({"step": step, "version": version, "identity": identity}))
 
 
 class Store:
@@ -111,14 +105,14 @@ class Store:
             if manifest is None:
                 yield folder, [f"{manifest_path}: not a manifest, or changed since it was written"]
             else:
-                yield folder, self.problems(StepKey(manifest["step"], manifest["digest"]), thorough=True)
+                yield folder, self.problems(StepKey(step=manifest["step"], digest=manifest["digest"]), thorough=True)
 
     def load(self, key: StepKey) -> StepOutput | None:
         """Return the output of this key if it is complete and undamaged, else None."""
         if self.problems(key):
             return None
         manifest = _read_manifest(self.path(key))
-        return None if manifest is None else StepOutput(key, self.path(key), manifest["summary"], cached=True)
+        return None if manifest is None else StepOutput(step=key.step, digest=key.digest, summary=manifest["summary"])
 
     def get_or_make(
         self, key: StepKey, make: Callable[[Path], dict[str, Any]], *, resumable: bool = False
@@ -136,10 +130,11 @@ class Store:
             StoreError: if the store cannot be written.
         """
         with self._locked(key):
+            final = self.path(key)
             found = self.load(key)
             if found is not None:
+                log.info("step.cached step=%s folder=%s", key.step, final)
                 return found
-            final = self.path(key)
             partial = final.with_name(final.name + ".partial")
             if partial.exists() and not resumable:
                 shutil.rmtree(partial)
@@ -156,7 +151,8 @@ class Store:
                     f"{error.filename or partial}: step {key.step} cannot go on: {error.strerror or error}. "
                     "Make room or make it accessible, then start the same command again; what is done is kept."
                 ) from error
-            return StepOutput(key, final, summary, cached=False)
+            log.info("step.made step=%s folder=%s", key.step, final)
+            return StepOutput(step=key.step, digest=key.digest, summary=summary, cached=False)
 
     @contextmanager
     def _locked(self, key: StepKey) -> Iterator[None]:

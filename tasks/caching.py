@@ -4,6 +4,7 @@ The key is the step's own (content of the inputs, configuration that is read, ve
 record lies inside the output it speaks of. See docs/adr/0002-what-a-cache-key-is-made-of.md.
 """
 
+import inspect
 import json
 import logging
 from collections.abc import Callable
@@ -14,10 +15,10 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import Task
 from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
+from prefect.utilities.importtools import to_qualified_name
 
 from kittidet.errors import KittidetError
-from kittidet.store import StepKey, Store
-from tasks.step_result import StepResult
+from kittidet.store import StepKey, StepOutput, Store
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ class StepCache(CachePolicy):
     """A cache policy whose key is a library step's.
 
     Attributes:
-        key_of: called with the store and the task's other arguments by name (step results as step outputs). Returns
-            the step's key, or None where the task has to run whatever the store holds.
+        key_of: called with those of the store and the task's arguments that it has a parameter for. Returns the step's
+            key, or None where the task has to run whatever the store holds.
     """
 
     key_of: Callable[..., StepKey | None] | None = None
@@ -53,13 +54,9 @@ class StepCache(CachePolicy):
         if self.key_of is None:
             raise ValueError("StepCache: expected key_of, the function that returns the step's key")
         store = Store(Path(inputs["store_dir"]))
-        arguments = {
-            name: value.output(store) if isinstance(value, StepResult) else value
-            for name, value in inputs.items()
-            if name != "store_dir"
-        }
+        known = {**inputs, "store": store}
         try:
-            key = self.key_of(store, **arguments)
+            key = self.key_of(**{name: known[name] for name in inspect.signature(self.key_of).parameters})
         except (KittidetError, OSError) as error:
             # What cannot be keyed cannot be done either: the task meets the same error and reports it as its own.
             log.debug("cache.no_key error=%s", error)
@@ -79,9 +76,16 @@ def in_store(task: Task[P, R], store_dir: Path) -> Task[P, R]:
 
 
 def _record_problems(record: Path) -> list[str]:
-    """Return why a record must not be read: Prefect would unpickle one that names pickle, which can run code."""
+    """Return why a record must not be read.
+
+    Prefect would unpickle one that names pickle, which can run code, and hand on what another version wrote as it is.
+    """
     try:
-        serializer = json.loads(record.read_text(encoding="utf-8"))["metadata"]["serializer"]["type"]
+        content = json.loads(record.read_text(encoding="utf-8"))
+        serializer = content["metadata"]["serializer"]["type"]
+        kind = json.loads(content["result"])["__class__"] if serializer == "json" else "unread"
     except (OSError, ValueError, KeyError, TypeError):
         return [f"{record}: not a record"]
-    return [] if serializer == "json" else [f"{record}: serialised with {serializer}, expected json"]
+    if kind != to_qualified_name(StepOutput):
+        return [f"{record}: expected a {StepOutput.__name__} in json, got {kind} in {serializer}"]
+    return []

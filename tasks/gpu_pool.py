@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import prefect.runtime
-from prefect import Flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -32,8 +31,7 @@ from kittidet.errors import TrainingError
 from kittidet.steps.evaluate import evaluate_key
 from kittidet.steps.train import train_key
 from kittidet.store import StepOutput, Store
-from tasks.retrying import BACKOFF, may_pass
-from tasks.step_result import StepResult
+from tasks.steps import HOUR_S, as_task
 
 log = logging.getLogger(__name__)
 
@@ -69,26 +67,22 @@ def is_trained(store: Store, train_records: StepOutput, val_records: StepOutput,
     return all(store.load(key) is not None for key in keys)
 
 
-@task(
+# Not cached: it is asked for only where the store lacks what the child makes.
+@as_task(
     name="train-on-gpu-pool",
-    task_run_name="train {config.name} on the GPU pool",
+    run_name="train {config.name} on the GPU pool",
     description="A kitti-train run in the GPU pool: training and evaluation, on the same store.",
-    # Not cached: it is asked for only where the store lacks what the child makes.
-    cache_policy=NO_CACHE,
+    timeout_s=8 * 24 * HOUR_S,
+    tags=(),
     retries=3,
-    retry_delay_seconds=BACKOFF,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=may_pass,
-    timeout_seconds=8 * 24 * 3600,
-    tags=["kitti"],
 )
 def train_on_gpu_pool(
     store_dir: Path,
     config: RunConfig,
-    dataset: StepResult,
-    split: StepResult,
-    train_records: StepResult,
-    val_records: StepResult,
+    dataset: StepOutput,
+    split: StepOutput,
+    train_records: StepOutput,
+    val_records: StepOutput,
 ) -> None:
     """Return when a run in the GPU pool has left training and scores in the store.
 
@@ -99,10 +93,9 @@ def train_on_gpu_pool(
         TrainingError: if the child fails, or succeeds without leaving its output in this store.
     """
     store = Store(store_dir)
-    records = train_records.output(store)
     parent = prefect.runtime.flow_run.get_id()
     child = _attach_or_start(
-        f"{parent}:{train_key(records, config.model, config.train).digest}",
+        f"{parent}:{train_key(train_records, config.model, config.train).digest}",
         {
             "store_dir": str(store.root),
             "config": config.model_dump(mode="json"),
@@ -119,7 +112,7 @@ def train_on_gpu_pool(
             f"run {child.name!r} in the GPU pool ended as {state.name}: {state.message or 'no message'}. "
             "Its log in Prefect's pages says why; then retry this run."
         )
-    if not is_trained(store, records, val_records.output(store), config):
+    if not is_trained(store, train_records, val_records, config):
         raise TrainingError(
             f"run {child.name!r} in the GPU pool completed, but {store.root} does not hold its output. "
             "Both pools must see the same store: mount it at the same path on both machines."

@@ -4,13 +4,17 @@ Outside a run (a task's function called by a test or a script) nothing is sent a
 """
 
 import base64
+import csv
 import io
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
+import numpy as np
 from PIL import Image
 from prefect.artifacts import (
     create_link_artifact,
@@ -22,11 +26,29 @@ from prefect.artifacts import (
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import PrefectException
 
+from kittidet.classes import ClassTable
+from kittidet.drawing import draw_frame, draw_gallery
+from kittidet.errors import EvaluationError
+from kittidet.eval.coco_format import image_ids, rows_from_results
+from kittidet.eval.score_text import score_text
+from kittidet.files import read_json
+from kittidet.frame import Detections, Frame
+from kittidet.kitti.frames import load_frame
+from kittidet.steps.fetch import dataset_tree
+from kittidet.steps.split import Side, split_ids
+from kittidet.store import StepOutput, Store
+
 log = logging.getLogger(__name__)
 
 # A page of several megabytes would make the server's database and the browser slow.
 MAX_PICTURE_WIDTH = 1600
 JPEG_QUALITY = 82
+# Rows of findings.csv in the table; the file has them all.
+SHOWN_FINDINGS = 200
+GALLERY_FRAMES = 8
+GALLERY_COLUMNS = 2
+# Weaker detections are scored but would hide the picture under boxes.
+SHOWN_SCORE = 0.3
 
 
 def is_in_run() -> bool:
@@ -57,6 +79,72 @@ def show_link(key: str, link: str, text: str, description: str) -> None:
         create_link_artifact(link=link, link_text=text, key=key, description=description)
 
 
+def show_findings(summary: Mapping[str, Any], findings_csv: Path) -> None:
+    """Show the summary of a validation, and the first findings as a table."""
+    show_facts("kitti-validation", summary, "The data contract")
+    with findings_csv.open(encoding="utf-8", newline="") as stream:
+        rows = list(itertools.islice(csv.DictReader(stream), SHOWN_FINDINGS))
+    if rows:
+        show_table("kitti-findings", rows, f"{len(rows)} of {summary['findings']} findings; all in {findings_csv}")
+
+
+def show_scores(key: str, metrics: Mapping[str, Any], description: str) -> None:
+    """Show AP and AP50, all classes first, then each by name."""
+    per_class = [(name, ap, metrics["per_class_ap50"][name]) for name, ap in metrics["per_class_ap"].items()]
+    rows = [("all", metrics["ap"], metrics["ap50"]), *per_class]
+    show_table(key, [{"class": name, "ap": ap, "ap50": ap50} for name, ap, ap50 in rows], description)
+
+
+def run_page(path: Path, summary: Mapping[str, Any]) -> str:
+    """Return a run's summary as markdown: AP of the picked checkpoint, per class, and what it stands on."""
+    digests = "".join(f"| {name} | `{digest[:16]}` |\n" for name, digest in summary["digests"].items())
+    classes = "".join(
+        f"| {name} | {score_text(ap)} | {score_text(summary['per_class_ap50'][name])} "
+        f"| {summary['counts']['val'].get(name, 0)} |\n"
+        for name, ap in summary["per_class_ap"].items()
+    )
+    return (
+        f"# AP {score_text(summary['ap'])} at step {summary['best_step']} (epoch {summary['best_epoch']})\n\n"
+        f"AP50 {score_text(summary['ap50'])}, AP75 {score_text(summary['ap75'])}; "
+        f"{summary['n_train']} frames trained on, {summary['n_val']} scored, {summary['n_set_aside']} set aside.\n\n"
+        f"Folder: `{path}`\n\n"
+        f"| class | AP | AP50 | objects in val |\n|---|---:|---:|---:|\n{classes}"
+        f"\n| made from | digest |\n|---|---|\n{digests}"
+    )
+
+
+def label_gallery(store: Store, dataset: StepOutput, split: StepOutput, side: Side, table: ClassTable) -> Image.Image:
+    """Return the first frames of a side with their labels."""
+    return _gallery([(frame, None) for frame in _first_frames(store, dataset, split, side)], table)
+
+
+def prediction_gallery(
+    store: Store, dataset: StepOutput, split: StepOutput, predictions_path: Path, table: ClassTable
+) -> Image.Image:
+    """Return the first validation frames with their labels (dashed) and detections (solid).
+
+    Args:
+        store: holds the outputs.
+        dataset: the data set's output.
+        split: the split's output.
+        predictions_path: ``predictions.json`` of a checkpoint, scored on this split.
+        table: the class table of the detections.
+
+    Raises:
+        EvaluationError: if the file holds no COCO results.
+    """
+    ids = image_ids(split_ids(store, split, "val"))
+    results = read_json(predictions_path, error=EvaluationError, advice="Publish the run again.")
+    rows = rows_from_results(results, where=str(predictions_path))
+    shown: list[tuple[Frame, Detections | None]] = []
+    for frame in _first_frames(store, dataset, split, "val"):
+        own = rows[rows[:, 0] == ids[frame.frame_id]]
+        xyxy = np.concatenate([own[:, 1:3], own[:, 1:3] + own[:, 3:5]], axis=1).astype(np.float32)
+        found = Detections(frame.frame_id, xyxy, own[:, 5].astype(np.float32), own[:, 6].astype(np.int32))
+        shown.append((frame, found))
+    return _gallery(shown, table)
+
+
 def picture_markdown(picture: Image.Image, caption: str) -> str:
     """Return markdown that carries a picture inside itself, so that it shows without any file server."""
     image = picture.convert("RGB")
@@ -68,7 +156,7 @@ def picture_markdown(picture: Image.Image, caption: str) -> str:
     return f"![{caption}](data:image/jpeg;base64,{data})"
 
 
-class Progress:
+class ProgressBar:
     """A progress bar in Prefect's pages.
 
     Args:
@@ -91,6 +179,43 @@ class Progress:
         except (httpx.HTTPError, PrefectException) as error:
             # Hours of training must not end because the server was away for the length of one update.
             log.warning("progress.not_shown error=%r", error)
+
+
+class FileBar:
+    """One progress bar over whatever file is being fetched, shown from its first byte on and at each whole percent.
+
+    Args:
+        key: the artifact's key.
+        description: what goes forward.
+    """
+
+    def __init__(self, key: str, description: str) -> None:
+        self._names = (key, description)
+        self._bar: ProgressBar | None = None
+        self._shown = ("", -1)
+
+    def __call__(self, name: str, done: int, total: int | None) -> None:
+        """Show how much of a file is there; one whose size is not known is not shown."""
+        if not total or (name, 100 * done // total) == self._shown:
+            return
+        self._shown = (name, 100 * done // total)
+        if self._bar is None:
+            self._bar = ProgressBar(*self._names)
+        self._bar.update(done / total, f"{name}: {done:,} of {total:,}")
+
+
+def _first_frames(store: Store, dataset: StepOutput, split: StepOutput, side: Side) -> list[Frame]:
+    tree = dataset_tree(store, dataset)
+    return [load_frame(tree, frame_id) for frame_id in split_ids(store, split, side)[:GALLERY_FRAMES]]
+
+
+def _gallery(items: Sequence[tuple[Frame, Detections | None]], table: ClassTable) -> Image.Image:
+    drawn = []
+    for frame, found in items:
+        with Image.open(frame.image_path) as image:
+            picture = draw_frame(image, objects=frame.objects, detections=found, table=table, min_score=SHOWN_SCORE)
+        drawn.append((frame.frame_id, picture))
+    return draw_gallery(drawn, columns=min(GALLERY_COLUMNS, len(drawn)), width=MAX_PICTURE_WIDTH)
 
 
 def _text(value: Any) -> str:

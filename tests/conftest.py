@@ -48,9 +48,10 @@ def prefect_server(prefect_project, request: pytest.FixtureRequest) -> Iterator[
 
     A migrated database is kept in pytest's cache: making one takes most of a server's start.
     """
+    from fixtures.web_server import free_port
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
 
-    from deployments.local.server import ensure_server, free_port, server_process
+    from deployments.local.server import ensure_server, server_process
     from deployments.project import send_the_rest
 
     project = prefect_project
@@ -130,6 +131,6 @@ def fake_training(monkeypatch: pytest.MonkeyPatch) -> Counter:
 
         return store.get_or_make(evaluate_key(trained, name, val_records, config), make)
 
-    monkeypatch.setattr("tasks.train.train_step", train)
-    monkeypatch.setattr("tasks.evaluate.evaluate_step", evaluate)
+    monkeypatch.setattr("tasks.steps.train_step", train)
+    monkeypatch.setattr("tasks.steps.evaluate_step", evaluate)
     return calls

@@ -13,7 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from kittidet.errors import KittidetError
+from kittidet.files import write_json
 
 TERM_GRACE_S = 20.0
 KILL_GRACE_S = 5.0
@@ -79,9 +82,7 @@ class Background:
         born = birth_of(started.pid)
         if born is None:
             raise ProcessError(f"{self.name}: ended at once.\n{self.log_tail()}")
-        partial = self.pid_path.with_suffix(".partial")
-        partial.write_text(json.dumps({"pid": started.pid, "born": born}) + "\n", encoding="utf-8")
-        partial.replace(self.pid_path)
+        write_json(self.pid_path, {"pid": started.pid, "born": born})
         # The process outlives this one on purpose; without this Python warns of an unwaited child.
         started.returncode = 0
         return started.pid
@@ -119,24 +120,14 @@ class Background:
 def birth_of(pid: int) -> str | None:
     """Return when a process started, as text that no later process with this id shares; None if it does not run."""
     _reap(pid)
-    stat = Path(f"/proc/{pid}/stat")
-    if not Path("/proc/self/stat").exists():
-        done = subprocess.run(
-            ["ps", "-o", "lstart=", "-p", str(pid)],  # noqa: S607  where there is no /proc, ps is part of the system
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout.strip() or None
     try:
-        # The command in parentheses may itself hold blanks and parentheses.
-        fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        # Counted from the start of the machine, so that setting its clock gives no process another birth.
+        return f"{process.create_time() - psutil.boot_time():.2f}"
+    except psutil.NoSuchProcess:
         return None
-    if fields[0] == "Z":
-        return None
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return f"{boot.read_text(encoding='utf-8').strip() if boot.exists() else ''}:{fields[19]}"
 
 
 def _reap(pid: int) -> None:

@@ -101,13 +101,6 @@ def _wait_until_healthy(process: Background, api_url: str) -> None:
         time.sleep(POLL_S)
 
 
-def free_port(host: str) -> int:
-    """Return a port of the system's choice that nothing listens on at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
 def _choose_port(host: str, port: int | None) -> int:
     if port is not None:
         if not _is_free(host, port):

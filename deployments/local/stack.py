@@ -115,12 +115,10 @@ def alone(project: Project) -> Iterator[None]:
         ) from error
     lock = FileLock(project.state_dir / "lock", timeout=LOCKED_WITHIN_S)
     try:
-        lock.acquire()
+        held = lock.acquire()
     except Timeout as error:
         raise ProcessError(
             f"{lock.lock_file}: another `kittidet up`, `down` or `demo` has been at work for {LOCKED_WITHIN_S} s."
         ) from error
-    try:
+    with held:
         yield
-    finally:
-        lock.release()

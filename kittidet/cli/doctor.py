@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 from packaging.requirements import Requirement
 from rich.console import Console
@@ -116,7 +117,7 @@ def examine_outputs(store: Path) -> Iterator[Finding]:
 
 def examine_memory() -> Finding:
     """Return how much memory the machine has."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    total = psutil.virtual_memory().total
     ok = total > 4 * 2**30
     return Finding("memory", ok, f"{total / 2**30:.0f} GiB", "" if ok else "Training needs about 4 GiB.")
 

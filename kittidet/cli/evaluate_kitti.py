@@ -8,6 +8,8 @@ import typer
 from kittidet.cli.json_file import check_json_file, write_json_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rich.console import Console
 
     from kittidet.eval.kitti_protocol import ClassAp, KittiAp
@@ -20,9 +22,7 @@ FrameList = Annotated[
     Path | None, typer.Option("--frames", help="Frame ids to score, one a line; default: all with a result file.")
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write AP, objects and the 41-point curves here.")]
-DevkitRounding = Annotated[
-    bool, typer.Option("--devkit-rounding", help="Repeat the C++ devkit to the letter: whole-pixel heights, row order.")
-]
+DevkitRounding = Annotated[bool, typer.Option("--devkit-rounding", hidden=True, help="The default now.")]
 
 
 def evaluate_kitti(
@@ -30,9 +30,12 @@ def evaluate_kitti(
     detections: DetectionFiles,
     frames: FrameList = None,
     json_file: JsonFile = None,
-    devkit_rounding: DevkitRounding = False,
+    devkit_rounding: DevkitRounding = False,  # noqa: ARG001  accepted for one version
 ) -> None:
-    """Score KITTI result files by the official 2D protocol: AP R40 and R11, easy, moderate and hard."""
+    """Score KITTI result files by the official 2D protocol: AP R40 and R11, easy, moderate and hard.
+
+    The numbers are the C++ devkit's. Where a rule that ignores the order of rows gives another AP, it stands beside.
+    """
     from dataclasses import replace
 
     from rich.console import Console
@@ -41,7 +44,7 @@ def evaluate_kitti(
 
     check_json_file(json_file)
     given = read_scoring_input(labels, detections, frames)
-    scores = kitti_ap(given.ground_truth, given.detections, devkit_rounding=devkit_rounding)
+    scores = kitti_ap(given.ground_truth, given.detections, order_free=True)
     scores = replace(scores, notes=(*given.notes, *scores.notes))
     console = Console()
     print_kitti_scores(scores, console)
@@ -49,21 +52,38 @@ def evaluate_kitti(
 
 
 def print_kitti_scores(scores: "KittiAp", console: "Console") -> None:
-    """Print one table for the official overlaps and one for the looser ones, then the notes."""
-    from rich.table import Table
-
+    """Print the tables of the official and the looser overlaps, what the order-free rule moves, and the notes."""
     title = f"KITTI 2D AP on {scores.n_frames} frames"
-    for name, classes in ((title, scores.official), (f"{title}, looser overlap", scores.loose)):
-        table = Table(title=name, title_justify="left")
-        table.add_column("class", no_wrap=True)
-        table.add_column("IoU")
-        for column in ("R40 easy", "mod.", "hard", "R11 easy", "mod.", "hard"):
-            table.add_column(column, justify="right")
-        for kind, score in classes.items():
-            table.add_row(kind, f"{score.min_overlap:.2f}", *_cells(score))
-        console.print(table)
+    _print_table(console, title, scores.official)
+    _print_table(console, f"{title}, looser overlap", scores.loose)
+    # A difference beyond rounding: whoever publishes should see it.
+    moved = {name: [*r40, *r11] for name, (r40, r11) in scores.order_free_differences().items()}
+    differing = {name: score for name, score in (scores.order_free or {}).items() if any(moved[name])}
+    if differing:
+        _print_table(console, f"{title}, order-free rule (and its difference from the devkit's)", differing, moved)
     for note in scores.notes:
         console.print(f"note: {note}", soft_wrap=True)
+
+
+def _print_table(
+    console: "Console",
+    title: str,
+    scores: "Mapping[str, ClassAp]",
+    differences: "Mapping[str, Sequence[float | None]] | None" = None,
+) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    table.add_column("class", no_wrap=True)
+    table.add_column("IoU")
+    for column in ("R40 easy", "mod.", "hard", "R11 easy", "mod.", "hard"):
+        table.add_column(column, justify="right")
+    for name, score in scores.items():
+        cells = _cells(score)
+        if differences is not None:
+            cells = [f"{c} ({d:+.2f})" if d is not None else c for c, d in zip(cells, differences[name], strict=True)]
+        table.add_row(name, f"{score.min_overlap:.2f}", *cells)
+    console.print(table)
 
 
 def _cells(score: "ClassAp") -> list[str]:

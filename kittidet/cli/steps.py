@@ -19,9 +19,10 @@ def fetch(
     from kittidet.steps.fetch import fetch as fetch_step
 
     resolved = resolve_config(preset, config, data, overrides)
+    store = _store(resolved)
     with file_progress() as progress:
-        output = fetch_step(_store(resolved), resolved.source, progress=progress)
-    print_facts("data set", output)
+        output = fetch_step(store, resolved.source, progress=progress)
+    print_facts("data set", store, output)
 
 
 def validate(
@@ -32,9 +33,10 @@ def validate(
     from kittidet.steps.validate import validate as validate_step
 
     resolved = resolve_config(preset, config, data, overrides)
+    store = _store(resolved)
     with file_progress() as progress:
-        dataset = fetch_step(_store(resolved), resolved.source, progress=progress)
-    print_facts("validation", validate_step(_store(resolved), dataset, resolved.validation))
+        dataset = fetch_step(store, resolved.source, progress=progress)
+    print_facts("validation", store, validate_step(store, dataset, resolved.validation))
 
 
 def split(
@@ -44,9 +46,10 @@ def split(
     from kittidet.steps.pipeline import prepare
 
     resolved = resolve_config(preset, config, data, overrides)
+    store = _store(resolved)
     with file_progress() as progress:
-        _, _, output = prepare(_store(resolved), resolved, progress=progress)
-    print_facts("split", output)
+        _, _, output = prepare(store, resolved, progress=progress)
+    print_facts("split", store, output)
 
 
 def records(
@@ -61,7 +64,7 @@ def records(
     with file_progress() as progress:
         dataset, _, parts = prepare(store, resolved, progress=progress)
     for side in ("train", "val"):
-        print_facts(f"{side} records", write(store, dataset, parts, side, resolved.records))
+        print_facts(f"{side} records", store, write(store, dataset, parts, side, resolved.records))
 
 
 def train(
@@ -71,9 +74,10 @@ def train(
     from kittidet.steps.pipeline import train_on_records
 
     resolved = resolve_config(preset, config, data, overrides)
+    store = _store(resolved)
     with file_progress() as progress:
-        outputs = train_on_records(_store(resolved), resolved, progress=progress)
-    print_facts("training", outputs.trained)
+        outputs = train_on_records(store, resolved, progress=progress)
+    print_facts("training", store, outputs.trained)
 
 
 def evaluate(

@@ -10,17 +10,17 @@ from rich.table import Table
 from kittidet.eval.score_text import score_text
 
 if TYPE_CHECKING:
-    from kittidet.store import StepOutput
+    from kittidet.store import StepOutput, Store
 
 
-def print_facts(title: str, output: "StepOutput") -> None:
+def print_facts(title: str, store: "Store", output: "StepOutput") -> None:
     """Print a step output's summary, one fact a row, and where it lies."""
     table = Table(title=f"{title}{' (cached)' if output.cached else ''}", show_header=False, title_justify="left")
     for name, value in output.summary.items():
         table.add_row(name, escape(_text(value)))
     console = Console()
     console.print(table)
-    console.print(f"saved in {escape(str(output.path))}", soft_wrap=True)
+    console.print(f"saved in {escape(str(store.path(output)))}", soft_wrap=True)
 
 
 def print_scores(summary: Mapping[str, Any]) -> None:

@@ -6,11 +6,9 @@ The output folder is complete or absent, and is never written over. Every conver
 import csv
 import json
 import logging
-import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +19,7 @@ from kittidet.classes import ClassTable
 from kittidet.convert.coco import LabelledFile, from_coco, to_coco
 from kittidet.convert.yolo import dataset_yaml, yolo_lines
 from kittidet.errors import DatasetContractError
+from kittidet.files import read_json, whole_folder
 from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import KittiTree
 
@@ -62,7 +61,7 @@ def tree_to_coco(tree: KittiTree, out_dir: Path, *, splits: Splits, images: Imag
     """
     _check_splits(tree, splits)
     objects = 0
-    with _new_folder(out_dir) as folder:
+    with whole_folder(_new(out_dir)) as folder:
         (folder / "annotations").mkdir()
         for name, frame_ids in splits.items():
             document = to_coco((load_frame(tree, i), _label_text(tree, i)) for i in frame_ids)
@@ -91,7 +90,7 @@ def tree_to_yolo(tree: KittiTree, out_dir: Path, *, splits: Splits, images: Imag
     _check_splits(tree, splits)
     lost: Counter[str] = Counter()
     objects = 0
-    with _new_folder(out_dir) as folder:
+    with whole_folder(_new(out_dir)) as folder:
         for name, frame_ids in splits.items():
             (folder / "labels" / name).mkdir(parents=True)
             for frame_id in frame_ids:
@@ -124,13 +123,10 @@ def coco_to_tree(
         DatasetContractError: if ``out_dir`` exists, the document is not COCO, or an image is missing.
         LabelParseError: if an entry does not make a KITTI row.
     """
-    try:
-        document = json.loads(annotations.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetContractError(f"{annotations}: cannot be read as JSON: {error}.") from error
+    document = read_json(annotations, error=DatasetContractError, advice="Expected a COCO document; name its file.")
     files, lost = from_coco(document, where=str(annotations), class_map=class_map)
     frame_ids = _frame_ids([f.file_name for f in files], where=annotations)
-    with _new_folder(out_dir) as folder:
+    with whole_folder(_new(out_dir)) as folder:
         labels = folder / "training" / "label_2"
         labels.mkdir(parents=True)
         for file, frame_id in zip(files, frame_ids, strict=True):
@@ -199,18 +195,10 @@ def _check_splits(tree: KittiTree, splits: Splits) -> None:
             )
 
 
-@contextmanager
-def _new_folder(out_dir: Path) -> Iterator[Path]:
-    """Give a folder beside ``out_dir`` that takes its name when the block ends well and is gone when it does not."""
+def _new(out_dir: Path) -> Path:
     if out_dir.exists():
         raise DatasetContractError(f"{out_dir}: already exists. Choose another folder, or remove this one.")
-    partial = out_dir.with_name(f".{out_dir.name}.partial-{os.getpid()}")
-    try:
-        partial.mkdir(parents=True)
-        yield partial
-        partial.rename(out_dir)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    return out_dir
 
 
 def _label_text(tree: KittiTree, frame_id: str) -> str:

@@ -1,12 +1,13 @@
-"""Room on a disk: asked for before a long write, and named when a write fails for want of it."""
+"""Room on a disk, asked for before a long write and named when a write fails for want of it; who writes where."""
 
 import errno
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kittidet.errors import ArchiveError, DiskSpaceError
+from kittidet.files import locked
 
 # No space, quota used up, file larger than the process or the file system allows.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -48,6 +49,20 @@ def writing(path: Path) -> Iterator[None]:
                 f"{path}: cannot write there: {error.strerror}. Choose a writable folder with `store_dir`."
             ) from error
         raise
+
+
+@contextmanager
+def alone_at(path: Path) -> Iterator[None]:
+    """Be the only process that writes a file or folder, whose parent is made first; another one is waited for.
+
+    Raises:
+        DiskSpaceError, ArchiveError: if the parent cannot be written, as `writing` says it.
+    """
+    with ExitStack() as held:
+        with writing(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(path.with_name(f".{path.name}.lock"), waiting_for=str(path)))
+        yield
 
 
 def _megabytes(count: int) -> str:

@@ -6,10 +6,8 @@ How the bytes travel, and go on after a break, is the business of `transfer`.
 import logging
 from pathlib import Path
 
-from filelock import FileLock
-
 from kittidet.config import BackoffConfig
-from kittidet.download.disk import writing
+from kittidet.download.disk import alone_at, writing
 from kittidet.download.transfer import Progress, Transfer
 from kittidet.errors import ArchiveError
 from kittidet.files import digest_file, write_text_atomic
@@ -45,11 +43,7 @@ def download(
         DiskSpaceError: if the disk has too little room.
         ArchiveError: if the server refuses, does not answer in the end, or sends other bytes than expected.
     """
-    with writing(dest.parent):
-        dest.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(dest.with_name(f".{dest.name}.lock"))
-        lock.acquire()
-    try:
+    with alone_at(dest):
         found = _digest_if_good(dest, sha256)
         if found is not None:
             log.info("download.present file=%s", dest)
@@ -73,8 +67,6 @@ def download(
             transfer.partial.drop()
         log.info("download.done file=%s sha256=%s", dest, digest)
         return digest
-    finally:
-        lock.release()
 
 
 def record_digest(path: Path) -> str:

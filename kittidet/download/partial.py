@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from kittidet.files import write_text_atomic
+from kittidet.files import write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Partial:
     def start(self, remote: Remote) -> None:
         """Drop the bytes and note what the next ones are part of."""
         self.drop()
-        write_text_atomic(self.note_path, json.dumps(asdict(remote)) + "\n")
+        write_json(self.note_path, asdict(remote), indent=None)
 
     def drop(self) -> None:
         """Remove both files."""

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kittidet.errors import DatasetContractError
-from kittidet.files import digest_file, write_text_atomic
+from kittidet.files import digest_file, write_json
 
 log = logging.getLogger(__name__)
 
@@ -81,4 +81,4 @@ def _load(stat_cache: Path | None) -> dict[str, tuple[_Facts, str]]:
 def _save(stat_cache: Path, *parts: Mapping[str, tuple[_Facts, str]]) -> None:
     entries = {path: [*facts, digest] for part in parts for path, (facts, digest) in part.items()}
     stat_cache.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomic(stat_cache, json.dumps(entries, indent=0, sort_keys=True) + "\n")
+    write_json(stat_cache, entries, indent=0)

@@ -60,15 +60,6 @@ def read_png_size(path: Path) -> tuple[int, int]:
     return parse_png_header(head, where=str(path)).size_wh
 
 
-def check_png(path: Path) -> PngHeader:
-    """Return the header of a PNG file whose chunks are all there and match their checksums.
-
-    Raises:
-        DatasetContractError: if the file cannot be read, is not a PNG, is cut short or damaged.
-    """
-    return check_png_bytes(read_image_bytes(path), where=str(path))
-
-
 def read_image_bytes(path: Path) -> bytes:
     """Return the bytes of an image file of a size that an image of a road can have.
 

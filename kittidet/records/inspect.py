@@ -3,7 +3,6 @@
 import io
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from kittidet.classes import DONT_CARE, ClassTable
 from kittidet.drawing import draw_frame, draw_gallery
 from kittidet.errors import RecordError
-from kittidet.files import digest_file
+from kittidet.files import digest_file, whole_file
 from kittidet.frame import KittiObject
 from kittidet.records.example import DONT_CARE_BOX, FRAME_ID, LABEL, OBJECT_BOX, SIDES, feature_problems
 from kittidet.records.inspection import InspectionReport
@@ -103,14 +102,11 @@ def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3
         pictures.append((f"{_name(features)}  {num_boxes} objects", picture))
     if not pictures:
         raise RecordError(f"{folder}: expected one or more records, got 0. Write the records again.")
-    partial = out_png.with_name(f".{out_png.name}.partial")
     try:
         out_png.parent.mkdir(parents=True, exist_ok=True)
-        draw_gallery(pictures, columns=columns, width=width).save(partial, format="PNG")
-        partial.replace(out_png)
+        with whole_file(out_png) as partial:
+            draw_gallery(pictures, columns=columns, width=width).save(partial, format="PNG")
     except OSError as error:
-        with suppress(OSError):  # the error that is told is the first one
-            partial.unlink()
         raise RecordError(f"{out_png}: cannot write the picture: {error.strerror or error}.") from error
 
 

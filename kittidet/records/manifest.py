@@ -1,6 +1,5 @@
 """What a folder of records holds: ``manifest.json``, written last, so that a folder with one is complete."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from kittidet.classes import ClassTable
 from kittidet.errors import ConfigError, RecordError
-from kittidet.files import digest_of, write_text_atomic
+from kittidet.files import digest_of, read_json, write_json
 
 MANIFEST_NAME = "manifest.json"
 _VERSION = 1
@@ -67,7 +66,7 @@ def write_manifest(folder: Path, manifest: RecordsManifest) -> None:
         "table": _table_dict(manifest.table),
         "shards": [asdict(shard) for shard in manifest.shards],
     }
-    write_text_atomic(folder / MANIFEST_NAME, json.dumps(values, indent=1) + "\n")
+    write_json(folder / MANIFEST_NAME, values)
 
 
 def read_manifest(folder: Path) -> RecordsManifest:
@@ -77,12 +76,9 @@ def read_manifest(folder: Path) -> RecordsManifest:
         RecordError: if the manifest is missing or wrong, or a shard is missing or of another size.
     """
     path = folder / MANIFEST_NAME
+    values = read_json(path, error=RecordError, advice="Without it a folder is not finished; write the records again.")
     try:
-        manifest = _parse(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise RecordError(
-            f"{path}: cannot read it: {error.strerror}. A folder without manifest is not finished; write the records."
-        ) from error
+        manifest = _parse(values)
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise RecordError(f"{path}: not a manifest of records ({error!r}). Write the records again.") from error
     if manifest.digest != records_digest(manifest.table, manifest.shards):
@@ -107,13 +103,14 @@ def _parse(values: Any) -> RecordsManifest:
     for shard in shards:
         if Path(shard.name).name != shard.name:
             raise ValueError(f"shard name {shard.name!r} leaves the folder")
+    table = ClassTable(tuple(values["table"]["names"]), dict(values["table"]["merges"]))
     return RecordsManifest(
         split=str(values["split"]),
         num_frames=int(values["num_frames"]),
         num_objects=int(values["num_objects"]),
         num_dont_care=int(values["num_dont_care"]),
-        counts={str(name): int(count) for name, count in values["counts"].items()},
-        table=ClassTable(tuple(values["table"]["names"]), dict(values["table"]["merges"])),
+        counts={name: int(values["counts"][name]) for name in table.names},
+        table=table,
         max_objects=int(values["max_objects"]),
         max_dont_care=int(values["max_dont_care"]),
         shards=shards,

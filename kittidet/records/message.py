@@ -54,25 +54,22 @@ def _example_class() -> Any:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Example"))
 
 
-def encode_example(features: Mapping[str, tuple[str, FeatureValue]]) -> bytes:
-    """Return the serialized Example; equal features give equal bytes.
-
-    Args:
-        features: name -> (kind, values), the kind being one of ``KINDS``.
-    """
-    # Deterministic: map entries sorted by key instead of by a hash that changes with the process.
-    return _build_example(features).SerializeToString(deterministic=True)
-
-
 def encode_with_blob(features: Mapping[str, tuple[str, FeatureValue]], name: str, blob: bytes) -> tuple[bytes, bytes]:
     """Return the serialized Example with one more feature of a single, large bytes value, in two parts.
 
     The parts joined are the Example, and the second one is ``blob`` itself: an image goes from its file to the record
-    without being copied into a message and out again, which costs more than all the rest of writing it.
+    without being copied into a message and out again, which costs more than all the rest of writing it. Equal features
+    give equal bytes.
+
+    Args:
+        features: name -> (kind, values), the kind being one of ``KINDS``.
+        name: of the further feature.
+        blob: its one value.
 
     Source:
         Protocol Buffers, Encoding: a field of a message is tag, length, content; map entries may come in any order.
     """
+    # Deterministic: map entries sorted by key instead of by a hash that changes with the process.
     entries = _build_example(features).features.SerializeToString(deterministic=True)
     # From the inside out: BytesList.value, Feature.bytes_list, FeatureEntry.value, Features.feature, Example.features.
     header = b""

@@ -2,9 +2,10 @@
 
 import os
 import platform
-import sys
 from importlib import metadata
 from pathlib import Path
+
+import psutil
 
 _PACKAGES = ("kittidet", "tensorflow", "keras", "numpy", "pillow", "pycocotools", "hotcoco", "prefect")
 
@@ -14,8 +15,7 @@ def describe_environment() -> dict[str, str]:
     facts = {"python": platform.python_version(), "system": platform.platform(terse=True)}
     facts |= {name: _version(name) for name in _PACKAGES}
     facts["processor"] = f"{_processor()}, {os.cpu_count()} cores"
-    if hasattr(os, "sysconf") and sys.platform != "darwin":
-        facts["memory"] = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
+    facts["memory"] = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
     facts["accelerators"] = ", ".join(_accelerators()) or "none"
     return facts
 

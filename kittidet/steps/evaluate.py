@@ -1,6 +1,5 @@
 """Step 6, evaluate: one checkpoint on the validation frames, scored against their original labels."""
 
-import json
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from kittidet.config import EvalConfig
 from kittidet.eval.coco import coco_metrics
 from kittidet.eval.coco_format import coco_results
+from kittidet.files import write_json
 from kittidet.frame import Frame
 from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import open_tree
@@ -25,12 +25,12 @@ def checkpoint_facts(trained: StepOutput, name: str) -> dict[str, Any]:
     return next(c for c in trained.summary["checkpoints"] if c["name"] == name)
 
 
-def evaluate_key(trained: StepOutput, name: str, val_records: StepOutput, config: EvalConfig) -> StepKey:
+def evaluate_key(trained: StepOutput, checkpoint: str, val_records: StepOutput, config: EvalConfig) -> StepKey:
     """Return the identity of an evaluation: the checkpoint's bytes, the validation records, the scoring."""
     return step_key(
         "evaluate",
         VERSION,
-        checkpoint=checkpoint_facts(trained, name)["digest"],
+        checkpoint=checkpoint_facts(trained, checkpoint)["digest"],
         records=val_records.summary["records_digest"],
         config=config,
     )
@@ -39,7 +39,7 @@ def evaluate_key(trained: StepOutput, name: str, val_records: StepOutput, config
 def evaluate(
     store: Store,
     trained: StepOutput,
-    name: str,
+    checkpoint: str,
     val_records: StepOutput,
     dataset: StepOutput,
     split: StepOutput,
@@ -59,28 +59,26 @@ def evaluate(
         from kittidet.detect.warm import KEEPER  # noqa: PLC0415  loads TensorFlow
         from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
 
-        frames = val_frames(dataset, split)
+        frames = val_frames(store, dataset, split)
         with KEEPER.lock:
-            warm = KEEPER.load(checkpoint_path(trained, name), config=config)
+            warm = KEEPER.load(checkpoint_path(store, trained, checkpoint), config=config)
             detector = warm.detector
             detections = predict_records(
-                detector, val_records.path, config=config, progress=progress, predictor=warm.predictor
+                detector, store.path(val_records), config=config, progress=progress, predictor=warm.predictor
             )
         metrics = coco_metrics(frames, detections, detector.table, engine="pycocotools")
         scores = metrics.to_json()
-        (folder / "metrics.json").write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        (folder / "predictions.json").write_text(
-            json.dumps(coco_results(frames, detections, detector.table)) + "\n", encoding="utf-8"
-        )
-        return {**checkpoint_facts(trained, name), "metrics": scores}
+        write_json(folder / "metrics.json", scores)
+        write_json(folder / "predictions.json", coco_results(frames, detections, detector.table), indent=None)
+        return {**checkpoint_facts(trained, checkpoint), "metrics": scores}
 
-    return store.get_or_make(evaluate_key(trained, name, val_records, config), make)
+    return store.get_or_make(evaluate_key(trained, checkpoint, val_records, config), make)
 
 
-def val_frames(dataset: StepOutput, split: StepOutput) -> tuple[Frame, ...]:
+def val_frames(store: Store, dataset: StepOutput, split: StepOutput) -> tuple[Frame, ...]:
     """Return the validation frames with their labels, in the split's order; read once while the data are the same."""
-    tree = dataset_tree(dataset)
-    return _load_frames(tree.root, tree.digest(), split_ids(split, "val"))
+    tree = dataset_tree(store, dataset)
+    return _load_frames(tree.root, tree.digest(), split_ids(store, split, "val"))
 
 
 @lru_cache(maxsize=1)

@@ -5,14 +5,13 @@ it is: the output only says where, and the digest of its content is what later s
 elsewhere finds their results.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kittidet.config import SourceConfig
 from kittidet.errors import ConfigError, DatasetContractError
-from kittidet.files import write_text_atomic
+from kittidet.files import write_json
 from kittidet.kitti.archive import digest_archives, fetch_official, has_archives, unpack_archives
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.store import StepKey, StepOutput, Store, step_key
@@ -83,20 +82,20 @@ def fetch(store: Store, source: SourceConfig, *, progress: Progress | None = Non
             "frames": len(tree.frame_ids),
             "drives_known": bool(tree.drive_of()),
         }
-        write_text_atomic(folder / "dataset.json", json.dumps(summary, indent=1, sort_keys=True) + "\n")
+        write_json(folder / "dataset.json", summary)
         return summary
 
     return store.get_or_make(fetch_key(store, source), make, resumable=source.kind != "synthetic")
 
 
-def dataset_tree(dataset: StepOutput) -> KittiTree:
+def dataset_tree(store: Store, dataset: StepOutput) -> KittiTree:
     """Return the tree a fetch output stands for.
 
     Raises:
         DatasetContractError: if its files are not those that were fetched: what is made from them would be kept under
             the digest of the old ones.
     """
-    tree = open_tree(dataset.path / dataset.summary["root"], stat_cache=_inventory_cache_of(dataset.path.parent))
+    tree = open_tree(store.path(dataset) / dataset.summary["root"], stat_cache=_inventory_cache(store))
     if tree.digest() != dataset.summary["content"]:
         raise DatasetContractError(
             f"{tree.root}: the files changed after they were fetched. Start the run again; it takes them as they are."
@@ -111,8 +110,4 @@ def _local_path(source: SourceConfig) -> Path:
 
 
 def _inventory_cache(store: Store) -> Path:
-    return _inventory_cache_of(store.root)
-
-
-def _inventory_cache_of(store_root: Path) -> Path:
-    return store_root / ".inventory.json"
+    return store.root / ".inventory.json"

@@ -29,9 +29,9 @@ def prepare(
     Raises:
         KittidetError: from the step that cannot be done.
     """
-    dataset = _said(fetch(store, config.source, progress=progress))
-    validation = _said(validate(store, dataset, config.validation))
-    return dataset, validation, _said(split(store, dataset, validation, config.split))
+    dataset = fetch(store, config.source, progress=progress)
+    validation = validate(store, dataset, config.validation)
+    return dataset, validation, split(store, dataset, validation, config.split)
 
 
 def train_on_records(
@@ -47,10 +47,16 @@ def train_on_records(
         KittidetError: from the step that cannot be done.
     """
     dataset, validation, parts = prepare(store, config, progress=progress)
-    train_records = _said(write(store, dataset, parts, "train", config.records))
-    val_records = _said(write(store, dataset, parts, "val", config.records))
-    trained = _said(train(store, train_records, config.model, config.train, on_epoch=on_epoch))
-    return PipelineOutputs(dataset, validation, parts, train_records, val_records, trained, ())
+    train_records = write(store, dataset, parts, "train", config.records)
+    val_records = write(store, dataset, parts, "val", config.records)
+    return PipelineOutputs(
+        dataset=dataset,
+        validation=validation,
+        split=parts,
+        train_records=train_records,
+        val_records=val_records,
+        trained=train(store, train_records, config.model, config.train, on_epoch=on_epoch),
+    )
 
 
 def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> PipelineOutputs:
@@ -60,28 +66,18 @@ def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> P
         KittidetError: from the evaluation that cannot be done.
     """
     evaluations = tuple(
-        _said(
-            evaluate(
-                store,
-                outputs.trained,
-                checkpoint["name"],
-                outputs.val_records,
-                outputs.dataset,
-                outputs.split,
-                config.evaluation,
-            )
+        evaluate(
+            store,
+            outputs.trained,
+            checkpoint["name"],
+            outputs.val_records,
+            outputs.dataset,
+            outputs.split,
+            config.evaluation,
         )
         for checkpoint in outputs.trained.summary["checkpoints"]
     )
-    return PipelineOutputs(
-        outputs.dataset,
-        outputs.validation,
-        outputs.split,
-        outputs.train_records,
-        outputs.val_records,
-        outputs.trained,
-        evaluations,
-    )
+    return outputs.model_copy(update={"evaluations": evaluations})
 
 
 def run_pipeline(
@@ -97,12 +93,7 @@ def run_pipeline(
     """
     store = Store(config.store_dir)
     outputs = train_on_records(store, config, progress=progress, on_epoch=on_epoch)
-    run = publish(config, evaluate_all(store, config, outputs))
-    made = report(run, outputs.dataset)
+    run = publish(store, evaluate_all(store, config, outputs), config)
+    made = report(store, run, outputs.dataset)
     log.info("step.%s step=report page=%s", "cached" if made.cached else "made", made.page)
     return run
-
-
-def _said(output: StepOutput) -> StepOutput:
-    log.info("step.%s step=%s folder=%s", "cached" if output.cached else "made", output.key.step, output.path)
-    return output

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError
@@ -15,14 +16,15 @@ from kittidet.runs.environment import describe_environment
 from kittidet.runs.write import RunContent, write_run
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.train import checkpoint_path
-from kittidet.store import StepOutput
+from kittidet.store import StepOutput, Store
 
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineOutputs:
+class PipelineOutputs(BaseModel):
     """The step outputs a run is published from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: StepOutput
     validation: StepOutput
@@ -30,11 +32,10 @@ class PipelineOutputs:
     train_records: StepOutput
     val_records: StepOutput
     trained: StepOutput
-    evaluations: tuple[StepOutput, ...]
+    evaluations: tuple[StepOutput, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedRun:
+class PublishedRun(BaseModel):
     """A finished run.
 
     Attributes:
@@ -42,6 +43,8 @@ class PublishedRun:
         summary: the content of ``summary.json``.
         cached: whether the folder was already there.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path
     summary: dict[str, Any]
@@ -89,48 +92,48 @@ def run_digest(config: RunConfig, outputs: PipelineOutputs) -> str:
     )
 
 
-def publish(config: RunConfig, outputs: PipelineOutputs) -> PublishedRun:
+def publish(store: Store, outputs: PipelineOutputs, config: RunConfig) -> PublishedRun:
     """Return ``runs/<name>`` (or ``<name>-2``, ...) with the best and last weights, scores and records of the run.
 
     Raises:
         EvaluationError: if no checkpoint has an AP.
         StoreError: if the runs folder cannot be written.
     """
-    run, cached = write_run(
-        config.runs_dir.absolute(), config.name, run_digest(config, outputs), lambda: _content(config, outputs)
-    )
-    return PublishedRun(run.path, run.summary, cached=cached)
+    runs_dir = config.runs_dir.absolute()
+    digest = run_digest(config, outputs)
+    run, cached = write_run(runs_dir, config.name, digest, lambda: _content(store, outputs, config))
+    return PublishedRun(path=run.path, summary=run.summary, cached=cached)
 
 
-def _content(config: RunConfig, outputs: PipelineOutputs) -> RunContent:
+def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunContent:
     best = pick_best(outputs.evaluations)
     last = max(outputs.evaluations, key=lambda e: e.summary["step"])
-    store_root = outputs.trained.path.parent
+    frames = val_frames(store, outputs.dataset, outputs.split)
     return RunContent(
         copies={
-            names.BEST: checkpoint_path(outputs.trained, best.summary["name"]),
-            names.LAST: checkpoint_path(outputs.trained, last.summary["name"]),
-            names.HISTORY: outputs.trained.path / "history.csv",
-            names.PREDICTIONS: best.path / "predictions.json",
-            names.FINDINGS: outputs.validation.path / "findings.csv",
-            names.TRAIN_IDS: outputs.split.path / "train.txt",
-            names.VAL_IDS: outputs.split.path / "val.txt",
+            names.BEST: checkpoint_path(store, outputs.trained, best.summary["name"]),
+            names.LAST: checkpoint_path(store, outputs.trained, last.summary["name"]),
+            names.HISTORY: store.path(outputs.trained) / "history.csv",
+            names.PREDICTIONS: store.path(best) / "predictions.json",
+            names.FINDINGS: store.path(outputs.validation) / "findings.csv",
+            names.TRAIN_IDS: store.path(outputs.split) / "train.txt",
+            names.VAL_IDS: store.path(outputs.split) / "val.txt",
         },
         documents={
-            names.GROUND_TRUTH: coco_ground_truth(val_frames(outputs.dataset, outputs.split), config.records.table()),
-            names.CONFIG: _anchored(config, store_root).model_dump(mode="json"),
+            names.GROUND_TRUTH: coco_ground_truth(frames, config.records.table()),
+            names.CONFIG: _anchored(config, store).model_dump(mode="json"),
             names.SUMMARY: {
                 **summarise(config, outputs, best),
-                # From the run's folder: holds after both were moved together. The configuration's holds while they
-                # stay.
-                "store": os.path.relpath(store_root, config.runs_dir.absolute() / config.name),
+                # From the run's folder: holds after both were moved together. The path in the configuration holds
+                # while they stay.
+                "store": os.path.relpath(store.root, config.runs_dir.absolute() / config.name),
                 "environment": describe_environment(),
             },
         },
     )
 
 
-def _anchored(config: RunConfig, store_root: Path) -> RunConfig:
+def _anchored(config: RunConfig, store: Store) -> RunConfig:
     """Return the configuration with every path absolute, so that it means the same from any folder."""
     source, train = config.source, config.train
     if source.path is not None:
@@ -138,7 +141,7 @@ def _anchored(config: RunConfig, store_root: Path) -> RunConfig:
     if isinstance(train.initial_weights, Path):
         train = train.model_copy(update={"initial_weights": train.initial_weights.absolute()})
     return config.model_copy(
-        update={"store_dir": store_root, "runs_dir": config.runs_dir.absolute(), "source": source, "train": train}
+        update={"store_dir": store.root, "runs_dir": config.runs_dir.absolute(), "source": source, "train": train}
     )
 
 

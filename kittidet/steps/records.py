@@ -35,8 +35,8 @@ def write(store: Store, dataset: StepOutput, split: StepOutput, side: Side, conf
 
     def make(folder: Path) -> dict[str, Any]:
         manifest = write_records(
-            dataset_tree(dataset),
-            split_ids(split, side),
+            dataset_tree(store, dataset),
+            split_ids(store, split, side),
             split_name=side,
             table=config.table(),
             num_shards=_num_shards(split, side, config),

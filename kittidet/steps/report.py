@@ -10,7 +10,7 @@ from kittidet.report.write import PAGE, Report, write_report
 from kittidet.runs.run import REPORT
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.publish import PublishedRun
-from kittidet.store import StepOutput
+from kittidet.store import StepOutput, Store
 
 
 def page_of(run_dir: Path) -> Path:
@@ -18,7 +18,7 @@ def page_of(run_dir: Path) -> Path:
     return run_dir / REPORT / PAGE
 
 
-def report(run: PublishedRun, dataset: StepOutput) -> Report:
+def report(store: Store, run: PublishedRun, dataset: StepOutput) -> Report:
     """Return the report of a run, ``<run>/report/index.html``, written from the data it was scored on.
 
     Raises:
@@ -28,4 +28,4 @@ def report(run: PublishedRun, dataset: StepOutput) -> Report:
     page = page_of(run.path)
     if page.is_file():
         return Report(page, cached=True)
-    return write_report(run.path, tree=dataset_tree(dataset), config=ReportConfig())
+    return write_report(run.path, tree=dataset_tree(store, dataset), config=ReportConfig())

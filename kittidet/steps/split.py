@@ -1,12 +1,11 @@
 """Step 3, split: which accepted frames train and which are scored."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from kittidet.config import SplitConfig
-from kittidet.files import digest_of
+from kittidet.files import digest_of, write_json
 from kittidet.kitti.split import split_frames
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.validate import accepted_ids
@@ -16,14 +15,14 @@ VERSION = 3
 Side = Literal["train", "val"]
 
 
-def split_key(dataset: StepOutput, validation: StepOutput, config: SplitConfig) -> StepKey:
+def split_key(store: Store, dataset: StepOutput, validation: StepOutput, config: SplitConfig) -> StepKey:
     """Return the identity of a split: the accepted frames, their drives, and the method."""
     return step_key(
         "split",
         VERSION,
         accepted=validation.summary["accepted_digest"],
         edge_tolerance_px=validation.summary["edge_tolerance_px"],
-        drives=digest_of(dict(dataset_tree(dataset).drive_of())),
+        drives=digest_of(dict(dataset_tree(store, dataset).drive_of())),
         config=config,
     )
 
@@ -36,8 +35,8 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        drives = dataset_tree(dataset).drive_of()
-        result = split_frames(accepted_ids(validation), config=config, drive_of=drives)
+        drives = dataset_tree(store, dataset).drive_of()
+        result = split_frames(accepted_ids(store, validation), config=config, drive_of=drives)
         for side, ids in (("train", result.train_ids), ("val", result.val_ids)):
             (folder / f"{side}.txt").write_text("".join(f"{i}\n" for i in ids), encoding="utf-8")
         summary = {
@@ -52,12 +51,12 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
             "unlisted": list(result.unlisted_ids),
             "leakage": asdict(result.leakage) if result.leakage is not None else None,
         }
-        (folder / "split.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_json(folder / "split.json", summary)
         return summary
 
-    return store.get_or_make(split_key(dataset, validation, config), make)
+    return store.get_or_make(split_key(store, dataset, validation, config), make)
 
 
-def split_ids(split_output: StepOutput, side: Side) -> tuple[str, ...]:
+def split_ids(store: Store, split: StepOutput, side: Side) -> tuple[str, ...]:
     """Return the frame ids of one side, in the split's order."""
-    return tuple((split_output.path / f"{side}.txt").read_text(encoding="utf-8").split())
+    return tuple((store.path(split) / f"{side}.txt").read_text(encoding="utf-8").split())

@@ -16,26 +16,25 @@ if TYPE_CHECKING:
 VERSION = 2
 
 
-def train_key(records: StepOutput, model: ModelConfig, train: TrainConfig) -> StepKey:
+def train_key(records: StepOutput, model: ModelConfig, recipe: TrainConfig) -> StepKey:
     """Return the identity of a training: the records, the model, the recipe, and the bytes it starts from.
 
     Raises:
-        ConfigError: if ``train.initial_weights`` does not exist.
+        ConfigError: if ``recipe.initial_weights`` does not exist.
     """
-    recipe = train.model_dump(mode="json", exclude={"initial_weights"})
     start: str | None
-    if train.initial_weights in {None, "coco"}:
+    if recipe.initial_weights in {None, "coco"}:
         # Published weights never change, and are fetched only when they are needed.
-        start = None if train.initial_weights is None else f"coco {model.variant}"
+        start = None if recipe.initial_weights is None else f"coco {model.variant}"
     else:
         # By their bytes, not their place.
-        start = _digest_start(STARTER if train.initial_weights == "starter" else Path(str(train.initial_weights)))
+        start = _digest_start(STARTER if recipe.initial_weights == "starter" else Path(str(recipe.initial_weights)))
     return step_key(
         "train",
         VERSION,
         records=records.summary["records_digest"],
         model=model,
-        recipe=recipe,
+        recipe=recipe.model_dump(mode="json", exclude={"initial_weights"}),
         initial_weights=start,
     )
 
@@ -59,7 +58,7 @@ def train(
     def make(folder: Path) -> dict[str, Any]:
         from kittidet.training.fit import fit_detector  # noqa: PLC0415  TensorFlow is loaded by this step alone
 
-        result = fit_detector(records.path, model=model, train=recipe, work_dir=folder, on_epoch=on_epoch)
+        result = fit_detector(store.path(records), model=model, train=recipe, work_dir=folder, on_epoch=on_epoch)
         return {
             "checkpoints": [
                 {
@@ -77,9 +76,9 @@ def train(
     return store.get_or_make(train_key(records, model, recipe), make, resumable=True)
 
 
-def checkpoint_path(trained: StepOutput, name: str) -> Path:
+def checkpoint_path(store: Store, trained: StepOutput, name: str) -> Path:
     """Return the folder of one checkpoint of a finished training."""
-    return trained.path / "checkpoints" / name
+    return store.path(trained) / "checkpoints" / name
 
 
 def _digest_start(path: Path) -> str:

@@ -1,12 +1,11 @@
 """Step 2, validate: every finding of the data contract, and the frames that may be used."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from kittidet.config import ValidateConfig
-from kittidet.files import digest_of
-from kittidet.kitti.validation.findings import ValidationReport, check_share, read_findings, write_findings
+from kittidet.files import digest_of, write_json
+from kittidet.kitti.validation.findings import FINDINGS, check_share, read_validation, write_validation
 from kittidet.kitti.validation.validate import validate_tree
 from kittidet.steps.fetch import dataset_tree
 from kittidet.store import StepKey, StepOutput, Store, step_key
@@ -31,10 +30,8 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepO
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        report = validate_tree(dataset_tree(dataset), config=config)
-        write_findings(report, folder / "findings.csv")
-        (folder / "accepted.txt").write_text(_lines(report.accepted_ids), encoding="utf-8")
-        (folder / "set_aside.txt").write_text(_lines(report.set_aside_ids), encoding="utf-8")
+        report = validate_tree(dataset_tree(store, dataset), config=config)
+        write_validation(report, folder)
         summary = {
             "frames": report.n_frames,
             "accepted": len(report.accepted_ids),
@@ -46,29 +43,23 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepO
             "edge_tolerance_px": config.edge_tolerance_px,
             "accepted_digest": digest_of(list(report.accepted_ids)),
         }
-        (folder / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_json(folder / "summary.json", summary)
         return summary
 
-    return check_output(store.get_or_make(validate_key(dataset, config), make), config)
+    return check_output(store, store.get_or_make(validate_key(dataset, config), make), config)
 
 
-def check_output(output: StepOutput, config: ValidateConfig) -> StepOutput:
+def check_output(store: Store, output: StepOutput, config: ValidateConfig) -> StepOutput:
     """Return the output of a validation if a run may go on with it.
 
     Raises:
         DatasetContractError: if more than ``config.max_bad_share`` of the frames have findings, or no frame is left.
     """
-    path = output.path / "findings.csv"
-    set_aside = tuple((output.path / "set_aside.txt").read_text(encoding="utf-8").split())
-    report = ValidationReport(read_findings(path), output.summary["frames"], accepted_ids(output), set_aside)
-    check_share(report, config.max_bad_share, where=str(path))
+    folder = store.path(output)
+    check_share(read_validation(folder), config.max_bad_share, where=str(folder / FINDINGS))
     return output
 
 
-def accepted_ids(validation: StepOutput) -> tuple[str, ...]:
+def accepted_ids(store: Store, validation: StepOutput) -> tuple[str, ...]:
     """Return the ids of the frames that passed, sorted."""
-    return tuple((validation.path / "accepted.txt").read_text(encoding="utf-8").split())
-
-
-def _lines(ids: tuple[str, ...]) -> str:
-    return "".join(f"{frame_id}\n" for frame_id in ids)
+    return read_validation(store.path(validation)).accepted_ids

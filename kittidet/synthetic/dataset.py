@@ -1,18 +1,15 @@
 """A drawn data set on disk: KITTI's layout, its mapping and its archives, complete or absent."""
 
-import json
 import multiprocessing
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from filelock import FileLock
-
 from kittidet.errors import DatasetContractError
+from kittidet.files import locked, read_json, remove_partials, whole_file, whole_folder, write_json
 from kittidet.kitti.labels import format_label_line
 from kittidet.synthetic.picture import encode_png
 from kittidet.synthetic.plan import SIZES_WH, plan_set
@@ -74,16 +71,15 @@ def render_dataset(
         "sizes": None if fixed is None else [list(size) for size in fixed],
     }
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(out_dir.with_name(f".{out_dir.name}.lock")):
+    with locked(out_dir.with_name(f".{out_dir.name}.lock"), waiting_for=str(out_dir)):
+        remove_partials(out_dir.parent, out_dir.name)
         if not _is_finished(out_dir, recipe):
-            partial = out_dir.with_name(f".{out_dir.name}.partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            _draw_all(partial, recipe, fixed, workers, progress)
-            _write_mapping(partial / "devkit" / "mapping", frames, seed)
-            (partial / RECIPE).write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
-            if zips:
-                _pack(partial)
-            partial.rename(out_dir)
+            with whole_folder(out_dir) as partial:
+                _draw_all(partial, recipe, fixed, workers, progress)
+                _write_mapping(partial / "devkit" / "mapping", frames, seed)
+                write_json(partial / RECIPE, recipe)
+                if zips:
+                    _pack(partial)
         elif zips:
             _pack(out_dir)
     return out_dir
@@ -97,10 +93,7 @@ def _is_finished(out_dir: Path, recipe: dict[str, Any]) -> bool:
         raise DatasetContractError(
             f"{out_dir}: expected no folder, or a drawn set with its {RECIPE}, got other files. Name another folder."
         )
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DatasetContractError(f"{path}: expected JSON, got {error}. Delete {out_dir} to draw it again.") from error
+    found = read_json(path, error=DatasetContractError, advice=f"Delete {out_dir} to draw it again.")
     if found != recipe:
         asked = {key: value for key, value in recipe.items() if key != "sizes"}
         has = {key: value for key, value in found.items() if key != "sizes"} if isinstance(found, dict) else found
@@ -167,14 +160,13 @@ def _write_mapping(folder: Path, frames: int, seed: int) -> None:
 
 
 def _pack(root: Path) -> None:
+    remove_partials(root)
     for name, (folder, inside, method) in ARCHIVES.items():
         if (root / name).is_file():
             continue
-        partial = root / f".{name}.partial"
-        with ZipFile(partial, "w") as archive:
+        with whole_file(root / name) as partial, ZipFile(partial, "w") as archive:
             for path in sorted((root / folder).iterdir()):
                 # A fixed date: equal sets have equal archives.
                 entry = ZipInfo(f"{inside}/{path.name}", date_time=(2001, 9, 26, 0, 0, 0))
                 entry.compress_type, entry.external_attr = method, 0o644 << 16
                 archive.writestr(entry, path.read_bytes())
-        partial.rename(root / name)

@@ -1,6 +1,5 @@
 """Records -> checkpoints: puts network, losses, optimiser and data together and lets Keras train."""
 
-import json
 import logging
 import shutil
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from kittidet.config import ModelConfig, TrainConfig
 from kittidet.data.pipeline import steps_per_epoch, training_batches
 from kittidet.detect.checkpoint import Checkpoint, DetectorFacts, list_checkpoints
 from kittidet.errors import CheckpointMismatchError, TrainingError
-from kittidet.files import digest_file, digest_of, list_files, write_text_atomic
+from kittidet.files import digest_file, digest_of, list_files, read_json, write_json
 from kittidet.model.anchors import build_anchors
 from kittidet.model.efficientdet import EfficientDet, build_efficientdet
 from kittidet.model.normalization import freeze_batch_norm
@@ -243,7 +242,7 @@ def _has_gpu() -> bool:
 
 def _write_result(work_dir: Path, identity: str, resumed_from_step: int | None, coverage: float) -> TrainResult:
     facts = {"identity": identity, "resumed_from_step": resumed_from_step, "anchor_coverage": coverage}
-    write_text_atomic(work_dir / "training.json", json.dumps(facts, indent=1) + "\n")
+    write_json(work_dir / "training.json", facts)
     result = _read_result(work_dir, identity)
     if result is None:
         raise TrainingError(f"{work_dir}: training.json vanished while it was written. Is another run using it?")
@@ -254,7 +253,7 @@ def _read_result(work_dir: Path, identity: str) -> TrainResult | None:
     file = work_dir / "training.json"
     if not file.is_file():
         return None
-    facts = json.loads(file.read_text(encoding="utf-8"))
+    facts = read_json(file, error=TrainingError, advice="Give this run another work folder, or delete that one.")
     if facts["identity"] != identity:
         raise TrainingError(
             f"{file}: this folder holds a finished run with other records, model or recipe. "

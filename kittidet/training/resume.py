@@ -5,7 +5,6 @@ in between leaves weights of one epoch and the number of another; and it knows n
 statistics nor the history. Here all of it is one folder that appears by one rename.
 """
 
-import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,10 +16,9 @@ import keras
 import numpy as np
 
 from kittidet.errors import TrainingError
-from kittidet.files import write_text_atomic
+from kittidet.files import read_json, whole_folder, write_json
 
 _FOLDER = re.compile(r"epoch-(\d{5})")
-_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +47,11 @@ def save_state(folder: Path, variables: Mapping[str, Sequence[Any]], progress: P
         identity: digest of what the run is made of; a state is only ever loaded into an equal run.
     """
     final = folder / f"epoch-{progress.epoch:05d}"
-    partial = final.with_name(final.name + _PARTIAL)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     arrays = {name: keras.ops.convert_to_numpy(v) for name, v in _named(variables).items()}
-    np.savez(partial / "variables.npz", **arrays)
     facts = {"identity": identity, "epoch": progress.epoch, "step": progress.step, "rows": progress.rows}
-    write_text_atomic(partial / "progress.json", json.dumps(facts))
-    shutil.rmtree(final, ignore_errors=True)
-    partial.rename(final)
+    with whole_folder(final, replace=True) as partial:
+        np.savez(partial / "variables.npz", **arrays)
+        write_json(partial / "progress.json", facts)
     for other in folder.iterdir():
         if other != final:
             shutil.rmtree(other)
@@ -73,7 +67,7 @@ def load_state(folder: Path, variables: Mapping[str, Sequence[Any]], *, identity
     if not found:
         return None
     newest = found[-1]
-    facts = json.loads((newest / "progress.json").read_text(encoding="utf-8"))
+    facts = read_json(newest / "progress.json", error=TrainingError, advice=f"Delete {newest} to start over.")
     if facts["identity"] != identity:
         raise TrainingError(
             f"{newest}: the unfinished run in this folder has other records, model or recipe. "

@@ -65,7 +65,7 @@ STEPS = {
 }
 
 # Not cached: they find what they made, and show it on every run's page.
-ALWAYS = ("publish run synthetic", "report on run drawn")
+ALWAYS = ("publish run synthetic", "report on run synthetic")
 
 
 def test_a_run_ends_in_the_checkpoint_with_the_best_ap_and_a_second_one_is_cached(run, config, fake_training):

@@ -10,10 +10,7 @@ from kittidet.store import Store
 
 @pytest.fixture
 def prepared(tmp_path, synthetic_root):
-    from tasks.fetch import fetch
-    from tasks.records import write_records
-    from tasks.split import split
-    from tasks.validate import validate
+    from tasks.steps import fetch, split, validate, write_records
 
     config = RunConfig(
         store_dir=tmp_path / "store",
@@ -42,7 +39,7 @@ def test_a_child_given_json_does_the_parent_s_work_and_the_parent_finds_it_cache
         "train_records": prepared.train.model_dump(mode="json"),
         "val_records": prepared.val.model_dump(mode="json"),
     }
-    records = prepared.train.output(store), prepared.val.output(store)
+    records = prepared.train, prepared.val
     assert not is_trained(store, *records, prepared.config)
     kitti_train(**parameters)
     assert is_trained(store, *records, prepared.config)

@@ -14,6 +14,7 @@ from kittidet.errors import StoreError
 from kittidet.store import (
     MANIFEST,
     StepKey,
+    StepOutput,
     Store,
     digest_of,
     step_key,
@@ -60,18 +61,27 @@ class TestIdentity:
         assert len(keys) == 4
 
 
+def test_an_output_is_json_without_a_place_and_stands_for_itself_in_any_copy_of_the_store(tmp_path):
+    output = Store(tmp_path / "a").get_or_make(KEY, lambda _: {"n_train": 3, "leakage": None})
+    read = StepOutput.model_validate_json(output.model_dump_json())
+    assert (output.cached, read.cached) == (False, True)
+    assert read == output.model_copy(update={"cached": True})
+    assert Store(tmp_path / "b").path(read) == tmp_path / "b" / KEY.name
+    assert str(tmp_path) not in output.model_dump_json()
+
+
 class TestGetOrMake:
     def test_makes_once_and_then_finds(self, store):
         first = store.get_or_make(KEY, make_two_files)
         second = store.get_or_make(KEY, lambda _: pytest.fail("made twice"))
         assert (first.cached, second.cached) == (False, True)
-        assert second.path == first.path == store.path(KEY)
+        assert store.path(second) == store.path(first) == store.path(KEY)
         assert second.summary == {"n": 2}
-        assert (second.path / "deep" / "b.bin").read_bytes() == b"\0" * 100
+        assert (store.path(second) / "deep" / "b.bin").read_bytes() == b"\0" * 100
 
     @pytest.mark.parametrize("victim", ["a.txt", "deep/b.bin", MANIFEST])
     def test_a_deleted_file_is_made_again(self, store, victim):
-        folder = store.get_or_make(KEY, make_two_files).path
+        folder = store.path(store.get_or_make(KEY, make_two_files))
         (folder / victim).unlink()
         assert store.problems(KEY)
         again = store.get_or_make(KEY, make_two_files)
@@ -80,14 +90,14 @@ class TestGetOrMake:
 
     @pytest.mark.parametrize("content", ["alphA", "alp", "", "alpha and more"])
     def test_a_changed_file_is_made_again(self, store, content):
-        folder = store.get_or_make(KEY, make_two_files).path
+        folder = store.path(store.get_or_make(KEY, make_two_files))
         (folder / "a.txt").write_text(content)
         assert "a.txt" in store.problems(KEY)[0]
         assert not store.get_or_make(KEY, make_two_files).cached
         assert (folder / "a.txt").read_text() == "alpha"
 
     def test_a_change_that_keeps_size_and_time_is_seen_by_the_thorough_check(self, store):
-        file = store.get_or_make(KEY, make_two_files).path / "a.txt"
+        file = store.path(store.get_or_make(KEY, make_two_files)) / "a.txt"
         stat = file.stat()
         file.write_text("alphA")
         os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -95,19 +105,19 @@ class TestGetOrMake:
         assert "a.txt" in store.problems(KEY, thorough=True)[0]
 
     def test_a_copied_store_with_other_times_is_still_valid(self, store):
-        file = store.get_or_make(KEY, make_two_files).path / "a.txt"
+        file = store.path(store.get_or_make(KEY, make_two_files)) / "a.txt"
         os.utime(file, (1, 1))
         assert store.problems(KEY) == []
 
     @pytest.mark.parametrize("text", ["", "{", "[]", '{"files": {}}', '{"files": 3, "digest": 1}'])
     def test_a_damaged_manifest_is_no_output(self, store, text):
-        folder = store.get_or_make(KEY, make_two_files).path
+        folder = store.path(store.get_or_make(KEY, make_two_files))
         (folder / MANIFEST).write_text(text)
         assert store.problems(KEY)
         assert store.load(KEY) is None
 
     def test_extra_files_beside_an_output_do_no_harm(self, store):
-        folder = store.get_or_make(KEY, make_two_files).path
+        folder = store.path(store.get_or_make(KEY, make_two_files))
         (folder / "_prefect.json").write_text("{}")
         assert store.get_or_make(KEY, make_two_files).cached
 
@@ -138,7 +148,7 @@ class TestGetOrMake:
 
     def test_another_key_with_the_same_short_name_is_not_taken_for_this_one(self, store):
         store.get_or_make(KEY, make_two_files)
-        twin = StepKey(KEY.step, KEY.digest[:16] + "0" * 48)
+        twin = StepKey(step=KEY.step, digest=KEY.digest[:16] + "0" * 48)
         assert store.path(twin) == store.path(KEY)
         assert store.load(twin) is None
 
@@ -154,7 +164,7 @@ class TestGetOrMake:
         assert store.get_or_make(KEY, make_two_files).summary == {"n": 2}
 
     def test_a_changed_summary_is_no_output(self, store):
-        manifest = store.get_or_make(KEY, make_two_files).path / MANIFEST
+        manifest = store.path(store.get_or_make(KEY, make_two_files)) / MANIFEST
         manifest.write_text(manifest.read_text().replace('"n": 2', '"n": 3'))
         assert store.load(KEY) is None
 

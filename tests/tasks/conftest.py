@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tasks.publish import StepResults
+    from kittidet.steps.publish import PipelineOutputs
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, synthetic_root: Path) -> SimpleNamespace:
     """Store folder, configuration and the results up to the records; read only."""
     from kittidet.config import RunConfig, SourceConfig, SplitConfig
-    from tasks.fetch import fetch
-    from tasks.records import write_records
-    from tasks.split import split
-    from tasks.validate import validate
+    from tasks.steps import fetch, split, validate, write_records
 
     folder = tmp_path_factory.mktemp("prepared")
     config = RunConfig(
@@ -45,11 +42,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, synthetic_root: Path) -> 
 
 
 @pytest.fixture
-def results(prepared: SimpleNamespace, fake_training: Counter) -> "StepResults":
+def outputs(prepared: SimpleNamespace, fake_training: Counter) -> "PipelineOutputs":
     """What a run is published from: the prepared steps, and a training whose second checkpoint is the best."""
-    from tasks.evaluate import evaluate
-    from tasks.publish import StepResults
-    from tasks.train import fine_tune
+    from kittidet.steps.publish import PipelineOutputs
+    from tasks.steps import evaluate, fine_tune
 
     trained = fine_tune.fn(prepared.store_dir, prepared.train_records, prepared.config.model, prepared.config.train)
     evaluations = tuple(
@@ -64,7 +60,7 @@ def results(prepared: SimpleNamespace, fake_training: Counter) -> "StepResults":
         )
         for checkpoint in trained.summary["checkpoints"]
     )
-    return StepResults(
+    return PipelineOutputs(
         dataset=prepared.dataset,
         validation=prepared.validation,
         split=prepared.split,

@@ -9,7 +9,6 @@ import pytest
 from kittidet.errors import ConfigError
 from kittidet.store import StepKey, StepOutput, Store, step_key
 from tasks.caching import RECORD, StepCache, in_store
-from tasks.step_result import StepResult
 
 
 def key_of(store: Store, dataset: StepOutput, size: int) -> StepKey:
@@ -20,7 +19,7 @@ def key_of(store: Store, dataset: StepOutput, size: int) -> StepKey:
 @pytest.fixture
 def inputs(tmp_path: Path) -> dict:
     dataset = Store(tmp_path).get_or_make(step_key("fetch", 1), lambda _: {"content": "c"})
-    return {"store_dir": tmp_path, "dataset": StepResult.of(dataset), "size": 3}
+    return {"store_dir": tmp_path, "dataset": dataset, "size": 3}
 
 
 def compute(inputs: dict, key_of=key_of) -> str | None:
@@ -29,24 +28,25 @@ def compute(inputs: dict, key_of=key_of) -> str | None:
 
 def make_output(inputs: dict) -> Path:
     store = Store(inputs["store_dir"])
-    key = key_of(store, inputs["dataset"].output(store), inputs["size"])
+    key = key_of(store, inputs["dataset"], inputs["size"])
 
     def make(folder: Path) -> dict:
         (folder / "train.txt").write_text("000001\n")
         return {}
 
-    return store.get_or_make(key, make).path
+    return store.path(store.get_or_make(key, make))
 
 
-def write_record(folder: Path, serializer: str = "json") -> Path:
+def write_record(folder: Path, serializer: str = "json", kind: str = "kittidet.store.StepOutput") -> Path:
     record = folder / RECORD
-    record.write_text(json.dumps({"metadata": {"serializer": {"type": serializer}}, "result": "{}"}))
+    result = json.dumps({"__class__": kind, "data": {}})
+    record.write_text(json.dumps({"metadata": {"serializer": {"type": serializer}}, "result": result}))
     return record
 
 
 def test_the_key_is_the_step_s_own_and_names_a_file_in_its_output(inputs):
     store = Store(inputs["store_dir"])
-    expected = key_of(store, inputs["dataset"].output(store), 3)
+    expected = key_of(store, inputs["dataset"], 3)
     assert compute(inputs) == f"{expected.name}/{RECORD}"
     assert compute({**inputs, "size": 4}) != compute(inputs)
 
@@ -77,6 +77,12 @@ def test_a_record_that_would_be_unpickled_goes(inputs):
     assert not record.exists()
 
 
+def test_a_record_of_an_earlier_version_of_this_project_goes(inputs):
+    record = write_record(make_output(inputs), kind="tasks.step_result.StepResult")
+    compute(inputs)
+    assert not record.exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", pickle.dumps({}), b'{"metadata": null}'])
 def test_what_is_no_record_goes(inputs, content):
     record = make_output(inputs) / RECORD
@@ -92,6 +98,12 @@ def test_a_step_that_cannot_be_keyed_runs_and_says_why_itself(inputs):
     assert compute(inputs, fail) is None
 
 
+def test_a_key_function_is_given_what_it_has_parameters_for(inputs):
+    assert compute(inputs, lambda size: step_key("split", 1, size=size)) == compute(
+        {**inputs, "dataset": None}, lambda size: step_key("split", 1, size=size)
+    )
+
+
 def test_a_step_may_ask_to_run_whatever_is_there(inputs):
     assert compute(inputs, lambda store, dataset, size: None) is None
 
@@ -102,7 +114,7 @@ def test_a_policy_without_its_function_is_a_mistake():
 
 
 def test_records_are_json_in_the_store(tmp_path):
-    from tasks.split import split
+    from tasks.steps import split
 
     stored = in_store(split, tmp_path)
     assert stored.result_serializer == "json"

@@ -109,15 +109,15 @@ def train_and_complete(client, run) -> None:
 
     from flows.kitti_train import kitti_train
     from kittidet.steps.evaluate import evaluate_key
-    from tasks import evaluate, train
+    from tasks import steps
 
     given = kitti_train.validate_parameters(run.parameters)
     store = Store(given["store_dir"])
-    config, records = given["config"], given["train_records"].output(store)
-    trained = train.train_step(store, records, config.model, config.train)
+    config, records = given["config"], given["train_records"]
+    trained = steps.train_step(store, records, config.model, config.train)
     for checkpoint in trained.summary["checkpoints"]:
-        name, val = checkpoint["name"], given["val_records"].output(store)
-        evaluate.evaluate_step(store, trained, name, val, None, None, config.evaluation)
+        name, val = checkpoint["name"], given["val_records"]
+        steps.evaluate_step(store, trained, name, val, None, None, config.evaluation)
         assert store.load(evaluate_key(trained, name, val, config.evaluation)) is not None
     client.set_flow_run_state(run.id, Completed(), force=True)
 
@@ -136,7 +136,7 @@ def complete_without_work(client, run) -> None:
 
 def trained_in(store_dir, prepared) -> bool:
     store = Store(store_dir)
-    return is_trained(store, prepared.train_records.output(store), prepared.val_records.output(store), prepared.config)
+    return is_trained(store, prepared.train_records, prepared.val_records, prepared.config)
 
 
 def test_the_child_leaves_its_work_in_the_store_and_is_shown_under_its_parent(parent, prepared):

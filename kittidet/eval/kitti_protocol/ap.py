@@ -21,6 +21,9 @@ from kittidet.frame import KittiObject
 OFFICIAL_OVERLAP: Mapping[str, float] = MappingProxyType({"Car": 0.7, "Pedestrian": 0.5, "Cyclist": 0.5})
 LOOSE_OVERLAP: Mapping[str, float] = MappingProxyType({"Car": 0.5, "Pedestrian": 0.25, "Cyclist": 0.25})
 
+# AP differences of the two rules below this are not worth a reader's time.
+SAME_AP = 0.05
+
 Triple = tuple[float | None, float | None, float | None]
 
 
@@ -45,14 +48,14 @@ class ClassAp:
 
 @dataclass(frozen=True, slots=True)
 class KittiAp:
-    """KITTI 2D AP of one set of detections.
+    """KITTI 2D AP of one set of detections, by the devkit's own rule.
 
     Attributes:
         official: class -> scores at the benchmark's overlaps.
         loose: class -> scores at the looser ones.
         n_frames: frames scored.
         n_detections: detections of any class in them.
-        devkit_rounding: whether this repeats the C++ program's own numbers.
+        order_free: class -> scores at the benchmark's overlaps by the order-free rule; None where not asked for.
         notes: what a reader of the numbers should know, one sentence each.
     """
 
@@ -60,11 +63,23 @@ class KittiAp:
     loose: Mapping[str, ClassAp]
     n_frames: int
     n_detections: int
-    devkit_rounding: bool
+    order_free: Mapping[str, ClassAp] | None = None
     notes: tuple[str, ...] = ()
 
+    def order_free_differences(self) -> dict[str, tuple[Triple, Triple]]:
+        """Return class -> R40 and R11 by the order-free rule minus the devkit's; None where equal to ``SAME_AP``."""
+        return {
+            name: (_differences(score.r40, other.r40), _differences(score.r11, other.r11))
+            for name, score in self.official.items()
+            for other in [(self.order_free or {}).get(name)]
+            if other is not None
+        }
+
     def to_json(self) -> dict[str, Any]:
-        """Return JSON types: ``ap`` and ``ap_loose`` as class -> R40 and R11 -> [easy, moderate, hard], and curves."""
+        """Return JSON types: ``ap``, ``ap_loose`` and ``ap_order_free`` (None where not asked for), and the curves.
+
+        Each is class -> R40 and R11 -> [easy, moderate, hard].
+        """
         names = [level.name for level in LEVELS]
 
         def table(scores: Mapping[str, ClassAp]) -> dict[str, Any]:
@@ -82,6 +97,7 @@ class KittiAp:
         return {
             "ap": table(self.official),
             "ap_loose": table(self.loose),
+            "ap_order_free": None if self.order_free is None else table(self.order_free),
             "min_overlap": {name: score.min_overlap for name, score in self.official.items()},
             "min_overlap_loose": {name: score.min_overlap for name, score in self.loose.items()},
             "levels": names,
@@ -91,7 +107,7 @@ class KittiAp:
             "precision_loose": curves(self.loose),
             "n_frames": self.n_frames,
             "n_detections": self.n_detections,
-            "devkit_rounding": self.devkit_rounding,
+            "rule": "devkit",
             "notes": list(self.notes),
         }
 
@@ -100,44 +116,57 @@ def kitti_ap(
     ground_truth: Mapping[str, Sequence[KittiObject]],
     detections: Mapping[str, Sequence[KittiObject]],
     *,
-    devkit_rounding: bool = False,
+    order_free: bool = False,
 ) -> KittiAp:
-    """Return AP R40 and R11 of Car, Pedestrian and Cyclist at easy, moderate and hard.
+    """Return AP R40 and R11 of Car, Pedestrian and Cyclist at easy, moderate and hard: the devkit's numbers.
+
+    The devkit cuts detection heights to whole pixels, lets labels choose in file order, and caps the AP of a class with
+    fewer than 41 objects. The order-free rule does none of these: labels of the class choose before neutral ones, the
+    order of rows changes nothing, and a perfect detector scores 100 however few objects there are.
 
     Args:
         ground_truth: frame id -> label rows, DontCare included; these are the frames that are scored.
         detections: frame id -> result rows; a frame that is missing has no detections.
-        devkit_rounding: repeat what the C++ program does to the letter: detection heights cut to whole pixels, equal
-            candidates taken in file order, recall sampled without care for classes of fewer than 41 objects. Off, the
-            order of rows changes nothing and a perfect detector scores 100 however few objects there are.
+        order_free: also score by the order-free rule.
 
     Raises:
         EvaluationError: without frames or objects to score, on detections for a frame without labels, without a
             score, or with a box or score that is no finite number or negative in size.
     """
     _check(ground_truth, detections)
+    scene = _build_scene(ground_truth, detections, keep_order=True)
+    official = _score(scene, OFFICIAL_OVERLAP, as_devkit=True)
+    if not any(score.objects[-1] for score in official.values()):
+        raise EvaluationError(
+            f"no ground truth: the labels of {len(ground_truth)} frames hold no {', '.join(official)} that counts at "
+            "any level. Check the label folder and the list of frames."
+        )
+    return KittiAp(
+        official=official,
+        loose=_score(scene, LOOSE_OVERLAP, as_devkit=True),
+        n_frames=len(ground_truth),
+        n_detections=len(scene.found),
+        order_free=_score(_build_scene(ground_truth, detections, keep_order=False), OFFICIAL_OVERLAP, as_devkit=False)
+        if order_free
+        else None,
+        notes=tuple(_notes(official, scene.found)),
+    )
+
+
+def _build_scene(
+    ground_truth: Mapping[str, Sequence[KittiObject]],
+    detections: Mapping[str, Sequence[KittiObject]],
+    *,
+    keep_order: bool,
+) -> Scene:
     frame_ids = sorted(ground_truth)
-    truth = build_rows(ground_truth, frame_ids, keep_order=devkit_rounding)
-    found = build_rows(detections, frame_ids, keep_order=devkit_rounding)
-    scene = Scene(
+    truth = build_rows(ground_truth, frame_ids, keep_order=keep_order)
+    found = build_rows(detections, frame_ids, keep_order=keep_order)
+    return Scene(
         truth=truth,
         found=found,
         pairs=overlapping_pairs(truth, found, above_iou=min(LOOSE_OVERLAP.values())),
         covered=covered_share(found, truth.take(truth.kind == "dontcare")),
-    )
-    official = _score(scene, OFFICIAL_OVERLAP, as_devkit=devkit_rounding)
-    if not any(score.objects[-1] for score in official.values()):
-        raise EvaluationError(
-            f"no ground truth: the labels of {len(frame_ids)} frames hold no {', '.join(official)} that counts at any "
-            "level. Check the label folder and the list of frames."
-        )
-    return KittiAp(
-        official=official,
-        loose=_score(scene, LOOSE_OVERLAP, as_devkit=devkit_rounding),
-        n_frames=len(frame_ids),
-        n_detections=len(found),
-        devkit_rounding=devkit_rounding,
-        notes=tuple(_notes(official, found, as_devkit=devkit_rounding)),
     )
 
 
@@ -170,13 +199,28 @@ def _points(curve: Curve) -> FloatArray | None:
     return curve.precision if curve.objects else None
 
 
-def _notes(scores: Mapping[str, ClassAp], found: Rows, *, as_devkit: bool) -> list[str]:
+def _differences(devkit: Triple, order_free: Triple) -> Triple:
+    easy, moderate, hard = (
+        None if a is None or b is None or abs(b - a) <= SAME_AP else b - a
+        for a, b in zip(devkit, order_free, strict=True)
+    )
+    return easy, moderate, hard
+
+
+def _notes(scores: Mapping[str, ClassAp], found: Rows) -> list[str]:
     notes = []
     for name, score in scores.items():
-        few = [f"{n} {level.name}" for n, level in zip(score.objects, LEVELS, strict=True) if 0 < n < RECALL_POINTS]
+        few = [
+            # One threshold a hit, and the first one stands for recall 0, which R40 leaves out.
+            f"{n} {level.name}, at most {100 * (n - 1) / (RECALL_POINTS - 1):.1f}"
+            for n, level in zip(score.objects, LEVELS, strict=True)
+            if 0 < n < RECALL_POINTS
+        ]
         if few:
-            effect = "the devkit caps AP below 100 there" if as_devkit else "AP is coarse there"
-            notes.append(f"{name}: fewer than {RECALL_POINTS} objects ({', '.join(few)}); {effect}.")
+            notes.append(
+                f"{name}: fewer than {RECALL_POINTS} objects; the devkit caps R40 there: {'; '.join(few)}. "
+                "The order-free rule has no such cap."
+            )
         if not score.objects[-1]:
             notes.append(f"{name}: no ground truth.")
         elif not (found.kind == name.lower()).any():

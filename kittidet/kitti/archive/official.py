@@ -1,6 +1,5 @@
 """The official KITTI archives from the network to an unpacked tree."""
 
-import json
 import logging
 import zipfile
 from pathlib import Path
@@ -10,7 +9,7 @@ from kittidet.config import SourceConfig
 from kittidet.download.file import download, has_digest, record_digest
 from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
-from kittidet.files import write_text_atomic
+from kittidet.files import write_json
 from kittidet.kitti.archive.unpack import WANTED, unpack_archives
 
 log = logging.getLogger(__name__)
@@ -65,5 +64,5 @@ def fetch_official(
             reserve_share=_UNPACKED_SHARE,
         )
     root = unpack_archives(folder, dest_dir, progress=progress)
-    write_text_atomic(root / "archives.json", json.dumps(digests, indent=1, sort_keys=True) + "\n")
+    write_json(root / "archives.json", digests)
     return root

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from filelock import FileLock
-
-from kittidet.download.disk import writing
+from kittidet.download.disk import alone_at
 from kittidet.download.transfer import Progress
 from kittidet.errors import ArchiveError
 from kittidet.files import digest_of
@@ -48,18 +46,12 @@ def unpack_archives(archives_dir: Path, dest_dir: Path, *, progress: Progress | 
     zips = _find_zips(archives_dir)
     root = dest_dir / f"kitti-{digest_archives(archives_dir)[:16]}"
     partial = root.with_name(root.name + ".partial")
-    with writing(dest_dir):
-        dest_dir.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(dest_dir / f".{root.name}.lock")
-        lock.acquire()
-    try:
+    with alone_at(root):
         target = root if root.is_dir() else partial
         for name, zip_path in zips.items():
             extract_zip(zip_path, target, wanted=WANTED[name], progress=progress)
         if target == partial:
             partial.rename(root)
-    finally:
-        lock.release()
     log.info("unpack root=%s archives=%s", root, ",".join(zips))
     return root
 

@@ -3,7 +3,6 @@
 An ``error`` sets its frame aside; a ``warning`` is for a person to read.
 """
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 from kittidet.errors import DatasetContractError
 from kittidet.files import write_text_atomic
 
+FINDINGS, ACCEPTED, SET_ASIDE = "findings.csv", "accepted.txt", "set_aside.txt"
 COLUMNS = ("frame_id", "file", "line", "check", "severity", "message")
 Severity = Literal["error", "warning"]
 
@@ -48,25 +48,23 @@ class ValidationReport:
 
     Attributes:
         findings: table with the columns ``frame_id, file, line, check, severity, message``, sorted by file and line.
-        n_frames: frames looked at, those with only an image or only a label file included.
         accepted_ids: frames without an error, sorted.
         set_aside_ids: frames with an error, sorted.
     """
 
     findings: pd.DataFrame
-    n_frames: int
     accepted_ids: tuple[str, ...]
     set_aside_ids: tuple[str, ...]
+
+    @property
+    def n_frames(self) -> int:
+        """How many frames were looked at, those with only an image or only a label file included."""
+        return len(self.accepted_ids) + len(self.set_aside_ids)
 
     @property
     def bad_share(self) -> float:
         """Share of frames set aside, 0..1; 1 where there are no frames."""
         return len(self.set_aside_ids) / self.n_frames if self.n_frames else 1.0
-
-    @property
-    def errors(self) -> pd.DataFrame:
-        """The findings that set frames aside."""
-        return self.findings[self.findings["severity"] == "error"]
 
 
 def build_report(findings: Iterable[Finding], *, frame_ids: Iterable[str]) -> ValidationReport:
@@ -82,22 +80,23 @@ def build_report(findings: Iterable[Finding], *, frame_ids: Iterable[str]) -> Va
     ids = sorted(set(frame_ids))
     return ValidationReport(
         findings=pd.DataFrame(rows, columns=list(COLUMNS)).astype({"line": int}),
-        n_frames=len(ids),
         accepted_ids=tuple(i for i in ids if i not in bad),
         set_aside_ids=tuple(i for i in ids if i in bad),
     )
 
 
-def write_findings(report: ValidationReport, path: Path) -> None:
-    """Write the findings as CSV, whole or not at all; without findings the header alone."""
-    buffer = io.StringIO()
-    report.findings.to_csv(buffer, index=False, lineterminator="\n")
-    write_text_atomic(path, buffer.getvalue())
+def write_validation(report: ValidationReport, folder: Path) -> None:
+    """Write ``findings.csv`` (without findings its header), ``accepted.txt`` and ``set_aside.txt``, each whole."""
+    write_text_atomic(folder / FINDINGS, report.findings.to_csv(index=False, lineterminator="\n"))
+    for name, ids in ((ACCEPTED, report.accepted_ids), (SET_ASIDE, report.set_aside_ids)):
+        write_text_atomic(folder / name, "".join(f"{frame_id}\n" for frame_id in ids))
 
 
-def read_findings(path: Path) -> pd.DataFrame:
-    """Return the table that `write_findings` wrote."""
-    return pd.read_csv(path, dtype={**dict.fromkeys(COLUMNS, str), "line": int}, keep_default_na=False)
+def read_validation(folder: Path) -> ValidationReport:
+    """Return the report that `write_validation` wrote."""
+    kinds = {**dict.fromkeys(COLUMNS, str), "line": int}
+    findings = pd.read_csv(folder / FINDINGS, dtype=kinds, keep_default_na=False)
+    return ValidationReport(findings, *(tuple((folder / n).read_text("utf-8").split()) for n in (ACCEPTED, SET_ASIDE)))
 
 
 def check_share(report: ValidationReport, max_bad_share: float, *, where: str = "the data set") -> ValidationReport:
@@ -116,7 +115,8 @@ def check_share(report: ValidationReport, max_bad_share: float, *, where: str = 
             f"{where}: 0 frames: expected image_2/NNNNNN.png with label_2/NNNNNN.txt. "
             "Check `source.path`, or fetch the data again."
         )
-    quoted = "".join(f"\n  {message}" for message in report.errors["message"].head(_QUOTED))
+    errors = report.findings[report.findings["severity"] == "error"]
+    quoted = "".join(f"\n  {message}" for message in errors["message"].head(_QUOTED))
     bad = f"{len(report.set_aside_ids)} of {report.n_frames} frames ({report.bad_share:.1%}) break the data contract"
     if not report.accepted_ids:
         raise DatasetContractError(

@@ -4,10 +4,11 @@ import socket
 import sys
 
 import pytest
+from fixtures.web_server import free_port
 
 from deployments.local import server as module
 from deployments.local.processes import ProcessError
-from deployments.local.server import ensure_server, free_port, is_healthy, server_process
+from deployments.local.server import ensure_server, is_healthy, server_process
 from deployments.project import Project, write_api_url
 
 HOST = "127.0.0.1"

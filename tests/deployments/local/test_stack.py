@@ -14,7 +14,7 @@ from deployments.local.stack import alone, check, down, up
 from deployments.local.workers import worker_process
 from deployments.project import Project, write_api_url
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 

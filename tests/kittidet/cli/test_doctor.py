@@ -44,7 +44,9 @@ def test_a_read_only_store_cannot_work(monkeypatch, tmp_path):
 def test_the_deep_look_finds_a_lost_bit_and_names_the_folder_to_delete(tmp_path):
     store = Store(tmp_path / "store")
     paths = [
-        store.get_or_make(step_key("a", 1, n=n), lambda folder: (folder / "file").write_text("alpha") and {}).path
+        store.path(
+            store.get_or_make(step_key("a", 1, n=n), lambda folder: (folder / "file").write_text("alpha") and {})
+        )
         for n in range(3)
     ]
     stat = (paths[1] / "file").stat()
@@ -70,7 +72,8 @@ def test_the_deep_look_is_an_option_of_the_command(tmp_path, monkeypatch, capsys
     for name in ("packages", "operations"):
         monkeypatch.setattr(doctor, f"examine_{name}", list)
     monkeypatch.setattr(doctor, "examine_accelerators", lambda: doctor.Finding("GPU", None, "none"))
-    folder = Store(tmp_path).get_or_make(step_key("a", 1), lambda folder: {}).path
+    store = Store(tmp_path)
+    folder = store.path(store.get_or_make(step_key("a", 1), lambda folder: {}))
     doctor.doctor(tmp_path, deep=False)
     (folder / "_output.json").write_text("{}")
     doctor.doctor(tmp_path, deep=False)

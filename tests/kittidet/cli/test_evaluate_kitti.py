@@ -40,15 +40,25 @@ def test_prints_a_table_and_writes_the_json(run, tmp_path):
     assert len(scores["precision"]["Car"]["easy"]) == 41
 
 
-def test_a_list_chooses_the_frames_and_devkit_rounding_is_recorded(run, tmp_path):
+def test_a_list_chooses_the_frames_and_few_objects_are_scored_as_the_devkit_does(run, tmp_path):
     (tmp_path / "val.txt").write_text("000003\n000004\n")
-    result = run("--json", tmp_path / "ap.json", "--frames", tmp_path / "val.txt", "--devkit-rounding")
+    result = run("--json", tmp_path / "ap.json", "--frames", tmp_path / "val.txt")
     assert result.exit_code == 0, result.output
     scores = json.loads((tmp_path / "ap.json").read_text())
     assert scores["n_frames"] == 2
-    assert scores["devkit_rounding"] is True
+    assert scores["rule"] == "devkit"
     assert scores["ap"]["Car"]["R40"] == pytest.approx([100 / 40] * 3)
+    assert scores["ap_order_free"]["Car"]["R40"] == pytest.approx([100] * 3)
     assert "fewer than 41 objects" in result.output
+    assert "100.00 (+97.50)" in result.output
+
+
+def test_the_flag_for_what_is_now_the_default_is_still_taken(run):
+    assert run("--devkit-rounding").output == run().output
+
+
+def test_equal_rules_are_not_shown_twice(run):
+    assert "order-free" not in run().output
 
 
 def test_a_json_file_in_a_missing_folder_is_refused_before_the_work(run, tmp_path):

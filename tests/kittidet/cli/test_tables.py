@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kittidet.cli.tables import print_facts, print_scores
-from kittidet.store import StepOutput, step_key
+from kittidet.store import StepOutput, Store
 
 SUMMARY = {
     "n_val": 30,
@@ -33,9 +33,8 @@ def test_scores_show_all_first_then_each_class_and_the_picked_step(capsys):
 
 @pytest.mark.parametrize("cached", [False, True])
 def test_a_step_shows_its_facts_and_whether_it_was_cached(capsys, cached):
-    print_facts(
-        "split", StepOutput(step_key("split", 1), Path("/s/split-1"), {"n_train": 8, "leakage": None}, cached=cached)
-    )
+    output = StepOutput(step="split", digest="1", summary={"n_train": 8, "leakage": None}, cached=cached)
+    print_facts("split", Store(Path("/s")), output)
     text = capsys.readouterr().out
     assert ("cached" in text) == cached
     assert "n_train" in text

@@ -11,7 +11,7 @@ from kittidet.kitti.tree import KittiTree, open_tree
 
 CAR = "Car 0.12 1 -1.57 9.41 6.40 29.75 19.25 2.85 2.63 12.34 0.47 1.49 69.44 -1.56"
 DONT_CARE = "DontCare -1 -1 -10 3.89 9.71 40.61 20.13 -1 -1 -1 -1000 -1000 -1000 -10"
-MINI = Path(__file__).parents[4] / ".." / "shared" / "kitti" / "mini"
+MINI = Path(__file__).parents[4] / "shared" / "kitti" / "mini"
 
 
 @pytest.fixture

@@ -2,13 +2,18 @@
 
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 
 from kittidet.errors import DatasetContractError
 from kittidet.kitti import png as images
-from kittidet.kitti.png import check_png, check_png_bytes, read_png_size
+from kittidet.kitti.png import PngHeader, check_png_bytes, read_image_bytes, read_png_size
 from kittidet.kitti.tree import open_tree
+
+
+def check_png(path: Path) -> PngHeader:
+    return check_png_bytes(read_image_bytes(path), where=str(path))
 
 
 def test_size_and_kind_come_from_the_header(make_png, tmp_path):

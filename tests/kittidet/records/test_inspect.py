@@ -1,9 +1,10 @@
 import pytest
+from fixtures.small_records import encode_example
 from PIL import Image
 
 from kittidet.errors import RecordError
 from kittidet.records.inspect import draw_grid, inspect_records
-from kittidet.records.message import decode_example, encode_example
+from kittidet.records.message import decode_example
 from kittidet.records.shard import ShardWriter, read_records
 
 SHARD = "val-00000-of-00002.tfrecord"

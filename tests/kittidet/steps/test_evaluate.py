@@ -17,7 +17,7 @@ from kittidet.steps.fetch import fetch
 from kittidet.steps.records import write
 from kittidet.steps.split import split, split_ids
 from kittidet.steps.validate import validate
-from kittidet.store import StepOutput, Store, step_key
+from kittidet.store import StepOutput, Store
 
 
 @pytest.fixture
@@ -31,12 +31,12 @@ def outputs(tmp_path: Path, synthetic_root: Path) -> SimpleNamespace:
         dataset=dataset,
         split=parts,
         records=write(store, dataset, parts, "val", RecordsConfig()),
-        trained=StepOutput(step_key("train", 1), tmp_path, {"checkpoints": facts}, cached=True),
+        trained=StepOutput(step="train", digest="t", summary={"checkpoints": facts}),
     )
 
 
 def test_checkpoint_records_and_scoring_are_part_of_the_key(outputs):
-    other = StepOutput(outputs.records.key, outputs.records.path, {"records_digest": "other"}, cached=True)
+    other = outputs.records.model_copy(update={"summary": {"records_digest": "other"}})
     config = EvalConfig()
     keys = {
         evaluate_key(outputs.trained, "step-1", outputs.records, config),
@@ -48,8 +48,8 @@ def test_checkpoint_records_and_scoring_are_part_of_the_key(outputs):
 
 
 def test_the_frames_that_are_scored_are_the_splits_val_frames(outputs):
-    frames = val_frames(outputs.dataset, outputs.split)
-    assert tuple(f.frame_id for f in frames) == split_ids(outputs.split, "val")
+    frames = val_frames(outputs.store, outputs.dataset, outputs.split)
+    assert tuple(f.frame_id for f in frames) == split_ids(outputs.store, outputs.split, "val")
     assert sum(len(f.objects) for f in frames) > 0
 
 
@@ -57,8 +57,9 @@ def test_the_label_files_are_read_once_for_all_checkpoints(outputs, monkeypatch)
     _load_frames.cache_clear()
     parsed = []
     monkeypatch.setattr(frames, "parse_label_file", lambda path: parsed.append(path) or parse_label_file(path))
-    assert val_frames(outputs.dataset, outputs.split) == val_frames(outputs.dataset, outputs.split)
-    assert len(parsed) == len(split_ids(outputs.split, "val"))
+    ask = (outputs.store, outputs.dataset, outputs.split)
+    assert val_frames(*ask) == val_frames(*ask)
+    assert len(parsed) == len(split_ids(outputs.store, outputs.split, "val"))
 
 
 def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, monkeypatch):
@@ -70,7 +71,7 @@ def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, m
     def see_everything(detector, records_dir, *, config, progress, predictor):
         calls.append((detector.path, records_dir))
         found = []
-        for frame in val_frames(outputs.dataset, outputs.split):
+        for frame in val_frames(outputs.store, outputs.dataset, outputs.split):
             xyxy, ids = frame.labelled(KITTI8)
             found.append(Detections(frame.frame_id, xyxy, np.ones(len(ids), np.float32), ids))
         return found
@@ -89,10 +90,13 @@ def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, m
         EvalConfig(),
     )
     first, second = evaluate(*arguments), evaluate(*arguments)
+    folder = outputs.store.path(second)
     assert (first.cached, second.cached) == (False, True)
-    assert calls == [(outputs.trained.path / "checkpoints" / "step-2", outputs.records.path)]
+    assert calls == [
+        (outputs.store.path(outputs.trained) / "checkpoints" / "step-2", outputs.store.path(outputs.records))
+    ]
     assert second.summary["step"] == 2
     assert second.summary["metrics"]["ap"] == pytest.approx(1.0)
-    n_objects = sum(len(f.labelled(KITTI8)[1]) for f in val_frames(outputs.dataset, outputs.split))
-    assert len(json.loads((second.path / "predictions.json").read_text())) == n_objects
-    assert json.loads((second.path / "metrics.json").read_text()) == second.summary["metrics"]
+    n_objects = sum(len(f.labelled(KITTI8)[1]) for f in val_frames(outputs.store, outputs.dataset, outputs.split))
+    assert len(json.loads((folder / "predictions.json").read_text())) == n_objects
+    assert json.loads((folder / "metrics.json").read_text()) == second.summary["metrics"]

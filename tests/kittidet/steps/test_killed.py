@@ -17,7 +17,7 @@ from kittidet.steps.pipeline import run_pipeline
 # Where each step is caught: the last call before it would be whole.
 CAUGHT_IN = {
     "fetch": ("kittidet.steps.fetch", "open_tree"),
-    "validate": ("kittidet.steps.validate", "write_findings"),
+    "validate": ("kittidet.steps.validate", "write_validation"),
     "split": ("kittidet.steps.split", "split_frames"),
     "records": ("kittidet.steps.records", "write_records"),
     "train": ("kittidet.training.callbacks", "write_history"),

@@ -69,13 +69,13 @@ def make_outputs(store: Store, aps: dict[int, float | None]) -> PipelineOutputs:
     make = store.get_or_make
     steps = list(aps)
     return PipelineOutputs(
-        make(step_key("fetch", 1), dataset),
-        make(step_key("validate", 1), validation),
-        make(step_key("split", 1), split),
-        make(step_key("records-train", 1), records),
-        make(step_key("records-val", 1), records),
-        make(step_key("train", 1, steps=steps), trained),
-        tuple(an_evaluation(store, step, ap) for step, ap in aps.items()),
+        dataset=make(step_key("fetch", 1), dataset),
+        validation=make(step_key("validate", 1), validation),
+        split=make(step_key("split", 1), split),
+        train_records=make(step_key("records-train", 1), records),
+        val_records=make(step_key("records-val", 1), records),
+        trained=make(step_key("train", 1, steps=steps), trained),
+        evaluations=tuple(an_evaluation(store, step, ap) for step, ap in aps.items()),
     )
 
 
@@ -104,7 +104,7 @@ def test_without_any_ap_nothing_is_picked(store, aps):
 
 
 def test_a_run_holds_what_a_person_expects(store, config):
-    run = publish(config, make_outputs(store, {5: 0.3, 10: 0.5, 15: 0.4}))
+    run = publish(store, make_outputs(store, {5: 0.3, 10: 0.5, 15: 0.4}), config)
     assert run.path == config.runs_dir / "mine"
     assert not run.cached
     assert (run.path / "weights/best/model.weights.h5").read_text() == "weights 10"
@@ -129,7 +129,8 @@ def test_a_run_made_with_relative_paths_says_where_everything_is_from_anywhere(t
         source=SourceConfig(kind="folder", path=Path("data")),
         train=TrainConfig(initial_weights=Path("start.h5")),
     )
-    run = publish(config, make_outputs(Store(config.store_dir), {5: 0.3}))
+    store = Store(config.store_dir)
+    run = publish(store, make_outputs(store, {5: 0.3}), config)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     saved = RunConfig.model_validate_json((run.path / "config.json").read_text())
@@ -139,8 +140,8 @@ def test_a_run_made_with_relative_paths_says_where_everything_is_from_anywhere(t
 
 
 def test_the_same_run_finds_its_folder_again(store, config):
-    first = publish(config, make_outputs(store, {5: 0.3}))
-    again = publish(config, make_outputs(store, {5: 0.3}))
+    first = publish(store, make_outputs(store, {5: 0.3}), config)
+    again = publish(store, make_outputs(store, {5: 0.3}), config)
     assert again.cached
     assert (again.path, again.summary) == (first.path, first.summary)
     assert [p.name for p in config.runs_dir.iterdir() if not p.name.startswith(".")] == ["mine"]
@@ -148,13 +149,13 @@ def test_the_same_run_finds_its_folder_again(store, config):
 
 def test_a_run_that_fails_leaves_no_folder(store, config):
     outputs = make_outputs(store, {5: 0.3})
-    (outputs.trained.path / "history.csv").unlink()
+    (store.path(outputs.trained) / "history.csv").unlink()
     with pytest.raises(StoreError, match=r"history\.csv"):
-        publish(config, outputs)
+        publish(store, outputs, config)
     assert [p.name for p in config.runs_dir.iterdir() if not p.name.startswith(".")] == []
 
 
 def test_where_the_data_lies_is_no_part_of_a_run(store, config, tmp_path):
-    first = publish(config, make_outputs(store, {5: 0.3}))
+    first = publish(store, make_outputs(store, {5: 0.3}), config)
     moved = config.model_copy(update={"source": config.source.model_copy(update={"path": tmp_path})})
-    assert publish(moved, make_outputs(store, {5: 0.3})).path == first.path
+    assert publish(store, make_outputs(store, {5: 0.3}), moved).path == first.path

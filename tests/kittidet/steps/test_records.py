@@ -22,10 +22,11 @@ def inputs(tmp_path_factory, synthetic_root: Path):
 
 
 def test_each_side_holds_its_frames_and_no_more_shards_than_frames(inputs):
+    store, _, parts = inputs
     for side in ("train", "val"):
         output = write(*inputs, side, RecordsConfig())
-        manifest = read_manifest(output.path)
-        assert manifest.num_frames == len(split_ids(inputs[2], side)) == output.summary["frames"]
+        manifest = read_manifest(store.path(output))
+        assert manifest.num_frames == len(split_ids(store, parts, side)) == output.summary["frames"]
         assert len(manifest.shards) == min(RecordsConfig().train_shards, manifest.num_frames)
         assert output.summary["records_digest"] == manifest.digest
 

@@ -15,36 +15,41 @@ from kittidet.store import StepOutput, Store, step_key
 def run(finished_run, tmp_path) -> PublishedRun:
     """A run of its own, which others do not see change."""
     copied = shutil.copytree(finished_run, tmp_path / "runs" / "mine", ignore=shutil.ignore_patterns("report*"))
-    return PublishedRun(copied, {}, cached=False)
+    return PublishedRun(path=copied, summary={}, cached=False)
 
 
 @pytest.fixture
-def dataset(synthetic_tree, tmp_path) -> StepOutput:
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def dataset(synthetic_tree, store) -> StepOutput:
     def make(folder: Path) -> dict:
         shutil.copytree(synthetic_tree.root, folder, dirs_exist_ok=True)
         return {"root": ".", "content": synthetic_tree.digest()}
 
-    return Store(tmp_path / "store").get_or_make(step_key("fetch", 1), make)
+    return store.get_or_make(step_key("fetch", 1), make)
 
 
-def test_a_run_gets_its_page_with_pictures_and_a_page_that_is_there_stays(run, dataset):
-    made = report(run, dataset)
+def test_a_run_gets_its_page_with_pictures_and_a_page_that_is_there_stays(store, run, dataset):
+    made = report(store, run, dataset)
     assert (made.page, made.cached) == (page_of(run.path), False)
     assert (made.page.parent / "gallery_best.png").is_file()
     assert (run.path / "results.png").is_file()
 
     made.page.write_text("the user's own")
-    again = report(run, dataset)
+    again = report(store, run, dataset)
     assert (again.page, again.cached) == (made.page, True)
     assert made.page.read_text() == "the user's own"
     assert not (run.path / "report-2").exists()
 
 
-def test_other_data_than_the_run_was_scored_on_stops_it_and_leaves_no_page(run, dataset):
-    label = next((dataset.path / "training" / "label_2").iterdir())
+def test_other_data_than_the_run_was_scored_on_stops_it_and_leaves_no_page(store, run, dataset):
+    label = next((store.path(dataset) / "training" / "label_2").iterdir())
     label.write_text(
         label.read_text() + "Car 0.00 0 0.00 10.00 20.00 90.00 80.00 1.50 1.60 3.90 0.00 1.60 20.00 0.00\n"
     )
     with pytest.raises(DatasetContractError, match="changed after they were fetched"):
-        report(run, dataset)
+        report(store, run, dataset)
     assert not page_of(run.path).parent.exists()

@@ -20,7 +20,7 @@ def inputs(tmp_path: Path, synthetic_root: Path):
 
 def test_the_sides_are_disjoint_and_complete(inputs):
     output = split(*inputs, SplitConfig())
-    train, val = split_ids(output, "train"), split_ids(output, "val")
+    train, val = split_ids(inputs[0], output, "train"), split_ids(inputs[0], output, "val")
     assert set(train) & set(val) == set()
     assert len(train) + len(val) == 10
     assert (len(train), len(val)) == (output.summary["n_train"], output.summary["n_val"])
@@ -33,8 +33,7 @@ def test_the_leakage_is_known_where_the_drives_are(inputs):
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"method": "drive"}, {"val_share": 0.4}])
 def test_every_setting_is_part_of_the_key(inputs, change):
-    _, dataset, validation = inputs
-    assert split_key(dataset, validation, SplitConfig()) != split_key(dataset, validation, SplitConfig(**change))
+    assert split_key(*inputs, SplitConfig()) != split_key(*inputs, SplitConfig(**change))
 
 
 def test_a_second_request_is_cached(inputs):

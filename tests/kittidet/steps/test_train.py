@@ -1,7 +1,5 @@
 """kittidet.steps.train: keyed by records, model, recipe and the bytes it starts from."""
 
-from pathlib import Path
-
 import pytest
 
 from kittidet.config import ModelConfig, TrainConfig
@@ -11,7 +9,7 @@ from kittidet.store import StepOutput, Store, step_key
 
 
 def some_records(digest: str = "r") -> StepOutput:
-    return StepOutput(step_key("records-train", 1), Path("/nowhere"), {"records_digest": digest}, cached=True)
+    return StepOutput(step="records-train", digest="", summary={"records_digest": digest})
 
 
 def key(*, records: str = "r", model: dict | None = None, recipe: dict | None = None) -> str:
@@ -60,5 +58,7 @@ def test_absent_weights_are_named_before_anything_runs(tmp_path):
 
 
 def test_a_checkpoint_lies_in_its_trainings_output(tmp_path):
-    output = Store(tmp_path).get_or_make(step_key("train", 1), lambda _: {})
-    assert checkpoint_path(output, "step-00000005") == output.path / "checkpoints" / "step-00000005"
+    store = Store(tmp_path)
+    output = store.get_or_make(step_key("train", 1), lambda _: {})
+    expected = store.path(output) / "checkpoints" / "step-00000005"
+    assert checkpoint_path(store, output, "step-00000005") == expected

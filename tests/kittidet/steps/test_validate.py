@@ -30,14 +30,14 @@ def test_a_drawn_set_passes_whole(store, synthetic_root):
     dataset = fetch(store, SourceConfig(kind="folder", path=synthetic_root))
     output = validate(store, dataset, ValidateConfig(max_bad_share=0))
     assert output.summary["set_aside"] == 0
-    assert len(accepted_ids(output)) == output.summary["frames"] == 10
+    assert len(accepted_ids(store, output)) == output.summary["frames"] == 10
 
 
 def test_few_bad_frames_are_set_aside_by_name(store, bad_dataset):
     output = validate(store, bad_dataset, ValidateConfig(max_bad_share=0.2))
-    assert (output.path / "set_aside.txt").read_text() == "000004\n"
-    assert "000004" not in accepted_ids(output)
-    assert len(accepted_ids(output)) == 9
+    assert (store.path(output) / "set_aside.txt").read_text() == "000004\n"
+    assert "000004" not in accepted_ids(store, output)
+    assert len(accepted_ids(store, output)) == 9
 
 
 def test_too_many_bad_frames_stop_the_run_and_the_findings_stay(store, bad_dataset):

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from fixtures.small_records import encode_example
 
 from kittidet.errors import TrainingError
 from kittidet.model.anchors import build_anchors
 from kittidet.records.manifest import read_manifest
-from kittidet.records.message import decode_example, encode_example
+from kittidet.records.message import decode_example
 from kittidet.records.shard import ShardWriter, read_records
 from kittidet.training.preflight import check_records
 

@@ -33,10 +33,12 @@ def test_only_the_newest_state_stays(tmp_path):
 
 def test_a_half_written_state_is_passed_over(tmp_path):
     save_state(tmp_path, group(1.0), Progress(1, 1, []), identity="a")
-    (tmp_path / "epoch-00002.partial").mkdir()
+    (tmp_path / ".epoch-00002.partial-killed").mkdir()
     progress = load_state(tmp_path, group(0.0), identity="a")
     assert progress is not None
     assert progress.epoch == 1
+    save_state(tmp_path, group(2.0), Progress(2, 2, []), identity="a")
+    assert [p.name for p in tmp_path.iterdir()] == ["epoch-00002"]
 
 
 def test_the_state_of_another_run_is_refused(tmp_path):

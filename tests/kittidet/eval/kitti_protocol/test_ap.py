@@ -65,8 +65,12 @@ def noisy(labels, seed):
     return out
 
 
-def numbers(scores):
-    return [(*s.r40, *s.r11) for table in (scores.official, scores.loose) for s in table.values()]
+def order_free(labels, detections):
+    return kitti_ap(labels, detections, order_free=True).order_free
+
+
+def numbers(*tables):
+    return [(*s.r40, *s.r11) for table in tables for s in table.values()]
 
 
 @pytest.fixture(scope="module")
@@ -89,23 +93,24 @@ def real_set():
     return read("labels_train3712.zip", False), read("detections_train3712.zip", True), golden
 
 
-@pytest.mark.parametrize(("devkit_rounding", "tolerance"), [(False, 0.05), (True, 0.0001)])
-def test_ap_of_real_detections_equals_the_devkits(real_set, devkit_rounding, tolerance):
+def test_ap_of_real_detections_is_the_devkits(real_set):
     labels, detections, golden = real_set
-    scores = kitti_ap(labels, detections, devkit_rounding=devkit_rounding)
+    scores = kitti_ap(labels, detections, order_free=True)
     assert scores.n_frames == 3712
     for name, score in scores.official.items():
         expected = golden[name.lower()]
-        np.testing.assert_allclose(score.r40, expected["AP_R40"], atol=tolerance, rtol=0)
-        np.testing.assert_allclose(score.r11, expected["AP_R11"], atol=tolerance, rtol=0)
-        if devkit_rounding:
-            np.testing.assert_allclose(np.stack(score.precision), expected["precision41"], atol=1e-6)
+        np.testing.assert_allclose(score.r40, expected["AP_R40"], atol=0.0001, rtol=0)
+        np.testing.assert_allclose(score.r11, expected["AP_R11"], atol=0.0001, rtol=0)
+        np.testing.assert_allclose(np.stack(score.precision), expected["precision41"], atol=1e-6)
+        # On this set the order-free rule stays within half a tenth of it.
+        np.testing.assert_allclose(scores.order_free[name].r40, expected["AP_R40"], atol=0.05, rtol=0)
+    assert all(value is None for pair in scores.order_free_differences().values() for ap in pair for value in ap)
 
 
 @pytest.mark.parametrize("objects", [1, 2, 7, 40, 41, 60])
-def test_a_perfect_detector_scores_100_however_few_objects_there_are(objects):
+def test_by_the_order_free_rule_a_perfect_detector_scores_100_however_few_objects_there_are(objects):
     labels = {f"{i:06d}": [label("Car", (10, 10, 110, 90))] for i in range(objects)}
-    score = kitti_ap(labels, perfect(labels)).official["Car"]
+    score = order_free(labels, perfect(labels))["Car"]
     assert score.r40 == pytest.approx((100, 100, 100))
     assert score.r11 == pytest.approx((100, 100, 100))
     assert score.objects == (objects,) * 3
@@ -113,16 +118,18 @@ def test_a_perfect_detector_scores_100_however_few_objects_there_are(objects):
 
 def test_the_devkits_own_rule_caps_a_class_of_few_objects_and_a_note_says_so():
     labels = {f"{i:06d}": [label("Car", (10, 10, 110, 90))] for i in range(8)}
-    scores = kitti_ap(labels, perfect(labels), devkit_rounding=True)
+    scores = kitti_ap(labels, perfect(labels), order_free=True)
     assert scores.official["Car"].r40[0] == pytest.approx(100 * 7 / 40)
     assert "fewer than 41 objects" in scores.notes[0]
+    assert "8 easy, at most 17.5" in scores.notes[0]
+    assert scores.order_free_differences()["Car"][0] == pytest.approx((82.5,) * 3)
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10_000))
 def test_a_perfect_detector_scores_100_on_any_labels(seed):
     labels = drawn_labels(seed, frames=12)
-    for score in kitti_ap(labels, perfect(labels)).official.values():
+    for score in order_free(labels, perfect(labels)).values():
         assert [100.0 if n else None for n in score.objects] == [None if v is None else round(v, 9) for v in score.r40]
 
 
@@ -142,7 +149,7 @@ def test_a_detector_that_is_equally_good_at_all_it_sees_never_ranks_hard_above_e
         ]
         for f, rows in labels.items()
     }
-    for score in kitti_ap(labels, detections).official.values():
+    for score in order_free(labels, detections).values():
         for values in (score.r40, score.r11):
             present = [v for v in values if v is not None]
             assert present == sorted(present, reverse=True)
@@ -150,17 +157,17 @@ def test_a_detector_that_is_equally_good_at_all_it_sees_never_ranks_hard_above_e
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10_000), st.randoms(use_true_random=False))
-def test_the_order_of_rows_and_of_frames_changes_nothing(seed, random):
+def test_the_order_of_rows_and_of_frames_changes_nothing_by_the_order_free_rule(seed, random):
     labels = drawn_labels(seed, frames=10)
     detections = noisy(labels, seed)
-    expected = numbers(kitti_ap(labels, detections))
+    expected = numbers(order_free(labels, detections))
 
     def shuffled(table):
         names = list(table)
         random.shuffle(names)
         return {name: random.sample(table[name], len(table[name])) for name in names}
 
-    assert numbers(kitti_ap(shuffled(labels), shuffled(detections))) == expected
+    assert numbers(order_free(shuffled(labels), shuffled(detections))) == expected
 
 
 def test_the_order_of_rows_changes_nothing_on_crowded_real_frames(real_set):
@@ -170,16 +177,16 @@ def test_the_order_of_rows_changes_nothing_on_crowded_real_frames(real_set):
     def shuffled(table):
         return {name: [rows[i] for i in rng.permutation(len(rows))] for name, rows in reversed(table.items())}
 
-    assert numbers(kitti_ap(shuffled(labels), shuffled(detections))) == numbers(kitti_ap(labels, detections))
+    assert numbers(order_free(shuffled(labels), shuffled(detections))) == numbers(order_free(labels, detections))
 
 
-@pytest.mark.parametrize("devkit_rounding", [False, True])
-def test_a_detection_inside_dont_care_changes_nothing(devkit_rounding):
+def test_a_detection_inside_dont_care_changes_nothing():
     labels = drawn_labels(1)
     detections = noisy(labels, 1)
     more = {f: [*rows, found("Car", (300, 305, 420, 365), 0.99)] for f, rows in detections.items()}
-    expected = kitti_ap(labels, detections, devkit_rounding=devkit_rounding)
-    assert numbers(kitti_ap(labels, more, devkit_rounding=devkit_rounding)) == numbers(expected)
+    expected, scores = (kitti_ap(labels, found_in, order_free=True) for found_in in (detections, more))
+    for rule in ("official", "loose", "order_free"):
+        assert numbers(getattr(scores, rule)) == numbers(getattr(expected, rule))
 
 
 def test_a_detection_outside_dont_care_costs_precision():

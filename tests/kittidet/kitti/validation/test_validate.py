@@ -12,7 +12,7 @@ from kittidet.config import ValidateConfig
 from kittidet.errors import DatasetContractError, KittidetError
 from kittidet.kitti.labels import parse_label_file
 from kittidet.kitti.tree import open_tree
-from kittidet.kitti.validation.findings import check_share, write_findings
+from kittidet.kitti.validation.findings import check_share, write_validation
 from kittidet.kitti.validation.validate import validate_tree
 
 
@@ -141,9 +141,10 @@ def test_findings_are_the_same_each_time(small_tree, tmp_path):
     for k in range(4):
         (small_tree / f"training/label_2/{k:06d}.txt").write_text("Bus\nCar 1\n")
     texts = []
-    for name in ("a.csv", "b.csv"):
-        write_findings(validate(small_tree), tmp_path / name)
-        texts.append((tmp_path / name).read_bytes())
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write_validation(validate(small_tree), tmp_path / name)
+        texts.append((tmp_path / name / "findings.csv").read_bytes())
     assert texts[0] == texts[1]
     assert texts[0].count(b"\n") == 9
 
