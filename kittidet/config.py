@@ -208,13 +208,13 @@ class ExportConfig(Section):
 class ReportConfig(Section):
     """The report page of a run; no part of what the run is."""
 
-    gallery_frames: int = Field(6, ge=0, description="pictures in each of best, worst and random")
+    gallery_frames: int = Field(6, ge=0, description="images in each of best, worst and random")
     gallery_seed: int = Field(0, description="which frames count as random")
     min_score: float | None = Field(None, ge=0, le=1, description="drawn from here on; None: where mean F1 is best")
-    jpeg_quality: int = Field(84, ge=30, le=95, description="of the pictures inside the page")
+    jpeg_quality: int = Field(84, ge=30, le=95, description="of the images inside the page")
     worst_frames: int = Field(12, ge=0, description="how many of the worst frames measures.json lists")
-    label_errors: int = Field(10, ge=0, description="doubtful labels shown at most")
-    label_error_score: float = Field(0.7, ge=0, le=1, description="how sure a detection must be to doubt a label")
+    label_errors: int = Field(10, ge=0, description="possible label errors shown at most")
+    label_error_score: float = Field(0.7, ge=0, le=1, description="score from which a detection can contradict a label")
 
 
 class RunConfig(Section):
