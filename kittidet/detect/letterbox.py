@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating]
+from kittidet.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
