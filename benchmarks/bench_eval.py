@@ -142,19 +142,17 @@ def measure_predict(frames: int, variant: str, repeat: int) -> str:
     """Return images per second of the bare forward pass and of predicting on records, at batch 8."""
     import tensorflow as tf  # noqa: PLC0415  scoring is timed without it
 
-    from kittidet.detect.checkpoint import LoadedDetector  # noqa: PLC0415
+    from kittidet.detect.detector import Detector  # noqa: PLC0415
     from kittidet.eval.records import predict_records  # noqa: PLC0415
     from kittidet.kitti.tree import open_tree  # noqa: PLC0415
-    from kittidet.model.efficientdet import build_efficientdet  # noqa: PLC0415
     from kittidet.records.write import write_records  # noqa: PLC0415
     from kittidet.synthetic import render_dataset  # noqa: PLC0415
 
     model = ModelConfig(variant=variant)
-    network = build_efficientdet(variant, len(KITTI8), model.input_hw)
-    detector = LoadedDetector(network, KITTI8, model, 0)
+    detector = Detector.build(variant, classes=KITTI8, input_hw=model.input_hw)
     config = EvalConfig(batch_size=8)
     batch = tf.random.normal((8, *model.input_hw, 3))
-    forward = tf.function(lambda images: network(images, training=False)).get_concrete_function(batch)
+    forward = tf.function(lambda images: detector.network(images, training=False)).get_concrete_function(batch)
     with tempfile.TemporaryDirectory() as folder:
         tree = open_tree(render_dataset(Path(folder) / "kitti", frames=frames, seed=1, zips=False))
         records = Path(folder) / "val"

@@ -4,7 +4,7 @@ The id contract: ids are 1-based positions in the table; 0 means "no object". Re
 reports each carry their table, and tables that are used together must be equal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -13,10 +13,19 @@ from kittidet.errors import ConfigError
 DONT_CARE = "DontCare"
 KITTI_TYPES = ("Car", "Van", "Truck", "Pedestrian", "Person_sitting", "Cyclist", "Tram", "Misc")
 
-# From COCO's 90-id label map, the names with a counterpart in KITTI (ids from the published COCO annotations).
-COCO_IDS: Mapping[str, int] = MappingProxyType({"person": 1, "bicycle": 2, "car": 3, "train": 7, "truck": 8})
-# COCO's label map has ids 1..90, with gaps; a network for it has 90 outputs.
-COCO_CLASSES = 90
+# COCO's label map: ids 1..90 with ten gaps (-), as in the published annotations. A network for it has 90 outputs.
+_COCO_LABEL_MAP = (
+    "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,-,stop sign,"
+    "parking meter,bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,-,backpack,umbrella,-,-,"
+    "handbag,tie,suitcase,frisbee,skis,snowboard,sports ball,kite,baseball bat,baseball glove,skateboard,"
+    "surfboard,tennis racket,bottle,-,wine glass,cup,fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,"
+    "carrot,hot dog,pizza,donut,cake,chair,couch,potted plant,bed,-,dining table,-,-,toilet,-,tv,laptop,mouse,"
+    "remote,keyboard,cell phone,microwave,oven,toaster,sink,refrigerator,-,book,clock,vase,scissors,teddy bear,"
+    "hair drier,toothbrush"
+)
+_COCO_NAMES = tuple(_COCO_LABEL_MAP.split(","))
+COCO_CLASSES = len(_COCO_NAMES)
+COCO_IDS: Mapping[str, int] = MappingProxyType({name: i for i, name in enumerate(_COCO_NAMES, 1) if name != "-"})
 # The COCO class a KITTI type can start from. None for Cyclist (rider and bicycle in one box) and Misc (a mixture).
 COCO_OF_KITTI: Mapping[str, str] = MappingProxyType(
     {"Car": "car", "Van": "car", "Truck": "truck", "Pedestrian": "person", "Person_sitting": "person", "Tram": "train"},
@@ -102,6 +111,18 @@ def class_table(name: str) -> ClassTable:
 
 
 def coco_table() -> ClassTable:
-    """Return COCO's 90 ids as a class table, with names where KITTI has a counterpart."""
-    names = {number: name for name, number in COCO_IDS.items()}
-    return ClassTable(tuple(names.get(i, f"coco-{i}") for i in range(1, COCO_CLASSES + 1)))
+    """Return COCO's 90 ids as a class table; ids without a class are ``coco-12`` and such."""
+    return ClassTable(tuple(f"coco-{i}" if name == "-" else name for i, name in enumerate(_COCO_NAMES, 1)))
+
+
+def table_of(classes: str | ClassTable | Sequence[str]) -> ClassTable:
+    """Return the class table that a table's name (``coco`` among them), a table, or class names in id order stand for.
+
+    Raises:
+        ConfigError: on an unknown name, or names that are no table.
+    """
+    if isinstance(classes, ClassTable):
+        return classes
+    if isinstance(classes, str):
+        return coco_table() if classes == "coco" else class_table(classes)
+    return ClassTable(tuple(classes))

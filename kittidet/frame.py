@@ -124,6 +124,11 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def above(self, min_score: float) -> "Detections":
+        """Return the detections with a score of ``min_score`` or more."""
+        kept = self.scores >= min_score
+        return Detections(self.frame_id, self.xyxy[kept], self.scores[kept], self.class_ids[kept])
+
 
 def _box_array(rows: Sequence[tuple[float, float, float, float]]) -> npt.NDArray[np.float32]:
     return np.array(rows, dtype=np.float32).reshape(-1, 4)

@@ -42,7 +42,7 @@ def place(block: Block) -> str:
 @pytest.mark.parametrize("page", PYTHON_PAGES)
 def test_python_examples_run(page, reader_folder, request, monkeypatch):
     blocks = [b for b in BLOCKS if b.page == page and b.language == "python" and b.not_run is None]
-    if any("fetch_pretrained" in b.text for b in blocks):
+    if any("fetch_pretrained" in b.text or "from_coco" in b.text for b in blocks):
         monkeypatch.setenv("XDG_CACHE_HOME", str(request.getfixturevalue("user_cache")))
     names: dict = {"__name__": "__main__"}
     for block in blocks:

@@ -11,9 +11,11 @@ Formats = Annotated[
     list[str] | None,
     typer.Option("--to", help="saved_model (default), tflite_float16, tflite_dynamic, onnx; repeat for several."),
 ]
-Pictures = Annotated[
-    list[Path] | None, typer.Option("--picture", help="Compare on this picture; default: drawn ones; repeat.")
+Images = Annotated[
+    list[Path] | None, typer.Option("--image", help="Compare on this image; default: synthetic ones; repeat.")
 ]
+# The name of --image before 0.2.
+Pictures = Annotated[list[Path] | None, typer.Option("--picture", hidden=True)]
 ScoreThreshold = Annotated[float | None, typer.Option("--score", min=0, max=1, help="SavedModel: least score.")]
 
 
@@ -21,8 +23,9 @@ def export(
     source: Source,
     out: Out = None,
     to: Formats = None,
-    picture: Pictures = None,
+    image: Images = None,
     score: ScoreThreshold = None,
+    picture: Pictures = None,
 ) -> None:
     """Write the detector for use elsewhere; succeeds only if the export finds what the source finds."""
     from pydantic import ValidationError
@@ -37,9 +40,8 @@ def export(
         raise ConfigError(f"export: {error.errors()[0]['msg']}, got {error.errors()[0]['input']!r}.") from error
     from kittidet.export.write import export_detector  # TensorFlow
 
-    made = export_detector(
-        source, out or source / "export", config=config, evaluation=evaluation, pictures=picture or []
-    )
+    images = [*(image or []), *(picture or [])]
+    made = export_detector(source, out or source / "export", config=config, evaluation=evaluation, images=images)
     for file in made.files:
         agreement = file.agreement
         typer.echo(

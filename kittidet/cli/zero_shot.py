@@ -17,15 +17,13 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything 
 
 def zero_shot(run: RunDir, weights: Weights, data: Data = None, json_file: JsonFile = None) -> None:
     """Score a COCO checkpoint on the run's frames through the class map, beside the fine-tuned detector."""
-    from functools import partial
-
     from rich.console import Console
     from rich.progress import track
     from rich.table import Table
 
-    from kittidet.detect.coco_detector import load_coco_detector
-    from kittidet.detect.images import ImageError, read_image
-    from kittidet.detect.predictor import predict_images
+    from kittidet.detect.detector import Detector
+    from kittidet.detect.images import ImageError
+    from kittidet.detect.sources import find_images
     from kittidet.errors import EvaluationError
     from kittidet.eval.score_text import score_text
     from kittidet.eval.zero_shot import zero_shot_baseline
@@ -36,13 +34,15 @@ def zero_shot(run: RunDir, weights: Weights, data: Data = None, json_file: JsonF
     if tree is None:
         raise EvaluationError(f"{run}: the images it was scored on are not in its store. Name the tree with --data.")
     finished = Run.open(run, tree=tree)
-    detector = load_coco_detector(weights, model=finished.config.model)
+    model = finished.config.model
+    # Anchors are the published ones, which the weights were trained with, whatever the run's `anchor_scale` says.
+    detector = Detector.from_coco(model.variant, input_hw=model.input_hw, weights=weights)
 
     def stop(error: ImageError) -> None:
         raise error  # a frame that is left out would change the number
 
-    sources = (partial(read_image, frame.image_path) for frame in finished.frames)
-    found = predict_images(detector, sources, config=finished.config.evaluation, on_failure=stop)
+    images = find_images(frame.image_path for frame in finished.frames)
+    found = detector.predictor.predict_each(images.reads, config=finished.config.evaluation, on_failure=stop)
     shown = track(found, "predict", total=len(finished.frames), console=Console(stderr=True))
     baseline = zero_shot_baseline(
         finished.frames,

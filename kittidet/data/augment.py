@@ -64,17 +64,17 @@ def scale_and_offset(
     Args:
         size_wh: ``[2]`` int32, of the frame.
         input_hw: pixels.
-        scale: 1.0 fits the frame into the canvas; more makes it larger than that, so that a crop is cut.
+        scale: 1.0 fits the frame into the input; more makes it larger than that, so that a crop is cut.
         offset_y: 0..1, where between the top and the bottom a larger frame is cut.
         offset_x: 0..1, the same for left and right.
 
     Source:
         google/automl efficientdet/dataloader.py, set_training_random_scale_factors.
     """
-    canvas = tf.constant(input_hw, tf.int32)
-    target = tf.maximum(tf.cast(tf.cast(canvas, tf.float32) * scale, tf.int32), 1)
+    limit = tf.constant(input_hw, tf.int32)
+    target = tf.maximum(tf.cast(tf.cast(limit, tf.float32) * scale, tf.int32), 1)
     resized = fit_hw(size_wh, target)
-    spare = tf.cast(tf.maximum(resized - canvas, 0), tf.float32)
+    spare = tf.cast(tf.maximum(resized - limit, 0), tf.float32)
     return resized, tf.cast(spare * tf.stack([offset_y, offset_x]), tf.int32)
 
 
@@ -104,8 +104,8 @@ def keep_visible(input_xyxy: Tensor, inside_hw: Tensor) -> tuple[Tensor, Tensor]
     """Return the boxes clipped to the visible image, and which are still worth a label.
 
     Args:
-        input_xyxy: ``[n, 4]`` float32, canvas pixels, not clipped.
-        inside_hw: ``[2]``, height and width of the part of the canvas that shows the image.
+        input_xyxy: ``[n, 4]`` float32, input pixels, not clipped.
+        inside_hw: ``[2]``, height and width of the part of the input that shows the image.
 
     Returns:
         Clipped boxes ``[n, 4]`` and a mask ``[n]``: at least ``MIN_VISIBLE_SHARE`` of the box is left, and
@@ -120,20 +120,19 @@ def keep_visible(input_xyxy: Tensor, inside_hw: Tensor) -> tuple[Tensor, Tensor]
 
 
 def augment(
-    example: dict[str, Tensor], draws: Draws, *, config: AugmentConfig, input_hw: tuple[int, int], antialias: bool
+    example: dict[str, Tensor], draws: Draws, *, config: AugmentConfig, input_hw: tuple[int, int]
 ) -> dict[str, Tensor]:
-    """Return the example in the canvas, changed as drawn; not yet normalised or padded.
+    """Return the example in the network input, changed as drawn; not yet normalised or padded.
 
     Args:
         example: of `parse.parse_example`; boxes in pixels of the original image.
         draws: of `draw`.
         config: which changes, and how strong.
         input_hw: pixels.
-        antialias: see `picture.resize_crop`.
 
     Returns:
-        ``image`` float32 0..255, at most canvas-sized; ``boxes_xyxy``, ``class_ids`` of what is still visible and
-        ``dont_care_xyxy`` (slivers of other objects included) in canvas pixels; ``letterbox`` row. A flip is not in
+        ``image`` float32 0..255, at most input-sized; ``boxes_xyxy``, ``class_ids`` of what is still visible and
+        ``dont_care_xyxy`` (slivers of other objects included) in input pixels; ``letterbox`` row. A flip is not in
         the row: training never goes back to the original frame.
     """
     image, boxes, dont_care = example["image"], example["boxes_xyxy"], example["dont_care_xyxy"]
@@ -148,7 +147,7 @@ def augment(
         offset_y=draws.offset_y,
         offset_x=draws.offset_x,
     )
-    image = resize_crop(image, resized_hw=resized, offset_hw=offset, input_hw=input_hw, antialias=antialias)
+    image = resize_crop(image, resized_hw=resized, offset_hw=offset, input_hw=input_hw)
     if config.colour > 0:
         image = jitter_colour(
             image,

@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kittidet.detect.preprocess import size_wh_of
-from kittidet.records.example import DONT_CARE_BOX, FRAME_ID, LABEL, OBJECT_BOX, SIDES
+from kittidet.detect.preprocess import decode_rgb, size_wh_of
+from kittidet.records.example import DONT_CARE_BOX, ENCODED, FRAME_ID, LABEL, OBJECT_BOX, SIDES
 
 Tensor = Any
 
@@ -25,13 +25,13 @@ def parse_example(payload: Tensor) -> dict[str, Tensor]:
     """
     ragged = tf.io.RaggedFeature
     spec: dict[str, Any] = {
-        "image/encoded": tf.io.FixedLenFeature([], tf.string),
+        ENCODED: tf.io.FixedLenFeature([], tf.string),
         FRAME_ID: tf.io.FixedLenFeature([], tf.string),
         LABEL: ragged(tf.int64),
         **{prefix + side: ragged(tf.float32) for prefix in (OBJECT_BOX, DONT_CARE_BOX) for side in SIDES},
     }
     parsed = tf.io.parse_single_example(payload, spec)
-    image = tf.io.decode_png(parsed["image/encoded"], channels=3)
+    image = decode_rgb(parsed[ENCODED])
     size_wh = size_wh_of(image)
     return {
         "image": image,

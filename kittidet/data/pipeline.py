@@ -17,7 +17,7 @@ from kittidet.config import AugmentConfig
 from kittidet.data.augment import augment as augment_example
 from kittidet.data.augment import draw
 from kittidet.data.parse import parse_example
-from kittidet.detect.preprocess import boxes_to_input, fit_hw, letterbox_row, normalise_pad, resize_crop
+from kittidet.detect.preprocess import boxes_to_input, normalise_pad, preprocess
 from kittidet.errors import RecordError
 from kittidet.records.manifest import RecordsManifest, read_manifest
 from kittidet.records.shard import RecordSpan, index_records, read_record
@@ -44,7 +44,6 @@ def training_batches(
     first_epoch: int = 0,
     pixel_mean: tuple[float, ...],
     pixel_std: tuple[float, ...],
-    antialias: bool = False,
 ) -> tf.data.Dataset:
     """Return the batches of epochs ``first_epoch`` to ``epochs - 1``, one after the other.
 
@@ -62,13 +61,12 @@ def training_batches(
         first_epoch: where this data set starts, for a run that goes on.
         pixel_mean: per channel, 0..255.
         pixel_std: per channel, 0..255.
-        antialias: see `picture.resize_crop`; evaluate with the same.
 
     Returns:
         Elements with static shapes: ``image`` ``[b, h, w, 3]`` float32 normalised; ``boxes_xyxy`` ``[b, n, 4]``
-        float32 canvas pixels and ``class_ids`` ``[b, n]`` int32, 0 after the last; ``dont_care_xyxy`` ``[b, m, 4]``
-        float32 canvas pixels, 0 after the last; ``frame_id`` ``[b]`` string; ``original_wh`` ``[b, 2]`` int32;
-        ``letterbox`` ``[b, 4]`` float32 (scale_x, scale_y, offset_x, offset_y: canvas = original * scale + offset).
+        float32 input pixels and ``class_ids`` ``[b, n]`` int32, 0 after the last; ``dont_care_xyxy`` ``[b, m, 4]``
+        float32 input pixels, 0 after the last; ``frame_id`` ``[b]`` string; ``original_wh`` ``[b, 2]`` int32;
+        ``letterbox`` ``[b, 4]`` float32 (scale_x, scale_y, offset_x, offset_y: input = original * scale + offset).
 
     Raises:
         RecordError: if the records are incomplete or their framing is damaged. A damaged payload is met later, while
@@ -91,14 +89,10 @@ def training_batches(
     def load(epoch: Tensor, place: Tensor) -> Element:
         example = parse_example(read(place % num_frames))
         # `place` and not the frame's index: a frame that is repeated within an epoch is changed differently.
-        changed = augment_example(
-            example, draw(seed, epoch, place), config=augment, input_hw=input_hw, antialias=antialias
-        )
+        changed = augment_example(example, draw(seed, epoch, place), config=augment, input_hw=input_hw)
+        image = normalise_pad(changed["image"], input_hw=input_hw, pixel_mean=pixel_mean, pixel_std=pixel_std)
         return _finish(
-            changed,
-            input_hw=input_hw,
-            pixel_mean=pixel_mean,
-            pixel_std=pixel_std,
+            {**changed, "image": image},
             max_objects=manifest.max_objects,
             # Slivers that a crop leaves of objects join the DontCare regions.
             max_dont_care=manifest.max_dont_care + manifest.max_objects,
@@ -122,7 +116,6 @@ def evaluation_batches(
     batch_size: int,
     pixel_mean: tuple[float, ...],
     pixel_std: tuple[float, ...],
-    antialias: bool = False,
 ) -> tf.data.Dataset:
     """Return every frame once, unchanged, in the order of the shards; the last batch may be smaller.
 
@@ -132,7 +125,6 @@ def evaluation_batches(
         batch_size: frames.
         pixel_mean: per channel, 0..255.
         pixel_std: per channel, 0..255.
-        antialias: as in training.
 
     Returns:
         Elements as in `training_batches`; ``letterbox`` leads detections back to the original frame
@@ -149,26 +141,15 @@ def evaluation_batches(
 
     def load(index: Tensor) -> Element:
         example = parse_example(read(index))
-        size_wh = example["original_wh"]
-        resized, offset = fit_hw(size_wh, input_hw), tf.zeros([2], tf.int32)
-        row = letterbox_row(size_wh, resized, offset)
+        image, row = preprocess(example["image"], input_hw=input_hw, pixel_mean=pixel_mean, pixel_std=pixel_std)
         placed = {
             **example,
-            "image": resize_crop(
-                example["image"], resized_hw=resized, offset_hw=offset, input_hw=input_hw, antialias=antialias
-            ),
+            "image": image,
             "boxes_xyxy": boxes_to_input(example["boxes_xyxy"], row),
             "dont_care_xyxy": boxes_to_input(example["dont_care_xyxy"], row),
             "letterbox": row,
         }
-        return _finish(
-            placed,
-            input_hw=input_hw,
-            pixel_mean=pixel_mean,
-            pixel_std=pixel_std,
-            max_objects=manifest.max_objects,
-            max_dont_care=manifest.max_dont_care,
-        )
+        return _finish(placed, max_objects=manifest.max_objects, max_dont_care=manifest.max_dont_care)
 
     frames = tf.data.Dataset.range(manifest.num_frames).map(load, num_parallel_calls=_cores(), deterministic=True)
     return frames.batch(batch_size).prefetch(_PREFETCH_BATCHES)
@@ -213,18 +194,10 @@ def _reader(records_dir: Path, manifest: RecordsManifest) -> Callable[[Tensor], 
     return read_tensor
 
 
-def _finish(
-    example: Element,
-    *,
-    input_hw: tuple[int, int],
-    pixel_mean: tuple[float, ...],
-    pixel_std: tuple[float, ...],
-    max_objects: int,
-    max_dont_care: int,
-) -> Element:
-    """Return the element of a batch: image normalised and padded, lists padded to one length (at least 1)."""
+def _finish(example: Element, *, max_objects: int, max_dont_care: int) -> Element:
+    """Return the element of a batch: lists padded to one length (at least 1)."""
     return {
-        "image": normalise_pad(example["image"], input_hw=input_hw, pixel_mean=pixel_mean, pixel_std=pixel_std),
+        "image": example["image"],
         "boxes_xyxy": _pad_rows(example["boxes_xyxy"], max(1, max_objects)),
         "class_ids": _pad_rows(example["class_ids"], max(1, max_objects)),
         "dont_care_xyxy": _pad_rows(example["dont_care_xyxy"], max(1, max_dont_care)),

@@ -4,7 +4,6 @@
 what they mean. The weights are read as plain arrays: a checkpoint from anywhere cannot run code.
 """
 
-import json
 import re
 import shutil
 import warnings
@@ -19,13 +18,11 @@ import numpy as np
 from kittidet.classes import ClassTable
 from kittidet.config import ModelConfig
 from kittidet.errors import CheckpointMismatchError, KittidetError
-from kittidet.files import write_text_atomic
-from kittidet.model.efficientdet import build_efficientdet
+from kittidet.files import read_json, remove_partials, whole_folder, write_json
 
 WEIGHTS_NAME = "model.weights.h5"
 FACTS_NAME = "detector.json"
 _FOLDER = re.compile(r"step-(\d{8})")
-_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,53 +42,40 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class DetectorFacts:
-    """What the weights of a checkpoint mean.
+    """What the weights of a detector mean.
 
     Attributes:
-        model: variant, canvas and anchors.
+        model: variant, input size and anchors.
         table: the class table; class ``i`` of the network is id ``i + 1``.
         step: optimiser steps.
-        epoch: finished epochs, counted from 1.
-        records_digest: the records it was trained on.
+        epoch: finished epochs, counted from 1; 0 before training.
+        records_digest: the records it was trained on; None before training.
     """
 
     model: ModelConfig
     table: ClassTable
-    step: int
-    epoch: int
-    records_digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedDetector:
-    """A detector that is ready to predict.
-
-    Attributes:
-        network: ``[b, h, w, 3]`` float32 normalised -> ``class_logits``, ``box_codes``.
-        table: the class table; class ``i`` of the network is id ``i + 1``.
-        model_config: variant, canvas and anchors.
-        step: optimiser steps it has seen.
-    """
-
-    network: keras.Model
-    table: ClassTable
-    model_config: ModelConfig
-    step: int
+    step: int = 0
+    epoch: int = 0
+    records_digest: str | None = None
 
 
 def write_checkpoint(folder: Path, network: keras.Model, facts: DetectorFacts) -> Checkpoint:
     """Write a checkpoint ``step-<8 digits>`` below ``folder`` and return it; its name only ever shows all of it."""
-    final = folder / f"step-{facts.step:08d}"
-    partial = final.with_name(final.name + _PARTIAL)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    network.save_weights(partial / WEIGHTS_NAME)
-    _write_facts(partial, facts)
-    if final.exists():
-        # A run that died between its checkpoint and its state writes the same step again.
-        shutil.rmtree(final)
-    partial.rename(final)
-    return Checkpoint(facts.step, facts.epoch, final)
+    # A run that died between its checkpoint and its state writes the same step again.
+    path = write_detector(folder / f"step-{facts.step:08d}", network, facts, replace=True)
+    return Checkpoint(facts.step, facts.epoch, path)
+
+
+def write_detector(path: Path, network: keras.Model, facts: DetectorFacts, *, replace: bool = False) -> Path:
+    """Write a detector as the folder ``path`` and return it.
+
+    Raises:
+        OSError: if it cannot be written, or ``path`` holds something and ``replace`` is off.
+    """
+    with whole_folder(path, replace=replace) as folder:
+        network.save_weights(folder / WEIGHTS_NAME)
+        _write_facts(folder, facts)
+    return path
 
 
 def list_checkpoints(folder: Path) -> list[Checkpoint]:
@@ -104,17 +88,16 @@ def keep_newest(folder: Path, count: int) -> None:
     """Remove all checkpoints below a folder but the newest ``count``, and what a killed run left half-written."""
     for checkpoint in list_checkpoints(folder)[:-count]:
         shutil.rmtree(checkpoint.path)
-    for partial in folder.glob(f"step-*{_PARTIAL}"):
-        shutil.rmtree(partial)
+    remove_partials(folder, "step-*")
 
 
 def detector_path(path: Path) -> Path:
-    """Return the checkpoint folder that a run folder, its ``weights`` folder or a checkpoint folder stands for.
+    """Return the checkpoint folder that a run, its ``weights``, a checkpoint folder or its weights file stands for.
 
     Raises:
         CheckpointMismatchError: if it is none of these.
     """
-    for candidate in (path, path / "weights" / "best", path / "best"):
+    for candidate in (path, path / "weights" / "best", path / "best", *([path.parent] * (path.name == WEIGHTS_NAME))):
         if (candidate / FACTS_NAME).is_file():
             return candidate
     raise CheckpointMismatchError(
@@ -130,42 +113,19 @@ def read_facts(path: Path) -> DetectorFacts:
         CheckpointMismatchError: if it is not a checkpoint of this project.
     """
     file = path / FACTS_NAME
+    advice = "Expected a checkpoint folder such as checkpoints/step-00001234."
+    values = read_json(file, error=CheckpointMismatchError, advice=advice)
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        model = values["model"]
+        model, digest = values["model"], values["records_digest"]
         return DetectorFacts(
             model=ModelConfig.model_validate(model),
             table=ClassTable(tuple(values["classes"]), dict(values["merges"])),
             step=int(values["step"]),
             epoch=int(values["epoch"]),
-            records_digest=str(values["records_digest"]),
+            records_digest=None if digest is None else str(digest),
         )
-    except OSError as error:
-        raise CheckpointMismatchError(
-            f"{file}: cannot read it: {error.strerror}. Expected a checkpoint folder such as checkpoints/step-00001234."
-        ) from error
     except (ValueError, KeyError, TypeError, AttributeError, KittidetError) as error:
         raise CheckpointMismatchError(f"{file}: not the facts of a detector ({error!r}). Train it again.") from error
-
-
-def load_detector(path: Path, *, reuse: LoadedDetector | None = None) -> LoadedDetector:
-    """Return the detector of a checkpoint folder.
-
-    Args:
-        path: the folder, such as ``checkpoints/step-00001234``.
-        reuse: an earlier result of this function that is not needed any more. Its network is taken over where it
-            fits, which saves the seconds that building one takes; that detector then predicts as this one.
-
-    Raises:
-        CheckpointMismatchError: if the folder is not a checkpoint, or its weights do not fit the model it names.
-    """
-    facts = read_facts(path)
-    if reuse is not None and (reuse.model_config, reuse.table) == (facts.model, facts.table):
-        network = reuse.network
-    else:
-        network = build_efficientdet(facts.model.variant, len(facts.table), facts.model.input_hw)
-    load_weights(network, path / WEIGHTS_NAME)
-    return LoadedDetector(network, facts.table, facts.model, facts.step)
 
 
 def load_weights(network: keras.Model, file: Path) -> None:
@@ -203,13 +163,10 @@ def write_half_precision(checkpoint: Path, out_dir: Path) -> Path:
         CheckpointMismatchError: if it is no checkpoint, or a value does not fit float16.
     """
     facts = read_facts(checkpoint)
-    partial = out_dir.with_name(out_dir.name + _PARTIAL)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    with h5py.File(checkpoint / WEIGHTS_NAME, "r") as source, h5py.File(partial / WEIGHTS_NAME, "w") as target:
-        source.visititems(lambda name, item: _copy_half(name, item, target))
-    _write_facts(partial, facts)
-    partial.rename(out_dir)
+    with whole_folder(out_dir) as folder:
+        with h5py.File(checkpoint / WEIGHTS_NAME, "r") as source, h5py.File(folder / WEIGHTS_NAME, "w") as target:
+            source.visititems(lambda name, item: _copy_half(name, item, target))
+        _write_facts(folder, facts)
     return out_dir
 
 
@@ -236,4 +193,4 @@ def _write_facts(folder: Path, facts: DetectorFacts) -> None:
         "epoch": facts.epoch,
         "records_digest": facts.records_digest,
     }
-    write_text_atomic(folder / FACTS_NAME, json.dumps(values, indent=1) + "\n")
+    write_json(folder / FACTS_NAME, values)

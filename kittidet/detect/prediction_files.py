@@ -1,120 +1,69 @@
-"""Predictions as files: KITTI result files, one COCO JSON, drawn pictures.
+"""Predictions as files: KITTI result files, one COCO JSON, images with the boxes drawn in.
 
 Everything goes into a folder that gets its name when it is complete.
 """
 
-import json
-import os
-import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from PIL import Image
 
 from kittidet.classes import ClassTable
+from kittidet.coco_document import coco_annotation, coco_categories, coco_image
 from kittidet.detect.predictor import ImageDetections
 from kittidet.drawing import draw_frame
 from kittidet.errors import EvaluationError
+from kittidet.files import whole_folder, write_json
 from kittidet.kitti.results import write_kitti_results
 
 
-class PredictionWriter:
-    """Writes predictions as they come; ``with`` publishes the folder at its end, or nothing if it fails.
+@contextmanager
+def prediction_writer(
+    out_dir: Path,
+    table: ClassTable,
+    *,
+    images: bool = False,
+    kitti: bool = False,
+    coco: bool = False,
+    min_score: float,
+    jpeg_quality: int,
+) -> Iterator[Callable[[ImageDetections], None]]:
+    """Yield a function that writes what was found in one image; the folder has its name when the block ends.
 
     Args:
         out_dir: the folder to make; it must not exist, or be empty.
         table: the detector's classes.
-        images: draw pictures into ``images/``.
+        images: draw into copies of the images, in ``images/``.
         kitti: write result files into ``kitti/``, which ``evaluate-kitti`` reads.
         coco: write ``predictions.json``: a COCO data set whose annotations have a score.
         min_score: detections are drawn from here on; the files keep them all.
-        jpeg_quality: of the drawn pictures.
+        jpeg_quality: of the images.
 
     Raises:
         EvaluationError: if ``out_dir`` holds something.
+        OSError: if it cannot be written.
     """
-
-    def __init__(
-        self,
-        out_dir: Path,
-        table: ClassTable,
-        *,
-        images: bool,
-        kitti: bool,
-        coco: bool,
-        min_score: float,
-        jpeg_quality: int,
-    ) -> None:
-        self.out_dir = check_new_folder(out_dir)
-        self._table = table
-        self._images, self._kitti, self._coco = images, kitti, coco
-        self._min_score, self._jpeg_quality = min_score, jpeg_quality
-        self._partial = out_dir.with_name(f".{out_dir.name}.partial-{os.getpid()}")
-        self._image_rows: list[dict[str, Any]] = []
-        self._annotations: list[dict[str, Any]] = []
-
-    def __enter__(self) -> Self:
-        """Start with an empty folder beside the final one."""
-        shutil.rmtree(self._partial, ignore_errors=True)
-        self._partial.mkdir(parents=True)
-        for name, wanted in (("images", self._images), ("kitti", self._kitti)):
+    document: dict[str, list[Any]] = {"images": [], "annotations": [], "categories": coco_categories(table)}
+    with whole_folder(check_new_folder(out_dir)) as folder:
+        for name, wanted in (("images", images), ("kitti", kitti)):
             if wanted:
-                (self._partial / name).mkdir()
-        return self
+                (folder / name).mkdir()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Give the folder its name, or remove it if something was raised."""
-        if kind is not None:
-            shutil.rmtree(self._partial)
-            return
-        if self._coco:
-            categories = [{"id": i, "name": name} for i, name in enumerate(self._table.names, start=1)]
-            content = {"images": self._image_rows, "annotations": self._annotations, "categories": categories}
-            (self._partial / "predictions.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
-        if self.out_dir.exists():
-            self.out_dir.rmdir()
-        self._partial.rename(self.out_dir)
+        def write(item: ImageDetections) -> None:
+            found, image = item.detections, item.image
+            if kitti:
+                write_kitti_results(found, table, folder / "kitti")
+            if images:
+                shown = draw_frame(Image.fromarray(image.pixels), detections=found, table=table, min_score=min_score)
+                shown.save(folder / "images" / f"{image.name}.jpg", quality=jpeg_quality)
+            if coco:
+                _add_to_coco(document, item)
 
-    def write(self, item: ImageDetections) -> None:
-        """Write what was asked for of one picture."""
-        found, picture = item.detections, item.picture
-        if self._kitti:
-            write_kitti_results(found, self._table, self._partial / "kitti")
-        if self._images:
-            drawn = draw_frame(
-                Image.fromarray(picture.pixels), detections=found, table=self._table, min_score=self._min_score
-            )
-            drawn.save(self._partial / "images" / f"{picture.name}.jpg", quality=self._jpeg_quality)
-        if self._coco:
-            self._add_to_coco(item)
-
-    def _add_to_coco(self, item: ImageDetections) -> None:
-        image_id = len(self._image_rows) + 1
-        width, height = item.picture.size_wh
-        self._image_rows.append(
-            {"id": image_id, "file_name": item.picture.path.name, "width": width, "height": height}
-            | {"frame_id": item.picture.name}
-        )
-        found = item.detections
-        for box, score, class_id in zip(
-            found.xyxy.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True
-        ):
-            left, top, right, bottom = box
-            wide, high = right - left, bottom - top
-            self._annotations.append(
-                {
-                    "id": len(self._annotations) + 1,
-                    "image_id": image_id,
-                    "category_id": class_id,
-                    "bbox": [left, top, wide, high],
-                    "area": wide * high,
-                    "iscrowd": 0,
-                    "score": score,
-                }
-            )
+        yield write
+        if coco:
+            write_json(folder / "predictions.json", document, indent=None)
 
 
 def check_new_folder(path: Path) -> Path:
@@ -128,10 +77,9 @@ def check_new_folder(path: Path) -> Path:
     return path
 
 
-def next_free_folder(path: Path) -> Path:
-    """Return ``path``, or the first of ``path-2``, ``path-3``, ... that does not exist."""
-    candidate, number = path, 1
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.name}-{number}")
-    return candidate
+def _add_to_coco(document: dict[str, list[Any]], item: ImageDetections) -> None:
+    image, found, rows = item.image, item.detections, document["annotations"]
+    image_id = len(document["images"]) + 1
+    document["images"].append(coco_image(image_id, image.name, image.file_name, image.size_wh))
+    for xyxy, score, class_id in zip(found.xyxy.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True):
+        rows.append(coco_annotation(image_id, class_id, xyxy, id=len(rows) + 1, score=score))

@@ -1,54 +1,30 @@
 """One compiled detector kept between the checkpoints of a run.
 
 Building a network and tracing it takes longer than scoring a small validation set with it, and the checkpoints of one
-training differ in their weights alone: the last network of this process is kept and only its weights are exchanged.
+training differ in their weights alone: the last detector of this process is kept and only its weights are exchanged.
 """
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from kittidet.config import EvalConfig
-from kittidet.detect.checkpoint import LoadedDetector, load_detector
-from kittidet.detect.predictor import Predictor
+from kittidet.detect.detector import Detector
+
+_LOCK = threading.RLock()
+_KEPT: list[Detector] = []
 
 
-@dataclass(frozen=True, slots=True)
-class WarmDetector:
-    """A detector and its compiled form, for one scoring at a time.
+@contextmanager
+def warm_detector(path: Path) -> Iterator[Detector]:
+    """Lend the detector of a checkpoint, as ``Detector.load`` reads it, to one user at a time.
 
-    Attributes:
-        detector: network with the weights asked for last.
-        predictor: the same network, compiled.
-        config: what it was compiled with.
+    Raises:
+        CheckpointMismatchError: if there is no checkpoint or its weights do not fit the model it names.
     """
-
-    detector: LoadedDetector
-    predictor: Predictor
-    config: EvalConfig
-
-
-class DetectorKeeper:
-    """Hands out one warm detector; asking again takes over the network of the last one where it fits."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self._last: WarmDetector | None = None
-
-    def load(self, checkpoint: Path, *, config: EvalConfig) -> WarmDetector:
-        """Return the detector of a checkpoint folder, compiled; an earlier answer of this keeper is not valid any more.
-
-        Raises:
-            CheckpointMismatchError: if the folder is not a checkpoint or its weights do not fit the model it names.
-        """
-        last, self._last = self._last, None
-        detector = load_detector(checkpoint, reuse=None if last is None else last.detector)
-        if last is not None and last.detector.network is detector.network and last.config == config:
-            predictor = last.predictor
-        else:
-            predictor = Predictor(detector, config=config)
-        self._last = WarmDetector(detector, predictor, config)
-        return self._last
-
-
-KEEPER = DetectorKeeper()
+    with _LOCK:
+        # Taken out meanwhile: what fails half-way through an exchange of weights is not used again.
+        reuse = _KEPT.pop() if _KEPT else None
+        detector = Detector.load(path, reuse=reuse)
+        yield detector
+        _KEPT[:] = [detector]

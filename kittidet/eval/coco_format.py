@@ -1,7 +1,7 @@
 """Frames and detections as COCO dictionaries and arrays: what pycocotools, hotcoco and ``predictions.json`` read.
 
-Boxes leave ``xyxy`` here for COCO's ``x, y, width, height``; elsewhere only files of that format hold that order
-(``convert.coco``, ``detect.prediction_files``). Knows nothing about scores or files of a run.
+Boxes leave ``xyxy`` here and in ``coco_document`` for COCO's ``x, y, width, height``; elsewhere only files of that
+format hold that order (``convert.coco``). Knows nothing about scores or files of a run.
 """
 
 from collections import Counter
@@ -12,6 +12,7 @@ import numpy as np
 
 from kittidet.arrays import FloatArray
 from kittidet.classes import ClassTable
+from kittidet.coco_document import coco_annotation, coco_categories, coco_image
 from kittidet.errors import EvaluationError
 from kittidet.frame import Detections, Frame
 
@@ -60,26 +61,16 @@ def coco_ground_truth(frames: Sequence[Frame], table: ClassTable, *, ignore_dont
     annotations: list[dict[str, Any]] = []
     for frame in frames:
         image_id = ids[frame.frame_id]
-        width, height = frame.size_wh
-        images.append(
-            {
-                "id": image_id,
-                "file_name": frame.image_path.name,
-                "frame_id": frame.frame_id,
-                "width": int(width),
-                "height": int(height),
-            }
-        )
+        images.append(coco_image(image_id, frame.frame_id, frame.image_path.name, frame.size_wh))
         for item in frame.objects:
             class_id = table.id_of(item.type)
             if class_id is not None:
-                annotations.append(_annotation(image_id, class_id, item.xyxy, crowd=False))
+                annotations.append(coco_annotation(image_id, class_id, item.xyxy))
             elif item.is_dont_care and ignore_dont_care:
-                annotations += [_annotation(image_id, i, item.xyxy, crowd=True) for i in range(1, len(table) + 1)]
+                annotations += [coco_annotation(image_id, i, item.xyxy, crowd=True) for i in range(1, len(table) + 1)]
     for number, annotation in enumerate(annotations, start=1):
         annotation["id"] = number
-    categories = [{"id": number, "name": name} for number, name in enumerate(table.names, start=1)]
-    return {"images": images, "annotations": annotations, "categories": categories}
+    return {"images": images, "annotations": annotations, "categories": coco_categories(table)}
 
 
 def result_rows(detections: Sequence[Detections], ids: Mapping[str, int], table: ClassTable) -> ResultArray:
@@ -161,21 +152,6 @@ def rows_from_results(items: Sequence[Mapping[str, Any]], *, where: str) -> Resu
 def row_boxes(rows: ResultArray) -> FloatArray:
     """Return the boxes ``[n, 4]`` of result rows as ``xyxy`` pixels."""
     return np.concatenate([rows[:, 1:3], rows[:, 1:3] + rows[:, 3:5]], axis=1)
-
-
-def _annotation(
-    image_id: int, class_id: int, xyxy: tuple[float, float, float, float], *, crowd: bool
-) -> dict[str, Any]:
-    left, top, right, bottom = (float(value) for value in xyxy)
-    width, height = right - left, bottom - top
-    return {
-        "id": 0,
-        "image_id": image_id,
-        "category_id": class_id,
-        "bbox": [left, top, width, height],
-        "area": width * height,
-        "iscrowd": int(crowd),
-    }
 
 
 def _check_detections(found: Detections, table: ClassTable) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from kittidet.config import EvalConfig
 from kittidet.data.pipeline import evaluation_batches
-from kittidet.detect.checkpoint import LoadedDetector
-from kittidet.detect.predictor import Predictor
+from kittidet.detect.detector import Detector
 from kittidet.frame import Detections
+from kittidet.model.scaling import variant_spec
 from kittidet.progress import FrameProgress
 from kittidet.records.manifest import read_manifest
 
@@ -15,12 +15,11 @@ log = logging.getLogger(__name__)
 
 
 def predict_records(
-    detector: LoadedDetector,
+    detector: Detector,
     records_dir: Path,
     *,
     config: EvalConfig,
     progress: FrameProgress | None = None,
-    predictor: Predictor | None = None,
 ) -> list[Detections]:
     """Return what a detector finds in every frame of a folder of records, in the records' order.
 
@@ -29,7 +28,6 @@ def predict_records(
         records_dir: a folder that ``records.write`` made, with the detector's class table.
         config: batch size, score threshold, suppression, detections an image.
         progress: called with (frames done, frames in all) after each batch.
-        predictor: this detector, compiled before with the same ``config``; None compiles it here.
 
     Raises:
         ConfigError: if records and detector have different class tables.
@@ -37,19 +35,19 @@ def predict_records(
     """
     manifest = read_manifest(records_dir)
     detector.table.check_same(manifest.table, here="the detector", there=f"the records in {records_dir}")
-    predictor = Predictor(detector, config=config) if predictor is None else predictor
+    spec = variant_spec(detector.model.variant)
     batches = evaluation_batches(
         records_dir,
-        input_hw=predictor.input_hw,
+        input_hw=detector.model.input_hw,
         batch_size=config.batch_size,
-        pixel_mean=predictor.spec.pixel_mean,
-        pixel_std=predictor.spec.pixel_std,
+        pixel_mean=spec.pixel_mean,
+        pixel_std=spec.pixel_std,
     )
     found: list[Detections] = []
     for batch in batches:
         names = [name.decode() for name in batch["frame_id"].numpy()]
         rows, sizes = batch["letterbox"].numpy(), batch["original_wh"].numpy()
-        found += predictor.detect(batch["image"], names, rows, sizes)
+        found += detector.predictor.detect(batch["image"], names, rows, sizes, config=config)
         if progress is not None:
             progress(len(found), manifest.num_frames)
     log.info("predict.records dir=%s frames=%d detections=%d", records_dir, len(found), sum(map(len, found)))

@@ -15,7 +15,7 @@ from kittidet.boxes import iou_xyxy
 from kittidet.errors import ExportError
 from kittidet.frame import Detections
 
-# Class probabilities [n, A, K] and boxes [n, A, 4], canvas pixels.
+# Class probabilities [n, A, K] and boxes [n, A, 4], input pixels.
 Candidates = tuple[FloatArray, FloatArray]
 _LIKELIEST = 100
 
@@ -44,7 +44,7 @@ class Agreement:
     """The result of a comparison that passed.
 
     Attributes:
-        frames: pictures compared.
+        frames: images compared.
         compared: detections of the source, or candidates before suppression, that were looked for.
         max_score_difference: over all of them; for candidates over every anchor and class.
         min_iou: over all of them.
@@ -64,7 +64,7 @@ def check_detections(
     min_score: float,
     what: str,
 ) -> Agreement:
-    """Return how well the detections of two models agree on the same pictures.
+    """Return how well the detections of two models agree on the same images.
 
     A detection of either side at ``min_score`` or above (by more than the score tolerance, so that none fails for
     lying on the edge) needs a counterpart of the same class on the other side.
@@ -92,8 +92,8 @@ def check_detections(
             score_gap, overlap = max(score_gap, gap), min(overlap, iou)
     if not count:
         raise ExportError(
-            f"{what}: the source finds nothing with a score of {min_score} or more on {len(source)} pictures, so "
-            "nothing can be compared. Give pictures of what it was trained on."
+            f"{what}: the source finds nothing with a score of {min_score} or more on {len(source)} images, so "
+            "nothing can be compared. Give images of what it was trained on."
         )
     return Agreement(len(source), count, score_gap, overlap)
 
@@ -104,7 +104,7 @@ def check_candidates(
     """Return how well the candidates of two models agree: every probability, and the box of every likely anchor.
 
     Likely are anchors with a probability of ``min_score`` or more on either side, and the hundred likeliest of the
-    source in each picture, so that a model that is sure of nothing is compared all the same.
+    source in each image, so that a model that is sure of nothing is compared all the same.
 
     Raises:
         ExportError: if a probability or a likely box differs by more than the tolerance.

@@ -1,24 +1,22 @@
-"""The pictures that source and export are compared on, and the source's own answers."""
+"""The images that source and export are compared on, and the source's own answers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
-from kittidet.boxes import clip_xyxy
 from kittidet.config import EvalConfig, ExportConfig
-from kittidet.detect.checkpoint import LoadedDetector
-from kittidet.detect.images import read_image
-from kittidet.detect.letterbox import Letterbox
-from kittidet.detect.predictor import Predictor
+from kittidet.detect.detector import Detector
+from kittidet.detect.images import ImageError, LoadedImage, read_image
+from kittidet.detect.preprocess import decode_rgb
 from kittidet.export.agreement import Candidates
 from kittidet.frame import Detections
 from kittidet.kitti.tree import open_tree
-from kittidet.model.anchors import build_anchors
+from kittidet.model.anchors import anchors_of
 from kittidet.model.box_coder import decode_boxes
 from kittidet.synthetic import render_dataset
 
@@ -28,13 +26,12 @@ RawModel = Callable[[npt.NDArray[np.float32]], Outputs]
 
 @dataclass(frozen=True, slots=True)
 class CheckSet:
-    """Pictures of several sizes and what the source model makes of them.
+    """Images of several sizes and what the source model makes of them.
 
     Attributes:
         encoded: the files' bytes.
-        names: one a picture.
+        names: one an image.
         images: ``[n, h, w, 3]`` float32, letterboxed and normalised.
-        letterboxes: the way back, one a picture.
         sizes_wh: of the originals, pixels.
         detections: of the source, original pixels.
         raw: of the source: ``class_logits``, ``box_codes``.
@@ -43,69 +40,59 @@ class CheckSet:
     encoded: list[bytes]
     names: list[str]
     images: npt.NDArray[np.float32]
-    letterboxes: list[Letterbox]
     sizes_wh: list[tuple[int, int]]
     detections: list[Detections]
     raw: Outputs
 
 
 def build_check_set(
-    detector: LoadedDetector, *, config: ExportConfig, evaluation: EvalConfig, pictures: Sequence[Path] = ()
+    detector: Detector, *, config: ExportConfig, evaluation: EvalConfig, images: Sequence[Path] = ()
 ) -> CheckSet:
-    """Return the pictures, drawn from a seed where none are given, with the source's answers.
+    """Return the images, synthetic ones from a seed where none are given, with the source's answers.
 
     Raises:
-        EvaluationError: if a given picture cannot be read.
+        ImageError: if a given image cannot be read, or a SavedModel would read it differently.
     """
     with TemporaryDirectory() as folder:
-        paths = list(pictures) or _draw(Path(folder), config)
-        read = [read_image(path) for path in paths]
+        paths = list(images) or _render(Path(folder), config)
         encoded = [path.read_bytes() for path in paths]
-    predictor = Predictor(detector, config=evaluation)
-    placed = [predictor.place(picture.pixels) for picture in read]
-    images = np.stack([np.asarray(image) for image, _ in placed])
-    rows = np.stack([row for _, row in placed])
-    names = [f"{i}-{picture.name}" for i, picture in enumerate(read)]
-    sizes = [picture.size_wh for picture in read]
+        read = [_read_alike(path, data) for path, data in zip(paths, encoded, strict=True)]
+    inputs, rows = map(np.stack, zip(*(detector.predictor.preprocess(image.pixels) for image in read), strict=True))
+    names = [f"{i}-{image.name}" for i, image in enumerate(read)]
+    sizes = [image.size_wh for image in read]
     return CheckSet(
         encoded,
         names,
-        images,
-        [Letterbox.from_row(row) for row in rows],
+        inputs,
         sizes,
-        predictor.detect(images, names, rows, np.array(sizes)),
-        {name: np.asarray(value) for name, value in detector.network(images, training=False).items()},
+        detector.predictor.detect(inputs, names, rows, np.array(sizes), config=evaluation),
+        {name: np.asarray(value) for name, value in detector.network(inputs, training=False).items()},
     )
 
 
-def candidates_of(raw: Outputs, detector: LoadedDetector) -> Candidates:
-    """Return class probabilities ``[n, A, K]`` and boxes ``[n, A, 4]``, canvas pixels, of raw outputs."""
-    model = detector.model_config
-    input_hw = (int(model.input_hw[0]), int(model.input_hw[1]))
-    anchors = build_anchors(model.variant, input_hw=input_hw, anchor_scale=model.anchor_scale)
+def candidates_of(raw: Outputs, detector: Detector) -> Candidates:
+    """Return class probabilities ``[n, A, K]`` and boxes ``[n, A, 4]``, input pixels, of raw outputs."""
     probabilities = 1 / (1 + np.exp(-raw["class_logits"].astype(np.float64)))
-    return probabilities, np.asarray(decode_boxes(raw["box_codes"], anchors))
+    return probabilities, np.asarray(decode_boxes(raw["box_codes"], anchors_of(detector.model)))
 
 
-def to_detections(name: str, xyxy: Any, scores: Any, class_ids: Any, size_wh: tuple[int, int]) -> Detections:
-    """Return detections clipped to the picture, without boxes that lay in its padding alone.
-
-    Args:
-        name: of the picture.
-        xyxy: ``[n, 4]`` original pixels.
-        scores: ``[n]`` or longer.
-        class_ids: ``[n]`` or longer.
-        size_wh: of the picture, pixels.
-    """
-    n = len(xyxy)
-    clipped = clip_xyxy(np.asarray(xyxy, np.float32), size_wh)
-    real = (clipped[:, 2] > clipped[:, 0]) & (clipped[:, 3] > clipped[:, 1])
-    return Detections(
-        name, clipped[real], np.asarray(scores[:n], np.float32)[real], np.asarray(class_ids[:n], np.int32)[real]
-    )
+def _read_alike(path: Path, encoded: bytes) -> LoadedImage:
+    """Return an image that the graph of a SavedModel decodes to the same pixels."""
+    image = read_image(path)
+    try:
+        same = np.array_equal(decode_rgb(tf.constant(encoded)).numpy(), image.pixels)
+    except tf.errors.OpError:
+        same = False
+    if not same:
+        raise ImageError(
+            str(path),
+            "a SavedModel reads PNG, JPEG and BMP files, and none of them turned by an EXIF orientation: this one it "
+            "would see differently. Save it as an upright PNG.",
+        )
+    return image
 
 
-def _draw(folder: Path, config: ExportConfig) -> list[Path]:
+def _render(folder: Path, config: ExportConfig) -> list[Path]:
     root = render_dataset(folder / "kitti", frames=config.check_frames, seed=config.check_seed, zips=False, workers=1)
     tree = open_tree(root)
     return [tree.image_path(frame_id) for frame_id in tree.frame_ids]

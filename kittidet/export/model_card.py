@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
-import kittidet
 from kittidet.config import EvalConfig
 from kittidet.detect.checkpoint import DetectorFacts
 from kittidet.eval.interval import ApIntervals, Interval
@@ -58,8 +58,8 @@ def write_card(
     parts = [
         f"# {name} on KITTI 2D",
         (
-            f"Finds {', '.join(facts.table.names)} in images of a car's front camera. Canvas {width} x {height} px, "
-            f"step {facts.step}, epoch {facts.epoch}. Made with kittidet {kittidet.__version__}."
+            f"Finds {', '.join(facts.table.names)} in images of a car's front camera. Input {width} x {height} px, "
+            f"step {facts.step}, epoch {facts.epoch}. Made with kittidet {version('kittidet')}."
         ),
         "## Files",
         _table(
@@ -76,7 +76,7 @@ def write_card(
             ],
         ),
         (
-            f"Each was run on {files[0].agreement.frames} pictures and gave what the source model gives "
+            f"Each was run on {files[0].agreement.frames} images and gave what the source model gives "
             f"({files[0].agreement.compared} boxes compared in `{files[0].name}`); the rest says how well."
         ),
         "## Use",
@@ -94,7 +94,7 @@ def write_card(
             "other countries and other cameras were never seen.\n"
             "- KITTI leaves far and hidden objects unlabelled (DontCare): the model was not asked to find them.\n"
             "- Scores are not probabilities; choose a threshold on your own data.\n"
-            "- Camera orientation tags (EXIF) in JPEG files are not read by the SavedModel.\n"
+            "- The SavedModel reads upright PNG, JPEG and BMP images: it does not turn by their EXIF orientation.\n"
             "- Not fit to steer a vehicle or to watch people."
         ),
     ]
@@ -113,14 +113,16 @@ def _use(evaluation: EvalConfig) -> str:
         "```\n\n"
         "Boxes are left, top, right, bottom in pixels of the image as it came; class ids start at 1. At most "
         f"{evaluation.max_detections} detections with scores above {evaluation.score_threshold}. The TFLite and ONNX "
-        "files hold the network alone: they take the letterboxed, normalised canvas and return class logits and box "
+        "files hold the network alone: they take the letterboxed, normalised image and return class logits and box "
         "codes of every anchor."
     )
 
 
 def _scores(facts: DetectorFacts, run: RunScores | None) -> str:
     if run is None:
-        return f"Not known: exported from a checkpoint without its run. Records `{facts.records_digest[:16]}`."
+        return (
+            f"Not known: exported from a checkpoint without its run. Records `{(facts.records_digest or 'none')[:16]}`."
+        )
     summary, intervals = run.summary, run.intervals
     leakage = summary["leakage"]
     leak = (

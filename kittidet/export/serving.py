@@ -8,10 +8,10 @@ from typing import Any
 import tensorflow as tf
 
 from kittidet.config import EvalConfig
-from kittidet.detect.checkpoint import LoadedDetector
-from kittidet.detect.preprocess import fit_hw, letterbox_row, normalise_pad, resize_crop, size_wh_of
+from kittidet.detect.detector import Detector
+from kittidet.detect.preprocess import decode_rgb, preprocess, size_wh_of
 from kittidet.export.damage import opening
-from kittidet.model.anchors import build_anchors
+from kittidet.model.anchors import anchors_of
 from kittidet.model.decode import decode_detections
 from kittidet.model.scaling import variant_spec
 
@@ -22,43 +22,39 @@ class ServingModule(tf.Module):
     """What a SavedModel holds: the detector behind two signatures, and its class names as an asset.
 
     Args:
-        detector: network, class table, canvas.
+        detector: network, class table, input size.
         config: score threshold, suppression and detections an image, all fixed in the graph.
         class_names_path: a text file with the class names, one a line; copied into the SavedModel.
     """
 
-    def __init__(self, detector: LoadedDetector, *, config: EvalConfig, class_names_path: Path) -> None:
+    def __init__(self, detector: Detector, *, config: EvalConfig, class_names_path: Path) -> None:
         super().__init__(name="kittidet")
         self._network = detector.network
         # tf.Module finds tf.Variables in its own attributes, not inside Keras layers.
         self.weights = [variable.value for variable in detector.network.weights]
         self.class_names = tf.saved_model.Asset(str(class_names_path))
-        self._input_hw = (int(detector.model_config.input_hw[0]), int(detector.model_config.input_hw[1]))
+        self._input_hw = detector.model.input_hw
         self._config = config
-        self._spec = variant_spec(detector.model_config.variant)
-        self._anchors = build_anchors(
-            detector.model_config.variant,
-            input_hw=self._input_hw,
-            anchor_scale=detector.model_config.anchor_scale,
-        )
+        self._spec = variant_spec(detector.model.variant)
+        self._anchors = anchors_of(detector.model)
 
     def signatures(self) -> dict[str, Any]:
         """Return signature name -> concrete function: ``serving_default`` and ``network``."""
-        canvas = tf.TensorSpec((None, *self._input_hw, 3), tf.float32, name="images")
+        images = tf.TensorSpec((None, *self._input_hw, 3), tf.float32, name="images")
         encoded = tf.TensorSpec((None,), tf.string, name="image_bytes")
         return {
             _SERVE: tf.function(self._serve).get_concrete_function(encoded),
-            "network": tf.function(self._raw).get_concrete_function(canvas),
+            "network": tf.function(self._raw).get_concrete_function(images),
         }
 
     def _serve(self, image_bytes: Any) -> Mapping[str, Any]:
-        """Return detections of encoded images ``[n]`` (PNG, JPEG, BMP), each at its own size.
+        """Return detections of encoded images ``[n]`` (PNG, JPEG, BMP, upright), each at its own size.
 
         ``boxes_xyxy`` ``[n, m, 4]`` float32 pixels of the image as it came, ``scores`` ``[n, m]`` float32,
         ``class_ids`` ``[n, m]`` int32 1-based, ``num_valid`` ``[n]`` int32; 0 after the last valid row.
         """
         images, rows, sizes_wh = tf.map_fn(
-            self._place,
+            self._read,
             image_bytes,
             fn_output_signature=(
                 tf.TensorSpec((*self._input_hw, 3), tf.float32),
@@ -86,26 +82,21 @@ class ServingModule(tf.Module):
         }
 
     def _raw(self, images: Any) -> Mapping[str, Any]:
-        """Return ``class_logits`` and ``box_codes`` of normalised canvases ``[b, h, w, 3]``."""
+        """Return ``class_logits`` and ``box_codes`` of normalised images ``[b, h, w, 3]``."""
         return {name: tf.identity(value, name) for name, value in self._network(images, training=False).items()}
 
-    def _place(self, encoded: Any) -> tuple[Any, Any, Any]:
-        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-        image.set_shape((None, None, 3))
-        size_wh = size_wh_of(image)
-        resized, offset = fit_hw(size_wh, self._input_hw), tf.zeros([2], tf.int32)
-        placed = resize_crop(image, resized_hw=resized, offset_hw=offset, input_hw=self._input_hw, antialias=False)
-        normalised = normalise_pad(
-            placed, input_hw=self._input_hw, pixel_mean=self._spec.pixel_mean, pixel_std=self._spec.pixel_std
-        )
-        return normalised, letterbox_row(size_wh, resized, offset), size_wh
+    def _read(self, encoded: Any) -> tuple[Any, Any, Any]:
+        image = decode_rgb(encoded)
+        spec = self._spec
+        placed, row = preprocess(image, input_hw=self._input_hw, pixel_mean=spec.pixel_mean, pixel_std=spec.pixel_std)
+        return placed, row, size_wh_of(image)
 
 
-def write_saved_model(detector: LoadedDetector, out_dir: Path, *, config: EvalConfig, class_names_path: Path) -> Path:
+def write_saved_model(detector: Detector, out_dir: Path, *, config: EvalConfig, class_names_path: Path) -> Path:
     """Write the detector as a SavedModel and return its folder.
 
     Signatures: ``serving_default`` takes ``image_bytes`` (strings ``[n]``) and returns boxes in pixels of the images;
-    ``network`` takes normalised canvases and returns raw outputs. Asset: the class names.
+    ``network`` takes normalised images of the input size and returns raw outputs. Asset: the class names.
     """
     module = ServingModule(detector, config=config, class_names_path=class_names_path)
     tf.saved_model.save(module, str(out_dir), signatures=module.signatures())

@@ -1,29 +1,29 @@
 """A checkpoint's exports in one folder: written, run, held equal to the source, and only then given their name."""
 
 import logging
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kittidet.config import CompareConfig, EvalConfig, ExportConfig
-from kittidet.detect.checkpoint import LoadedDetector, detector_path, load_detector, read_facts
+from kittidet.detect.detector import Detector
+from kittidet.detect.letterbox import Letterbox, to_original
 from kittidet.errors import ExportError
 from kittidet.eval.interval import ap_intervals
 from kittidet.eval.matches import match_detections
 from kittidet.export.agreement import BYTES, EXACT, HALF, Agreement, Tolerance, check_candidates, check_detections
-from kittidet.export.check_set import CheckSet, RawModel, build_check_set, candidates_of, to_detections
+from kittidet.export.check_set import CheckSet, RawModel, build_check_set, candidates_of
 from kittidet.export.model_card import ExportedFile, RunScores, write_card
 from kittidet.export.onnx import check_onnx_installed, open_onnx, write_onnx
 from kittidet.export.serving import open_saved_model, write_saved_model
 from kittidet.export.tflite import open_tflite, write_tflite
-from kittidet.files import list_files
+from kittidet.files import list_files, whole_folder
 from kittidet.runs.run import SUMMARY, Run
 
 log = logging.getLogger(__name__)
 
 CARD = "README.md"
+_AS_IT_IS = Letterbox((1.0, 1.0), (0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Export:
 
 
 def export_detector(
-    source: Path, out_dir: Path, *, config: ExportConfig, evaluation: EvalConfig, pictures: Sequence[Path] = ()
+    source: Path, out_dir: Path, *, config: ExportConfig, evaluation: EvalConfig, images: Sequence[Path] = ()
 ) -> Export:
     """Write the exports of a detector and its model card; the folder appears when all of them agree with the source.
 
@@ -49,39 +49,35 @@ def export_detector(
         out_dir: made; must not exist.
         config: formats, and how they are compared.
         evaluation: score threshold, suppression and detections an image, fixed in the SavedModel.
-        pictures: to compare on; drawn ones where none are given.
+        images: to compare on; synthetic ones where none are given.
 
     Raises:
         ExportError: if the folder exists, a format cannot hold the network, or an export disagrees with its source.
         CheckpointMismatchError: if the source is no checkpoint.
-        EvaluationError: if a picture cannot be read.
+        ImageError: if an image cannot be read, or a SavedModel would read it differently.
         StoreError: if the source is a run and a file of it is missing or damaged.
     """
     if out_dir.exists():
         raise ExportError(f"{out_dir}: already exists. Choose another folder, or remove this one.")
     if "onnx" in config.formats:
         check_onnx_installed()
-    checkpoint = detector_path(source)
-    facts, scores = read_facts(checkpoint), _run_scores(source)
-    detector = load_detector(checkpoint)
-    checks = build_check_set(detector, config=config, evaluation=evaluation, pictures=pictures)
-    partial = out_dir.with_name(f".{out_dir.name}.partial-{os.getpid()}")
+    detector = Detector.load(source)
+    scores = _run_scores(source)
+    checks = build_check_set(detector, config=config, evaluation=evaluation, images=images)
     try:
-        partial.mkdir(parents=True)
-        names = partial / "class_names.txt"
-        names.write_text("".join(f"{name}\n" for name in detector.table.names), encoding="utf-8")
-        files = [_export(kind, partial, detector, checks, config, evaluation) for kind in config.formats]
-        (partial / CARD).write_text(write_card(facts, files, evaluation, scores), encoding="utf-8")
-        partial.rename(out_dir)
+        with whole_folder(out_dir) as folder:
+            names = "".join(f"{name}\n" for name in detector.table.names)
+            (folder / "class_names.txt").write_text(names, encoding="utf-8")
+            files = [_export(kind, folder, detector, checks, config, evaluation) for kind in config.formats]
+            card = write_card(detector.facts, files, evaluation, scores)
+            (folder / CARD).write_text(card, encoding="utf-8")
     except OSError as error:
         raise ExportError(f"{out_dir}: cannot write the export: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return Export(out_dir, tuple(files))
 
 
 def _export(
-    kind: str, folder: Path, detector: LoadedDetector, checks: CheckSet, config: ExportConfig, evaluation: EvalConfig
+    kind: str, folder: Path, detector: Detector, checks: CheckSet, config: ExportConfig, evaluation: EvalConfig
 ) -> ExportedFile:
     network = detector.network
     if kind == "saved_model":
@@ -112,7 +108,7 @@ def _export(
 
 def _check_saved_model(path: Path, checks: CheckSet, config: ExportConfig) -> Agreement:
     found = [
-        to_detections(name, one["boxes_xyxy"], one["scores"], one["class_ids"], size_wh)
+        to_original(name, one["boxes_xyxy"], one["scores"], one["class_ids"], letterbox=_AS_IT_IS, size_wh=size_wh)
         for name, one, size_wh in zip(
             checks.names, open_saved_model(path)(checks.encoded), checks.sizes_wh, strict=True
         )
@@ -124,7 +120,7 @@ def _check_raw(
     path: Path,
     run: RawModel,
     tolerance: Tolerance,
-    detector: LoadedDetector,
+    detector: Detector,
     checks: CheckSet,
     config: ExportConfig,
 ) -> Agreement:

@@ -1,6 +1,6 @@
 """Reads KITTI's PNG files without decoding them: size from the header, damage from the chunk checksums.
 
-Knows the PNG container, not its pixels: only `validation.pixels` decodes, where every pixel has to be checked.
+Knows the PNG container, not its pixels: those are left to `validation.pixels`.
 
 Source:
     PNG specification, third edition, sections 5 (datastream structure) and 11.2 (critical chunks).
@@ -8,6 +8,7 @@ Source:
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,20 @@ class PngHeader:
     bit_depth: int
     colour_type: int
     is_interlaced: bool
+
+
+def is_png(data: bytes) -> bool:
+    """Whether these bytes start as a PNG does."""
+    return data.startswith(_SIGNATURE)
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield kind and body of every whole chunk of a PNG, up to its end; checksums are not looked at."""
+    offset, kind = len(_SIGNATURE), b""
+    while kind != b"IEND" and offset + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        yield kind, data[offset + 8 : offset + 8 + length]
+        offset += 12 + length
 
 
 def read_png_size(path: Path) -> tuple[int, int]:
@@ -129,7 +144,7 @@ def parse_png_header(data: bytes, *, where: str) -> PngHeader:
     Raises:
         DatasetContractError: if it does not start like a PNG.
     """
-    if not data.startswith(_SIGNATURE):
+    if not is_png(data):
         if _SIGNATURE.startswith(data):
             raise _cut_short(where, len(data), "a PNG signature")
         found = next((name for magic, name in _OTHER_FORMATS if data.startswith(magic)), f"bytes {data[:8].hex(' ')}")

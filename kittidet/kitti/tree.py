@@ -115,13 +115,13 @@ class KittiTree:
         return digest_of(self.inventory())
 
 
-def open_tree(root: Path, *, mapping_dir: Path | None = None, stat_cache: Path | None = None) -> KittiTree:
+def open_tree(root: Path | str, *, mapping_dir: Path | None = None, stat_cache: Path | None = None) -> KittiTree:
     """Return the KITTI tree at a folder: one with ``training/image_2`` in it, or the ``training`` folder itself.
 
     Raises:
         DatasetContractError: if there is no KITTI layout there.
     """
-    return KittiTree(root, mapping_dir=mapping_dir, stat_cache=stat_cache)
+    return KittiTree(Path(root), mapping_dir=mapping_dir, stat_cache=stat_cache)
 
 
 def is_tree(root: Path) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kittidet.boxes import iou_xyxy
+from kittidet.config import ModelConfig
 from kittidet.model.scaling import ASPECT_RATIOS, NUM_SCALES, feature_sizes, variant_spec
 
 
@@ -66,6 +67,11 @@ def build_anchors(
         max_level=spec.max_level,
         anchor_scale=spec.anchor_scale if anchor_scale is None else anchor_scale,
     )
+
+
+def anchors_of(model: ModelConfig) -> npt.NDArray[np.float32]:
+    """Return the anchors ``[A, 4]`` float32 ``xyxy`` input pixels of a detector's configuration."""
+    return build_anchors(model.variant, input_hw=model.input_hw, anchor_scale=model.anchor_scale)
 
 
 def anchor_coverage(

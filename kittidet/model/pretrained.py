@@ -48,14 +48,15 @@ def coco_class_map(table: ClassTable) -> dict[int, int]:
     """Return class id of ``table`` -> the COCO class id it can start from, both 1-based.
 
     A class without a COCO counterpart (a Cyclist is rider and bicycle in one box) is left out. A merged class starts
-    from the first of its types that has one.
+    from the first of its types that has one, a class with a COCO class's own name from that.
     """
     found: dict[int, int] = {}
     for kitti_type in KITTI_TYPES:
         class_id = table.id_of(kitti_type)
         if class_id is not None and kitti_type in COCO_OF_KITTI:
             found.setdefault(class_id, COCO_IDS[COCO_OF_KITTI[kitti_type]])
-    return found
+    own = {class_id: COCO_IDS[name] for class_id, name in enumerate(table.names, start=1) if name in COCO_IDS}
+    return own | found
 
 
 def load_reference_arrays(

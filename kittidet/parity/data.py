@@ -43,9 +43,7 @@ def check_preprocess(_file: Path, arrays: Arrays) -> Iterator[Comparison]:
 
 
 def _picture(image: np.ndarray, resized: Any, offset: Any, input_hw: tuple[int, int]) -> np.ndarray:
-    cropped = resize_crop(
-        image, resized_hw=np.int32(resized), offset_hw=np.int32(offset), input_hw=input_hw, antialias=False
-    )
+    cropped = resize_crop(image, resized_hw=np.int32(resized), offset_hw=np.int32(offset), input_hw=input_hw)
     return np.asarray(normalise_pad(cropped, input_hw=input_hw, pixel_mean=IMAGENET_MEAN, pixel_std=IMAGENET_STD))
 
 

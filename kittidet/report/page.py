@@ -6,12 +6,11 @@ Everything that comes from a run is escaped; only the SVG made here and the two 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from importlib.metadata import version
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
-
-import kittidet
 
 SECTIONS = (
     ("scores", "Scores"),
@@ -59,7 +58,7 @@ def render_page(content: Mapping[str, Any]) -> str:
     )
     try:
         return environment.get_template("page.html").render(
-            version=kittidet.__version__,
+            version=version("kittidet"),
             sections=SECTIONS,
             css=Markup(_text("page.css")),  # noqa: S704  this package's own file
             js=Markup(_text("page.js")),  # noqa: S704  this package's own file

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import UnionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kittidet.classes import ClassTable
 from kittidet.config import RunConfig
@@ -21,6 +21,9 @@ from kittidet.frame import Detections, Frame
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.runs.data import tree_in_stores
 from kittidet.runs.frames import check_ground_truth, check_results, frame_detections, labelled_frames, with_labels
+
+if TYPE_CHECKING:
+    from kittidet.detect.detector import Detector
 
 CONFIG, SUMMARY, HISTORY, FINDINGS = "config.json", "summary.json", "history.csv", "findings.csv"
 GROUND_TRUTH, PREDICTIONS = "ground_truth.json", "predictions.json"
@@ -153,6 +156,17 @@ class Run:
         if not path.is_dir():
             raise StoreError(f"{path}: no such folder. {_ADVICE}.")
         return path
+
+    def detector(self) -> "Detector":
+        """Return the detector with the best AP, ready to `predict`; loads TensorFlow.
+
+        Raises:
+            StoreError: if the run has no checkpoint.
+            CheckpointMismatchError: if it is damaged.
+        """
+        from kittidet.detect.detector import Detector  # noqa: PLC0415  the rest of a run does without TensorFlow
+
+        return Detector.load(self.best_checkpoint)
 
     def find_tree(self, data: Path | None = None) -> KittiTree | None:
         """Return the data the run was made from, or None where it is gone; nothing is fetched or rendered again.

@@ -56,20 +56,17 @@ def evaluate(
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        from kittidet.detect.warm import KEEPER  # noqa: PLC0415  loads TensorFlow
+        from kittidet.detect.warm import warm_detector  # noqa: PLC0415  loads TensorFlow
         from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
 
         frames = val_frames(store, dataset, split)
-        with KEEPER.lock:
-            warm = KEEPER.load(checkpoint_path(store, trained, checkpoint), config=config)
-            detector = warm.detector
-            detections = predict_records(
-                detector, store.path(val_records), config=config, progress=progress, predictor=warm.predictor
-            )
-        metrics = coco_metrics(frames, detections, detector.table, engine="pycocotools")
+        with warm_detector(checkpoint_path(store, trained, checkpoint)) as detector:
+            table = detector.table
+            detections = predict_records(detector, store.path(val_records), config=config, progress=progress)
+        metrics = coco_metrics(frames, detections, table, engine="pycocotools")
         scores = metrics.to_json()
         write_json(folder / "metrics.json", scores)
-        write_json(folder / "predictions.json", coco_results(frames, detections, detector.table), indent=None)
+        write_json(folder / "predictions.json", coco_results(frames, detections, table), indent=None)
         return {**checkpoint_facts(trained, checkpoint), "metrics": scores}
 
     return store.get_or_make(evaluate_key(trained, checkpoint, val_records, config), make)

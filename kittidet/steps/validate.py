@@ -10,7 +10,7 @@ from kittidet.kitti.validation.validate import validate_tree
 from kittidet.steps.fetch import dataset_tree
 from kittidet.store import StepKey, StepOutput, Store, step_key
 
-VERSION = 2
+VERSION = 3
 
 
 def validate_key(dataset: StepOutput, config: ValidateConfig) -> StepKey:

@@ -15,7 +15,7 @@ from kittidet.data.pipeline import steps_per_epoch, training_batches
 from kittidet.detect.checkpoint import Checkpoint, DetectorFacts, list_checkpoints
 from kittidet.errors import TrainingError
 from kittidet.files import digest_of, read_json, write_json
-from kittidet.model.anchors import build_anchors
+from kittidet.model.anchors import anchors_of
 from kittidet.model.efficientdet import EfficientDet, build_efficientdet
 from kittidet.model.normalization import freeze_batch_norm
 from kittidet.model.scaling import variant_spec
@@ -85,7 +85,7 @@ def fit_detector(
     if finished is not None:
         return finished
     start = find_initial_weights(train, model)
-    anchors_xyxy = build_anchors(model.variant, input_hw=model.input_hw, anchor_scale=model.anchor_scale)
+    anchors_xyxy = anchors_of(model)
     coverage = check_records(train_records_dir, manifest, input_hw=model.input_hw, anchors_xyxy=anchors_xyxy)
     steps = steps_per_epoch(manifest.num_frames, train.batch_size)
     network = _build_network(model, train, manifest, start)

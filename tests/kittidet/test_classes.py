@@ -2,7 +2,18 @@
 
 import pytest
 
-from kittidet.classes import CLASS_TABLES, COCO_IDS, COCO_OF_KITTI, DONT_CARE, KITTI3, KITTI8, ClassTable, class_table
+from kittidet.classes import (
+    CLASS_TABLES,
+    COCO_IDS,
+    COCO_OF_KITTI,
+    DONT_CARE,
+    KITTI3,
+    KITTI8,
+    ClassTable,
+    class_table,
+    coco_table,
+    table_of,
+)
 from kittidet.errors import ConfigError
 
 
@@ -51,3 +62,24 @@ def test_an_unknown_table_lists_the_known_ones():
 def test_the_coco_map_names_known_classes_on_both_sides():
     assert set(COCO_OF_KITTI) <= set(KITTI8.names)
     assert set(COCO_OF_KITTI.values()) <= set(COCO_IDS)
+
+
+def test_coco_has_80_names_under_90_ids():
+    table = coco_table()
+    assert (len(table), len(COCO_IDS)) == (90, 80)
+    known = {1: "person", 3: "car", 8: "truck", 12: "coco-12", 13: "stop sign", 44: "bottle", 90: "toothbrush"}
+    assert {i: table.name_of(i) for i in known} == known
+
+
+@pytest.mark.parametrize(
+    ("classes", "table"),
+    [("kitti3", KITTI3), ("coco", coco_table()), (KITTI3, KITTI3), (["cat"], ClassTable(("cat",)))],
+)
+def test_a_table_is_known_by_name_by_its_names_or_as_it_is(classes, table):
+    assert table_of(classes) == table
+
+
+@pytest.mark.parametrize("classes", ["voc", [], ["cat", "cat"]])
+def test_what_is_no_table_is_refused(classes):
+    with pytest.raises(ConfigError):
+        table_of(classes)

@@ -50,3 +50,11 @@ def test_detections_whose_arrays_disagree_are_refused(boxes, scores, ids):
 
 def test_detections_count_their_boxes():
     assert len(Detections("7", np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))) == 0
+
+
+def test_detections_above_a_score_keep_their_order_and_those_on_the_edge():
+    scores = np.array([0.9, 0.5, 0.25], np.float32)
+    found = Detections("7", np.arange(12, dtype=np.float32).reshape(3, 4), scores, np.array([1, 2, 3], np.int32))
+    assert found.above(0.5).class_ids.tolist() == [1, 2]
+    assert found.above(0.5).xyxy.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert (len(found.above(0)), len(found.above(1))) == (3, 0)

@@ -10,12 +10,13 @@ from kittidet.errors import DatasetContractError
 from kittidet.kitti.png import PngHeader, check_png_bytes, read_image_bytes
 from kittidet.kitti.tree import IMAGE_DIR, IMAGE_SUFFIX, KittiTree
 from kittidet.kitti.validation.findings import Finding
-from kittidet.kitti.validation.pixels import check_pixels
+from kittidet.kitti.validation.pixels import check_pixels, read_orientation
 
 log = logging.getLogger(__name__)
 
 _Size = tuple[int, int]
 _RGB8 = (8, 2)
+_TURNED = range(2, 9)  # EXIF orientations; 1 is upright, others mean nothing
 
 
 def find_image_faults(tree: KittiTree, *, config: ValidateConfig) -> tuple[dict[str, _Size], list[Finding]]:
@@ -68,6 +69,13 @@ def _judge(data: bytes, header: PngHeader, frame_id: str, file: str, config: Val
             *(frame_id, file, 0, "image_kind", "warning"),
             f"{file}: expected 8-bit RGB (depth 8, colour type 2), got depth {header.bit_depth}, "
             f"colour type {header.colour_type}. It is converted to 8-bit RGB when it is read.",
+        )
+    orientation = read_orientation(data)
+    if orientation in _TURNED:
+        yield Finding(
+            *(frame_id, file, 0, "image_orientation", "error"),
+            f"{file}: expected pixels that lie upright, got EXIF orientation {orientation}: its labels may be of the "
+            "turned image or of the one as stored. Turn the pixels to match the labels and remove the tag.",
         )
     if config.check_pixels:
         try:

@@ -1,26 +1,30 @@
-"""Checks that the pixels of a PNG decode, down to the last one.
+"""Checks that the pixels of a PNG decode, down to the last one, and reads whether they are stored upright.
 
-KITTI's kind of PNG (8-bit RGB, not interlaced) decodes if and only if its compressed data unpacks to one filter byte
-and the samples of every row, and every filter is one of five. That is checked here, because a decoder may be lenient
-(Pillow 12 accepts an image without its last row). Other kinds are left to Pillow.
+A PNG has all its rows if and only if its compressed data unpacks to one filter byte and the samples of every row, and
+every filter is one of five. That is checked here, because a decoder may be lenient (Pillow fills missing rows with
+black). KITTI's kind of PNG (8-bit RGB, not interlaced) needs no more to decode; other kinds are also given to Pillow.
 
 Source:
-    PNG specification, third edition, sections 7.2 (scanlines), 9.2 (filter types), 10 (compression).
+    PNG specification, third edition, sections 7.2 (scanlines), 8 (interlacing), 9.2 (filter types), 10 (compression).
 """
 
 import io
-import struct
+import math
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from kittidet.errors import DatasetContractError
-from kittidet.kitti.png import PngHeader
+from kittidet.kitti.png import PngHeader, png_chunks
 
 _RGB8 = (8, 2, False)
 _FILTERS = 5
-_FIRST_CHUNK = 8
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # colour type -> samples of a pixel
+# First column, first row and their steps, of the passes of an interlaced image.
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_MAY_HOLD_EXIF = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt"})
+_DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def check_pixels(data: bytes, header: PngHeader, *, where: str) -> None:
@@ -34,41 +38,64 @@ def check_pixels(data: bytes, header: PngHeader, *, where: str) -> None:
     Raises:
         DatasetContractError: if pixels are missing or damaged.
     """
-    width, height = header.size_wh
-    if (header.bit_depth, header.colour_type, header.is_interlaced) == _RGB8:
-        problem = _inflate_rgb8(data, width, height)
-    else:
+    problem = find_row_problem(data, header)
+    if problem is None and (header.bit_depth, header.colour_type, header.is_interlaced) != _RGB8:
         problem = _decode(data, header.size_wh)
     if problem is not None:
+        width, height = header.size_wh
         raise DatasetContractError(
             f"{where}: expected {width}x{height} pixels, the image does not decode: {problem}. Unpack the image again."
         )
 
 
-def _inflate_rgb8(data: bytes, width: int, height: int) -> str | None:
-    stride = 1 + 3 * width
+def find_row_problem(data: bytes, header: PngHeader) -> str | None:
+    """Return what is wrong with the rows of a PNG of any kind, None if all of them are there.
+
+    Args:
+        data: the whole file.
+        header: its header; memory for as many pixels as that claims is used.
+    """
+    if header.colour_type not in _SAMPLES:
+        return f"colour type {header.colour_type} is none of PNG's"
+    bits = header.bit_depth * _SAMPLES[header.colour_type]
+    width, height = header.size_wh
+    passes = [  # rows, bytes of a row
+        (math.ceil((height - y) / step_y), 1 + math.ceil(math.ceil((width - x) / step_x) * bits / 8))
+        for x, y, step_x, step_y in (_PASSES if header.is_interlaced else ((0, 0, 1, 1),))
+        if x < width and y < height
+    ]
+    total = sum(rows * stride for rows, stride in passes)
+    compressed = b"".join(body for kind, body in png_chunks(data) if kind == b"IDAT")
     try:
         # Never more than the header declares: a decompression bomb is cut off. The checksum after the last row counts.
-        rows = zlib.decompressobj().decompress(_compressed(data), stride * height)
+        unpacked = zlib.decompressobj().decompress(compressed, total)
     except zlib.error as error:
         return str(error)
-    if len(rows) != stride * height:
-        return f"{len(rows):,} of {stride * height:,} bytes of rows are present"
-    filters = np.frombuffer(rows, dtype=np.uint8)[::stride]
-    if filters.max(initial=0) >= _FILTERS:
-        return f"row {int(np.argmax(filters >= _FILTERS))} has filter {int(filters.max())}, expected 0..{_FILTERS - 1}"
+    if len(unpacked) != total:
+        return f"{len(unpacked):,} of {total:,} bytes of rows are present"
+    start = 0
+    for rows, stride in passes:
+        filters = np.frombuffer(unpacked, np.uint8, rows * stride, start)[::stride]
+        start += rows * stride
+        if filters.max() >= _FILTERS:
+            row = int(np.argmax(filters >= _FILTERS))
+            return f"row {row} has filter {int(filters.max())}, expected 0..{_FILTERS - 1}"
     return None
 
 
-def _compressed(data: bytes) -> bytes:
-    """Return the bodies of all IDAT chunks, joined."""
-    parts, offset = [], _FIRST_CHUNK
-    while offset < len(data):
-        length, kind = struct.unpack_from(">I4s", data, offset)
-        if kind == b"IDAT":
-            parts.append(data[offset + 8 : offset + 8 + length])
-        offset += 12 + length
-    return b"".join(parts)
+def read_orientation(data: bytes) -> int:
+    """Return the EXIF orientation of a PNG, as every reader that turns images sees it; 1 (upright) where it has none.
+
+    Args:
+        data: a PNG that passed `check_png_bytes`, of a size that may be decoded.
+    """
+    if _MAY_HOLD_EXIF.isdisjoint(kind for kind, _ in png_chunks(data)):
+        return 1
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except _DAMAGE:
+        return 1  # damaged pixels are `check_pixels`' to find
 
 
 def _decode(data: bytes, size_wh: tuple[int, int]) -> str | None:
@@ -76,5 +103,5 @@ def _decode(data: bytes, size_wh: tuple[int, int]) -> str | None:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             image.load()
             return None if image.size == size_wh else f"got {image.size[0]}x{image.size[1]}"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _DAMAGE as error:
         return str(error)

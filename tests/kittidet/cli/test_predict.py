@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from kittidet.classes import KITTI8
 from kittidet.cli.predict import predict
 from kittidet.config import ModelConfig
-from kittidet.detect import checkpoint as checkpoints
+from kittidet.detect.checkpoint import FACTS_NAME, DetectorFacts
+from kittidet.detect.detector import Detector
 from kittidet.errors import CheckpointMismatchError, EvaluationError
 from kittidet.eval.kitti_protocol import read_scoring_input
 from kittidet.model.anchors import build_anchors
@@ -21,7 +22,7 @@ LABEL = "Car 0.00 0 -1.57 10.00 10.00 110.00 90.00 1.50 1.60 3.90 1.00 1.50 20.0
 
 
 class OneBox:
-    """Stands for a network: one anchor in the middle of every picture, as a Pedestrian."""
+    """Stands for a network: one anchor in the middle of every image, as a Pedestrian."""
 
     def __call__(self, images, training):
         count = len(build_anchors("d0", input_hw=(128, 128)))
@@ -36,15 +37,15 @@ def model(tmp_path, monkeypatch):
     """A run folder whose checkpoint loads as that network."""
     best = tmp_path / "run/weights/best"
     best.mkdir(parents=True)
-    (best / checkpoints.FACTS_NAME).write_text("{}")
-    detector = checkpoints.LoadedDetector(OneBox(), KITTI8, ModelConfig(variant="d0", input_hw=(128, 128)), 1)
-    monkeypatch.setattr(checkpoints, "load_detector", {best: detector}.__getitem__)
+    (best / FACTS_NAME).write_text("{}")
+    detector = Detector(OneBox(), DetectorFacts(ModelConfig(variant="d0", input_hw=(128, 128)), KITTI8))
+    monkeypatch.setattr(Detector, "load", {best: detector}.__getitem__)
     return tmp_path / "run"
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
+def images(tmp_path):
+    folder = tmp_path / "images"
     folder.mkdir()
     rng = np.random.default_rng(0)
     for number in range(3):
@@ -58,13 +59,13 @@ def run(*args):
     return CliRunner().invoke(app, [str(a) for a in args], env={"COLUMNS": "200"})
 
 
-def test_writes_files_that_evaluate_kitti_reads_and_goes_on_past_a_corrupt_picture(model, pictures, tmp_path):
-    (pictures / "000001.png").write_bytes(b"damaged")
+def test_writes_files_that_evaluate_kitti_reads_and_goes_on_past_a_corrupt_image(model, images, tmp_path):
+    (images / "000001.png").write_bytes(b"damaged")
     saves = ("--save-images", "--save-kitti", "--save-json")
-    result = run(pictures, "--model", model, "--out", tmp_path / "out", "--batch", 2, *saves)
+    result = run(images, "--model", model, "--out", tmp_path / "out", "--batch", 2, *saves)
     assert result.exit_code == 0, result.output
-    assert "2 pictures, detections from score 0.3 on: Pedestrian 2" in result.output
-    assert f"could not read {pictures / '000001.png'}" in result.output
+    assert "2 images, detections from score 0.3 on: Pedestrian 2" in result.output
+    assert f"could not read {images / '000001.png'}" in result.output
     assert sorted(p.name for p in (tmp_path / "out/images").iterdir()) == ["000000.jpg", "000002.jpg"]
     labels = tmp_path / "labels"
     labels.mkdir()
@@ -74,20 +75,20 @@ def test_writes_files_that_evaluate_kitti_reads_and_goes_on_past_a_corrupt_pictu
     content = json.loads((tmp_path / "out/predictions.json").read_text())
     assert sum(map(len, given.detections.values())) == len(content["annotations"]) == 2
 
-    again = run(pictures, "--model", model, "--out", tmp_path / "strict", "--save-json", "--fail-on-corrupt")
+    again = run(images, "--model", model, "--out", tmp_path / "strict", "--save-json", "--fail-on-corrupt")
     assert again.exit_code == 1
     assert (tmp_path / "strict/predictions.json").is_file()
 
 
-def test_without_a_save_option_it_says_so(model, pictures, tmp_path, monkeypatch):
+def test_without_a_save_option_it_says_so(model, images, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = run(pictures / "000000.png", "--model", model / "weights" / "best")
+    result = run(images / "000000.png", "--model", model / "weights" / "best")
     assert result.exit_code == 0, result.output
     assert "nothing saved" in result.output
     assert not (tmp_path / "predictions").exists()
 
 
-def test_what_cannot_work_is_refused_before_the_model_is_loaded(pictures, tmp_path):
+def test_what_cannot_work_is_refused_before_the_model_is_loaded(images, tmp_path):
     assert isinstance(run(tmp_path / "absent", "--model", tmp_path).exception, EvaluationError)
-    assert isinstance(run(pictures, "--model", tmp_path, "--out", pictures).exception, EvaluationError)
-    assert isinstance(run(pictures, "--model", tmp_path).exception, CheckpointMismatchError)
+    assert isinstance(run(images, "--model", tmp_path, "--out", images).exception, EvaluationError)
+    assert isinstance(run(images, "--model", tmp_path).exception, CheckpointMismatchError)

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from kittidet.classes import KITTI8, coco_table
 from kittidet.cli.zero_shot import zero_shot
 from kittidet.config import ModelConfig, RunConfig
-from kittidet.detect import coco_detector
-from kittidet.detect.checkpoint import LoadedDetector
+from kittidet.detect.checkpoint import DetectorFacts
+from kittidet.detect.detector import Detector
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco_format import coco_ground_truth
 from kittidet.kitti.frames import load_frame
@@ -20,14 +20,14 @@ from kittidet.kitti.tree import open_tree
 from kittidet.model.anchors import build_anchors
 from kittidet.synthetic import render_dataset
 
-CANVAS = (128, 256)
+INPUT_HW = (128, 256)
 
 
 class OneCar:
-    """One anchor of every picture is COCO's car."""
+    """One anchor of every image is COCO's car."""
 
     def __call__(self, images, training):
-        count = len(build_anchors("d0", input_hw=CANVAS))
+        count = len(build_anchors("d0", input_hw=INPUT_HW))
         logits = np.full((1, count, 90), -10, np.float32)
         logits[0, count // 3, 2] = 3
         batch = tf.shape(images)[0]
@@ -45,14 +45,14 @@ def run_dir(tmp_path, monkeypatch):
         for a in truth["annotations"]
         if a["category_id"] == 1
     ]
-    config = RunConfig(model=ModelConfig(input_hw=CANVAS), store_dir=tmp_path / "store")
+    config = RunConfig(model=ModelConfig(input_hw=INPUT_HW), store_dir=tmp_path / "store")
     summary = {
         **dict.fromkeys(("ap", "ap50", "ap75", "best_step", "best_epoch", "n_train", "n_val", "n_set_aside"), 0),
         **{name: {} for name in ("per_class_ap", "per_class_ap50", "counts")},
         "variant": "d0",
         "split": "random80",
         "checkpoints": [],
-        "input_hw": CANVAS,
+        "input_hw": INPUT_HW,
         "leakage": None,
         "classes": list(KITTI8.names),
         "digests": {"data": "0"},
@@ -68,8 +68,12 @@ def run_dir(tmp_path, monkeypatch):
     for name, value in content.items():
         (run / name).write_text(json.dumps(value))
     (run / "history.csv").write_text("epoch,loss\n1,2.0\n")
-    detector = LoadedDetector(OneCar(), coco_table(), config.model, 0)
-    monkeypatch.setattr(coco_detector, "load_coco_detector", lambda path, model: detector)
+
+    def load(variant, *, input_hw, weights):
+        assert (variant, input_hw, weights.name) == ("d0", INPUT_HW, "coco.h5")
+        return Detector(OneCar(), DetectorFacts(config.model, coco_table()))
+
+    monkeypatch.setattr(Detector, "from_coco", load)
     return run
 
 

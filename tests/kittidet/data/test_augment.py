@@ -39,7 +39,7 @@ def example(image, boxes=(), regions=()):
 
 
 def run(item, drawn, config, input_hw=(40, 80)):
-    out = augment(item, drawn, config=config, input_hw=input_hw, antialias=False)
+    out = augment(item, drawn, config=config, input_hw=input_hw)
     return {name: np.asarray(value) for name, value in out.items()}
 
 
@@ -72,9 +72,7 @@ def test_scale_and_crop_are_those_of_the_reference(oracle, everywhere, name):
     np.testing.assert_array_equal(resized, oracle[f"{name}/scaled_hw"])
     if f"{name}/offset_yx" in oracle:
         np.testing.assert_array_equal(offset, oracle[f"{name}/offset_yx"])
-    crop = everywhere(
-        lambda i: resize_crop(i, resized_hw=resized, offset_hw=offset, input_hw=(512, 512), antialias=False), image
-    )
+    crop = everywhere(lambda i: resize_crop(i, resized_hw=resized, offset_hw=offset, input_hw=(512, 512)), image)
     rows, columns = crop.shape[:2]
     np.testing.assert_allclose((crop - MEAN) / STD, oracle[f"{name}/image"][:rows, :columns], atol=1e-4)
     assert not oracle[f"{name}/image"][rows:].any()

@@ -137,11 +137,6 @@ def test_training_without_changes_shows_the_pixels_of_evaluation(records):
         np.testing.assert_allclose(trained[batch["frame_id"][0]], batch["image"][0], atol=1e-5)
 
 
-def test_antialias_reaches_the_pixels(records):
-    plain, smooth = (numpy_of(evaluate(records, antialias=value))[0]["image"] for value in (False, True))
-    assert np.abs(plain - smooth).max() > 0.05
-
-
 def test_a_set_without_objects_and_regions_still_has_a_row_of_padding(tmp_path):
     root = tmp_path / "training"
     for folder in ("image_2", "label_2"):

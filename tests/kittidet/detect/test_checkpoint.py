@@ -13,11 +13,12 @@ from kittidet.detect.checkpoint import (
     detector_path,
     keep_newest,
     list_checkpoints,
-    load_detector,
     read_facts,
     write_checkpoint,
+    write_detector,
     write_half_precision,
 )
+from kittidet.detect.detector import Detector
 from kittidet.errors import CheckpointMismatchError
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
@@ -39,33 +40,34 @@ def same_outputs(a, b, atol=1e-6):
 def test_a_written_checkpoint_loads_as_the_same_detector(tmp_path, tiny_network, facts):
     checkpoint = write_checkpoint(tmp_path, tiny_network, facts)
     assert (checkpoint.path.name, checkpoint.step, checkpoint.epoch) == ("step-00000012", 12, 3)
-    loaded = load_detector(checkpoint.path)
-    assert (loaded.table, loaded.model_config, loaded.step) == (KITTI8, facts.model, 12)
+    loaded = Detector.load(checkpoint.path)
+    assert (loaded.table, loaded.model, loaded.facts.step) == (KITTI8, facts.model, 12)
     same_outputs(loaded.network, tiny_network)
-
-
-def test_a_network_is_taken_over_where_it_fits(tmp_path, tiny_network, facts):
-    path = write_checkpoint(tmp_path, tiny_network, facts).path
-    first = load_detector(path)
-    assert load_detector(path, reuse=first).network is first.network
 
 
 def test_writing_the_same_step_again_replaces_it(tmp_path, tiny_network, facts):
     write_checkpoint(tmp_path, tiny_network, facts)
     tiny_network.trainable_variables[0].assign(keras.ops.ones_like(tiny_network.trainable_variables[0]))
-    same_outputs(load_detector(write_checkpoint(tmp_path, tiny_network, facts).path).network, tiny_network)
+    same_outputs(Detector.load(write_checkpoint(tmp_path, tiny_network, facts).path).network, tiny_network)
 
 
 def test_only_finished_checkpoints_are_listed_and_the_newest_kept(tmp_path, tiny_network, facts):
     assert list_checkpoints(tmp_path) == []
     for step in (300, 20, 1000):
         write_checkpoint(tmp_path, tiny_network, DetectorFacts(facts.model, KITTI8, step, 1, "abc"))
-    (tmp_path / "step-00009999.partial").mkdir()
+    (tmp_path / ".step-00009999.partial-0").mkdir()
     (tmp_path / "step-00009998").mkdir()
     assert [c.step for c in list_checkpoints(tmp_path)] == [20, 300, 1000]
     keep_newest(tmp_path, 2)
     assert [c.step for c in list_checkpoints(tmp_path)] == [300, 1000]
-    assert not (tmp_path / "step-00009999.partial").exists()
+    assert not (tmp_path / ".step-00009999.partial-0").exists()
+
+
+def test_an_untrained_detector_has_no_records(tmp_path, tiny_network, small_model):
+    path = write_detector(tmp_path / "new", tiny_network, DetectorFacts(small_model, KITTI8))
+    assert read_facts(path) == DetectorFacts(small_model, KITTI8, step=0, epoch=0, records_digest=None)
+    with pytest.raises(OSError, match="new"):
+        write_detector(path, tiny_network, DetectorFacts(small_model, KITTI8))
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"model": {"variant": "d99"}}'])
@@ -81,7 +83,7 @@ def test_weights_cut_short_are_refused(tmp_path, tiny_network, facts):
     weights = path / "model.weights.h5"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(CheckpointMismatchError, match="undamaged"):
-        load_detector(path)
+        Detector.load(path)
 
 
 def test_weights_of_another_class_table_are_refused(tmp_path, tiny_network, facts):
@@ -89,13 +91,13 @@ def test_weights_of_another_class_table_are_refused(tmp_path, tiny_network, fact
     values = json.loads((path / "detector.json").read_text())
     (path / "detector.json").write_text(json.dumps({**values, "classes": ["Car"]}))
     with pytest.raises(CheckpointMismatchError, match="same variant and class table"):
-        load_detector(path)
+        Detector.load(path)
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path, tiny_network, facts):
     tiny_network.trainable_variables[0].assign(keras.ops.full_like(tiny_network.trainable_variables[0], np.nan))
     with pytest.raises(CheckpointMismatchError, match="not finite"):
-        load_detector(write_checkpoint(tmp_path, tiny_network, facts).path)
+        Detector.load(write_checkpoint(tmp_path, tiny_network, facts).path)
 
 
 def test_half_precision_copies_are_smaller_and_load_nearly_equal(tmp_path, tiny_network, facts):
@@ -106,7 +108,7 @@ def test_half_precision_copies_are_smaller_and_load_nearly_equal(tmp_path, tiny_
         file.visititems(lambda _, item: kinds.append(item.dtype) if isinstance(item, h5py.Dataset) else None)
     assert np.dtype(np.float32) not in kinds
     assert np.dtype(np.float16) in kinds
-    same_outputs(load_detector(half).network, tiny_network, atol=1e-2)
+    same_outputs(Detector.load(half).network, tiny_network, atol=1e-2)
 
 
 def test_values_that_do_not_fit_half_precision_are_refused(tmp_path, tiny_network, facts):
@@ -123,6 +125,12 @@ def test_a_run_stands_for_its_best_checkpoint(tmp_path, inside):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "detector.json").write_text("{}")
     assert detector_path(tmp_path) == folder
+
+
+def test_a_weights_file_stands_for_its_folder(tmp_path):
+    for name in ("detector.json", "model.weights.h5"):
+        (tmp_path / name).write_text("{}")
+    assert detector_path(tmp_path / "model.weights.h5") == tmp_path
 
 
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from kittidet.detect.letterbox import Letterbox, fit_letterbox, resized_hw
+from kittidet.detect.letterbox import Letterbox, fit_letterbox, resized_hw, to_original
 
-KITTI_SIZES_WH = [(1242, 375), (1224, 370), (1238, 374), (1241, 376)]
-CANVASES_HW = [(512, 512), (640, 640), (384, 1280), (160, 512), (192, 640), (1536, 1536)]
+KITTI_WH = [(1242, 375), (1224, 370), (1238, 374), (1241, 376)]
+SIZES_HW = [(512, 512), (640, 640), (384, 1280), (160, 512), (192, 640), (1536, 1536)]
 
 
 def reference_resized_hw(size_wh, input_hw):
@@ -27,8 +27,8 @@ def test_boxes_come_back_where_they_were(xyxy, dtype):
     np.testing.assert_allclose(back, xyxy, atol=2e-4 if dtype == np.float32 else 1e-12)
 
 
-@pytest.mark.parametrize("size_wh", KITTI_SIZES_WH)
-@pytest.mark.parametrize("input_hw", CANVASES_HW)
+@pytest.mark.parametrize("size_wh", KITTI_WH)
+@pytest.mark.parametrize("input_hw", SIZES_HW)
 def test_the_way_back_is_exact_after_the_row_of_a_batch_too(size_wh, input_hw):
     xyxy = np.random.default_rng(1).uniform(0, size_wh * 2, (100, 4)).astype(np.float32)
     box = Letterbox.from_row(fit_letterbox(size_wh, input_hw).row)
@@ -38,13 +38,13 @@ def test_the_way_back_is_exact_after_the_row_of_a_batch_too(size_wh, input_hw):
 def test_a_box_at_the_bottom_is_not_pulled_up():
     """One scale for both axes brings 374.00 back as 372.57: the resized height 154.6 was cut to 154."""
     box = fit_letterbox((1242, 375), (512, 512))
-    on_canvas = box.to_input(np.array([[0.0, 0.0, 1242.0, 374.0]]))
-    assert on_canvas[0, 3] * 1242 / 512 == pytest.approx(372.57, abs=0.01)
-    assert box.to_original(on_canvas)[0, 3] == pytest.approx(374.0, abs=1e-9)
+    placed = box.to_input(np.array([[0.0, 0.0, 1242.0, 374.0]]))
+    assert placed[0, 3] * 1242 / 512 == pytest.approx(372.57, abs=0.01)
+    assert box.to_original(placed)[0, 3] == pytest.approx(374.0, abs=1e-9)
 
 
-@pytest.mark.parametrize("size_wh", [*KITTI_SIZES_WH, (1, 1), (2000, 3), (100, 100)])
-@pytest.mark.parametrize("input_hw", CANVASES_HW)
+@pytest.mark.parametrize("size_wh", [*KITTI_WH, (1, 1), (2000, 3), (100, 100)])
+@pytest.mark.parametrize("input_hw", SIZES_HW)
 def test_the_corners_of_the_frame_are_the_corners_of_the_resized_image(size_wh, input_hw):
     resized_h, resized_w = resized_hw(size_wh, input_hw)
     assert 1 <= resized_h <= input_hw[0]
@@ -53,8 +53,8 @@ def test_the_corners_of_the_frame_are_the_corners_of_the_resized_image(size_wh, 
     np.testing.assert_allclose(corners, [[0, 0, resized_w, resized_h]])
 
 
-@pytest.mark.parametrize("size_wh", KITTI_SIZES_WH)
-@pytest.mark.parametrize("input_hw", CANVASES_HW)
+@pytest.mark.parametrize("size_wh", KITTI_WH)
+@pytest.mark.parametrize("input_hw", SIZES_HW)
 def test_sizes_are_those_of_the_reference(size_wh, input_hw):
     assert resized_hw(size_wh, input_hw) == reference_resized_hw(size_wh, input_hw)
 
@@ -82,7 +82,20 @@ def test_a_row_that_is_no_letterbox_is_refused(row):
         Letterbox.from_row(row)
 
 
-def test_an_offset_shifts_the_canvas():
+def test_an_offset_shifts_the_input():
     box = Letterbox((2.0, 0.5), (-10.0, 4.0))
     np.testing.assert_allclose(box.to_input(np.array([[1.0, 2.0, 3.0, 4.0]])), [[-8, 5, -4, 6]])
     np.testing.assert_allclose(box.row, [2.0, 0.5, -10.0, 4.0])
+
+
+def test_detections_are_clipped_to_the_image_and_those_in_the_padding_left_out():
+    placed = np.array([[-5, -5, 10, 10], [60, 2, 70, 4], [20, 20, 30, 45], [0, 48, 50, 60]], np.float32)
+    found = to_original(
+        *("a", placed, np.array([0.9, 0.8, 0.7, 0.6]), np.array([1, 2, 3, 4])),
+        letterbox=Letterbox((0.5, 0.5), (0.0, 0.0)),
+        size_wh=(100, 80),
+    )
+    assert found.frame_id == "a"
+    assert found.xyxy.tolist() == [[0, 0, 20, 20], [40, 40, 60, 80]]
+    assert found.class_ids.tolist() == [1, 3]
+    assert (found.xyxy.dtype, found.scores.dtype, found.class_ids.dtype) == (np.float32, np.float32, np.int32)

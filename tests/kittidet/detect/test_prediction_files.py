@@ -1,7 +1,6 @@
 """Predictions as files that other tools, and ours, read back."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from pycocotools.coco import COCO
 
 from kittidet.classes import KITTI8
 from kittidet.detect.images import LoadedImage
-from kittidet.detect.prediction_files import PredictionWriter, next_free_folder
+from kittidet.detect.prediction_files import prediction_writer
 from kittidet.detect.predictor import ImageDetections
 from kittidet.errors import EvaluationError
 from kittidet.frame import Detections
@@ -24,21 +23,18 @@ FOUND = Detections(
 NOTHING = Detections("000004", np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
 
 
-def pictured(found):
-    return ImageDetections(
-        LoadedImage(found.frame_id, Path(f"{found.frame_id}.png"), np.zeros((40, 60, 3), np.uint8)), found
-    )
+def seen(found):
+    return ImageDetections(LoadedImage(found.frame_id, f"{found.frame_id}.png", np.zeros((40, 60, 3), np.uint8)), found)
 
 
 def writer(folder, **wanted):
-    options = {"images": False, "kitti": False, "coco": False, "min_score": 0.5, "jpeg_quality": 90}
-    return PredictionWriter(folder, KITTI8, **(options | wanted))
+    return prediction_writer(folder, KITTI8, min_score=0.5, jpeg_quality=90, **wanted)
 
 
 def test_everything_that_is_asked_for_is_written(tmp_path):
-    with writer(tmp_path / "out", images=True, kitti=True, coco=True) as target:
-        target.write(pictured(FOUND))
-        target.write(pictured(NOTHING))
+    with writer(tmp_path / "out", images=True, kitti=True, coco=True) as write:
+        write(seen(FOUND))
+        write(seen(NOTHING))
         assert not (tmp_path / "out").exists()
     assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*")) == [
         "images/000003.jpg",
@@ -54,12 +50,13 @@ def test_everything_that_is_asked_for_is_written(tmp_path):
 
 
 def test_the_json_is_a_coco_data_set_with_scores(tmp_path, capsys):
-    with writer(tmp_path / "out", coco=True) as target:
-        target.write(pictured(FOUND))
-        target.write(pictured(NOTHING))
+    with writer(tmp_path / "out", coco=True) as write:
+        write(seen(FOUND))
+        write(seen(NOTHING))
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["predictions.json"]
     content = json.loads((tmp_path / "out/predictions.json").read_text())
     assert [row["frame_id"] for row in content["images"]] == ["000003", "000004"]
+    assert content["images"][0]["file_name"] == "000003.png"
     assert content["annotations"][0]["bbox"] == [1.25, 2.5, 39.5, 27.5]
     assert [row["score"] for row in content["annotations"]] == [0.875, 0.0625]
     loaded = COCO(str(tmp_path / "out/predictions.json"))
@@ -69,18 +66,15 @@ def test_the_json_is_a_coco_data_set_with_scores(tmp_path, capsys):
 
 def test_a_failure_leaves_nothing(tmp_path):
     unwritable = Detections("absent/000001", FOUND.xyxy, FOUND.scores, FOUND.class_ids)
-    with pytest.raises(FileNotFoundError), writer(tmp_path / "out", kitti=True) as target:  # noqa: PT012
-        target.write(pictured(FOUND))
-        target.write(pictured(unwritable))
+    with pytest.raises(FileNotFoundError), writer(tmp_path / "out", kitti=True) as write:  # noqa: PT012
+        write(seen(FOUND))
+        write(seen(unwritable))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_there_is_never_overwritten(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "kept.txt").write_text("x")
-    with pytest.raises(EvaluationError, match="it holds something"):
-        writer(tmp_path / "out", kitti=True)
-    assert next_free_folder(tmp_path / "out") == tmp_path / "out-2"
-    (tmp_path / "out-2").mkdir()
-    assert next_free_folder(tmp_path / "out") == tmp_path / "out-3"
-    assert next_free_folder(tmp_path / "new") == tmp_path / "new"
+    with pytest.raises(EvaluationError, match="it holds something"), writer(tmp_path / "out", kitti=True):
+        pass
+    assert [p.name for p in tmp_path.rglob("*")] == ["out", "kept.txt"]

@@ -1,4 +1,4 @@
-"""From pictures and records to detections in original pixels, with a network that finds what is painted red."""
+"""From images to detections in their own pixels, with a network that finds what is painted red."""
 
 import numpy as np
 import pytest
@@ -6,16 +6,15 @@ import tensorflow as tf
 from PIL import Image
 
 from kittidet.boxes import iou_xyxy
-from kittidet.classes import ClassTable
 from kittidet.config import EvalConfig, ModelConfig
-from kittidet.detect.checkpoint import LoadedDetector
-from kittidet.detect.images import ImageError, find_images
+from kittidet.detect.images import ImageError
 from kittidet.detect.letterbox import fit_letterbox
-from kittidet.detect.predictor import Predictor, predict_images
+from kittidet.detect.predictor import Predictor
+from kittidet.detect.sources import find_images
 from kittidet.model.anchors import build_anchors
 from kittidet.model.box_coder import encode_boxes
 
-CANVAS = (128, 256)
+INPUT_HW = (128, 256)
 CONFIG = EvalConfig(batch_size=4, score_threshold=0.05, nms="hard")
 
 
@@ -49,10 +48,14 @@ class RedFinder:
         return logits, codes
 
 
-def detector(input_hw=CANVAS, table=None):
-    network = RedFinder(input_hw)
-    table = ClassTable(("Car", "Van", "Truck")) if table is None else table
-    return LoadedDetector(network, table, ModelConfig(variant="d0", input_hw=input_hw), 7)
+@pytest.fixture
+def finder():
+    return RedFinder(INPUT_HW)
+
+
+@pytest.fixture
+def predictor(finder):
+    return Predictor(finder, ModelConfig(variant="d0", input_hw=INPUT_HW))
 
 
 def paint(path, size_wh, box):
@@ -72,26 +75,24 @@ SCENES = {
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     for name, (size, box) in SCENES.items():
         paint(tmp_path / f"{name}.png", size, box)
     return tmp_path
 
 
-def run_on(source, finder, failures=None):
-    sources = find_images(str(source))
+def run_on(source, predictor, failures=None):
     on_failure = ([] if failures is None else failures).append
-    return list(predict_images(finder, sources.read_each(), config=CONFIG, on_failure=on_failure))
+    return list(predictor.predict_each(find_images(source).reads, config=CONFIG, on_failure=on_failure))
 
 
-def test_boxes_come_back_in_the_pixels_of_each_picture(pictures):
-    finder = detector()
-    found = run_on(pictures, finder)
+def test_boxes_come_back_in_the_pixels_of_each_image(images, predictor):
+    found = run_on(images, predictor)
     assert [item.detections.frame_id for item in found] == list(SCENES)
     for item in found:
-        size, box = SCENES[item.picture.name]
-        scale = 1 / fit_letterbox(size, CANVAS).scale_xy[0]
-        assert item.picture.size_wh == size
+        size, box = SCENES[item.image.name]
+        scale = 1 / fit_letterbox(size, INPUT_HW).scale_xy[0]
+        assert item.image.size_wh == size
         assert item.detections.class_ids.tolist() == [2]
         assert item.detections.scores[0] == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-4)
         # Within the edge that resizing blurs.
@@ -99,40 +100,39 @@ def test_boxes_come_back_in_the_pixels_of_each_picture(pictures):
         assert item.detections.xyxy.dtype == np.float32
 
 
-def test_pictures_go_in_batches_and_the_last_may_be_smaller(pictures):
-    finder = detector()
-    run_on(pictures, finder)
-    assert finder.network.batches == [4, 1]
+def test_images_go_in_batches_and_the_last_may_be_smaller(images, finder, predictor):
+    run_on(images, predictor)
+    assert finder.batches == [4, 1]
 
 
-def test_a_corrupt_picture_is_reported_and_the_others_go_on(pictures):
-    (pictures / "000002.png").write_bytes((pictures / "000002.png").read_bytes()[:200])
-    (pictures / "000004.png").write_bytes(b"not a picture")
-    (pictures / "000005.png").write_bytes(b"")
+def test_a_corrupt_image_is_reported_and_the_others_go_on(images, predictor):
+    (images / "000002.png").write_bytes((images / "000002.png").read_bytes()[:200])
+    (images / "000004.png").write_bytes(b"not an image")
+    (images / "000005.png").write_bytes(b"")
     failures = []
-    found = run_on(pictures, detector(), failures)
-    assert [item.picture.name for item in found] == ["000001", "000003"]
+    found = run_on(images, predictor, failures)
+    assert [item.image.name for item in found] == ["000001", "000003"]
     assert [type(failure) for failure in failures] == [ImageError] * 3
-    assert [failure.name for failure in failures] == [str(pictures / f"00000{i}.png") for i in (2, 4, 5)]
+    assert [failure.name for failure in failures] == [str(images / f"00000{i}.png") for i in (2, 4, 5)]
     assert all(failure.reason for failure in failures)
 
 
-def test_nothing_to_see_is_an_empty_record(tmp_path):
+def test_nothing_to_see_is_an_empty_record(tmp_path, predictor):
     Image.new("RGB", (100, 50)).save(tmp_path / "000000.png")
-    (item,) = run_on(tmp_path / "000000.png", detector())
+    (item,) = run_on(tmp_path / "000000.png", predictor)
     assert len(item.detections) == 0
     assert item.detections.xyxy.shape == (0, 4)
 
 
-def test_boxes_are_clipped_to_the_picture_and_those_in_the_padding_dropped():
-    predictor = Predictor(detector(), config=CONFIG)
-    image = np.full((*CANVAS, 3), 0, np.float32)
+def test_boxes_are_clipped_to_the_image_and_those_in_the_padding_dropped(predictor):
+    image = np.full((*INPUT_HW, 3), 0, np.float32)
     image[:, :, 1] = -1
-    image[60:110, 10:90, 0] = 2  # a picture of 256 x 80: its lower part is padding
+    image[60:110, 10:90, 0] = 2  # an image of 256 x 80: its lower part is padding
     row = np.array([1, 1, 0, 0], np.float32)
     size = np.array([256, 80])
     padding = image.copy()
     padding[:85, :, 0] = 0
-    batch = predictor.detect(tf.constant(np.stack([image, padding])), ["a", "b"], np.stack([row] * 2), [size] * 2)
+    both = tf.constant(np.stack([image, padding]))
+    batch = predictor.detect(both, ["a", "b"], np.stack([row] * 2), [size] * 2, config=CONFIG)
     np.testing.assert_allclose(batch[0].xyxy, [[10, 60, 90, 80]], atol=0.01)
     assert len(batch[1]) == 0

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from kittidet.classes import KITTI8, ClassTable
 from kittidet.config import EvalConfig, ModelConfig
-from kittidet.detect.checkpoint import LoadedDetector
+from kittidet.detect.checkpoint import DetectorFacts
+from kittidet.detect.detector import Detector
 from kittidet.errors import ConfigError
 from kittidet.eval.records import predict_records
 from kittidet.kitti.tree import KittiTree
@@ -14,7 +15,8 @@ from kittidet.model.anchors import build_anchors
 from kittidet.records.write import write_records
 from kittidet.synthetic import render_dataset
 
-CANVAS = (128, 256)
+INPUT_HW = (128, 256)
+MODEL = ModelConfig(variant="d0", input_hw=INPUT_HW)
 CONFIG = EvalConfig(batch_size=4, score_threshold=0.05, nms="hard")
 
 
@@ -35,7 +37,7 @@ def test_every_frame_of_the_records_has_one_record_and_progress_is_told(records)
     def tell(done, total):
         seen.append((done, total))
 
-    finder = LoadedDetector(EightClasses(), KITTI8, ModelConfig(variant="d0", input_hw=CANVAS), 0)
+    finder = Detector(EightClasses(), DetectorFacts(MODEL, KITTI8))
     found = predict_records(finder, out, config=CONFIG, progress=tell)
     assert sorted(item.frame_id for item in found) == sorted(ids)
     assert seen == [(4, 5), (5, 5)]
@@ -49,7 +51,7 @@ class EightClasses:
     """One anchor in the middle of every image, as class 5 of 8."""
 
     def __init__(self):
-        self.anchors = build_anchors("d0", input_hw=CANVAS)
+        self.anchors = build_anchors("d0", input_hw=INPUT_HW)
 
     def __call__(self, images, training):
         logits = np.full((1, len(self.anchors), 8), -10, np.float32)
@@ -63,6 +65,6 @@ class EightClasses:
 
 def test_records_of_another_class_table_are_refused(records):
     table = ClassTable(("Car", "Van", "Truck"))
-    finder = LoadedDetector(EightClasses(), table, ModelConfig(variant="d0", input_hw=CANVAS), 7)
+    finder = Detector(EightClasses(), DetectorFacts(MODEL, table))
     with pytest.raises(ConfigError, match=r"class tables differ: the detector has .*'Truck'\], the records in"):
         predict_records(finder, records[0], config=CONFIG)

@@ -7,7 +7,7 @@ import pytest
 from kittidet.classes import KITTI8
 from kittidet.config import EvalConfig, ExportConfig, ModelConfig
 
-CANVAS_HW = (64, 128)
+INPUT_HW = (64, 128)
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,7 @@ def checkpoint(tmp_path_factory) -> Path:
     from kittidet.detect.checkpoint import DetectorFacts, write_checkpoint
     from kittidet.model.efficientdet import build_efficientdet
 
-    network = build_efficientdet("lite0", len(KITTI8), CANVAS_HW)
+    network = build_efficientdet("lite0", len(KITTI8), INPUT_HW)
     rng = np.random.default_rng(5)
     for variable in network.get_layer("class_net").weights:
         if "predict" in variable.path:
@@ -25,16 +25,16 @@ def checkpoint(tmp_path_factory) -> Path:
             centre = -3.0 if "bias" in variable.path else 0.0
             variable.assign(centre + rng.normal(0, 1, variable.shape) * (spread or 0.5))
     facts = DetectorFacts(
-        ModelConfig(variant="lite0", input_hw=CANVAS_HW), KITTI8, step=1234, epoch=7, records_digest="ab" * 32
+        ModelConfig(variant="lite0", input_hw=INPUT_HW), KITTI8, step=1234, epoch=7, records_digest="ab" * 32
     )
     return write_checkpoint(tmp_path_factory.mktemp("checkpoints"), network, facts).path
 
 
 @pytest.fixture(scope="session")
 def detector(checkpoint):
-    from kittidet.detect.checkpoint import load_detector
+    from kittidet.detect.detector import Detector
 
-    return load_detector(checkpoint)
+    return Detector.load(checkpoint)
 
 
 @pytest.fixture(scope="session")

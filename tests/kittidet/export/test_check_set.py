@@ -1,11 +1,14 @@
 import numpy as np
+import pytest
+from fixtures.encoded_images import encode, exif, street
 from PIL import Image
 
 from kittidet.config import ExportConfig
-from kittidet.export.check_set import build_check_set, candidates_of, to_detections
+from kittidet.detect.images import ImageError
+from kittidet.export.check_set import build_check_set, candidates_of
 
 
-def test_the_drawn_pictures_come_with_the_sources_answers(checks, detector):
+def test_the_synthetic_images_come_with_the_sources_answers(checks, detector):
     assert len(checks.names) == len(checks.encoded) == len(checks.detections) == 2
     assert checks.images.shape == (2, 64, 128, 3)
     probabilities, boxes = candidates_of(checks.raw, detector)
@@ -15,14 +18,18 @@ def test_the_drawn_pictures_come_with_the_sources_answers(checks, detector):
     assert np.isclose(probabilities.max(), best, atol=1e-3)
 
 
-def test_given_pictures_are_used_at_their_size(detector, evaluation, tmp_path):
+def test_given_images_are_used_at_their_size(detector, evaluation, tmp_path):
     Image.new("RGB", (90, 50), "grey").save(tmp_path / "a.png")
-    checks = build_check_set(detector, config=ExportConfig(), evaluation=evaluation, pictures=[tmp_path / "a.png"])
+    checks = build_check_set(detector, config=ExportConfig(), evaluation=evaluation, images=[tmp_path / "a.png"])
     assert checks.names == ["0-a"]
     assert checks.sizes_wh == [(90, 50)]
 
 
-def test_boxes_are_clipped_to_the_picture_and_those_outside_left_out():
-    kept = to_detections("a", [[-5, -5, 20, 20], [120, 5, 140, 9]], [0.9, 0.8, 0.0], [1, 2, 0], (100, 50))
-    assert kept.xyxy.tolist() == [[0, 0, 20, 20]]
-    assert kept.class_ids.tolist() == [1]
+@pytest.mark.parametrize(
+    ("kind", "options"), [("JPEG", {"exif": exif(6)}), ("PNG", {"exif": exif(3)}), ("TIFF", {}), ("WEBP", {})]
+)
+def test_an_image_that_a_saved_model_would_see_differently_is_refused(kind, options, detector, evaluation, tmp_path):
+    path = tmp_path / "a.image"
+    path.write_bytes(encode(street(), kind, **options))
+    with pytest.raises(ImageError, match=r"a\.image: .*PNG, JPEG and BMP.* upright PNG"):
+        build_check_set(detector, config=ExportConfig(), evaluation=evaluation, images=[path])

@@ -1,15 +1,18 @@
-import io
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from fixtures.encoded_images import encode, jpegs_and_bmps, pngs
 from PIL import Image
 
 from kittidet.classes import KITTI8
+from kittidet.detect.images import read_image
 from kittidet.errors import ExportError
 from kittidet.export.serving import open_saved_model
+
+FILES = pngs() | jpegs_and_bmps()
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +35,15 @@ def test_bytes_go_in_and_boxes_in_pixels_of_each_image_come_out(serve, checks):
             assert one["scores"][match] == pytest.approx(score, abs=2e-3)
 
 
-def test_one_picture_gives_the_same_alone_and_in_a_batch_whatever_its_encoding(serve, checks):
-    with Image.open(io.BytesIO(checks.encoded[0])) as picture:
-        buffer = io.BytesIO()
-        picture.save(buffer, "BMP")
-    alone, batch = serve([buffer.getvalue()])[0], serve(checks.encoded)[0]
-    assert np.allclose(alone["scores"][:3], batch["scores"][:3], atol=1e-4)
+@pytest.mark.parametrize("name", FILES)
+def test_an_image_gives_the_same_to_the_bit_whatever_its_encoding(name, serve, tmp_path):
+    """What the SavedModel finds in a file is what it finds in the pixels that prediction reads from that file."""
+    (tmp_path / "image").write_bytes(FILES[name])
+    pixels = read_image(tmp_path / "image").pixels
+    found, plain = serve([FILES[name], encode(Image.fromarray(pixels), "PNG")])
+    assert len(found["scores"]) > 0
+    for key, values in found.items():
+        np.testing.assert_array_equal(values, plain[key])
 
 
 def test_class_names_travel_with_the_model_and_every_detection_has_one(serve, exported, checks):
@@ -51,7 +57,7 @@ def test_class_names_travel_with_the_model_and_every_detection_has_one(serve, ex
 
 def test_bytes_that_are_no_image_are_an_error(serve):
     with pytest.raises(tf.errors.InvalidArgumentError):
-        serve([b"no picture"])
+        serve([b"no image"])
 
 
 def _cut(path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from kittidet.errors import DatasetContractError
 from kittidet.kitti import png as images
-from kittidet.kitti.png import PngHeader, check_png_bytes, read_image_bytes, read_png_size
+from kittidet.kitti.png import PngHeader, check_png_bytes, is_png, png_chunks, read_image_bytes, read_png_size
 from kittidet.kitti.tree import open_tree
 
 
@@ -113,3 +113,13 @@ def test_a_missing_image_is_named(tmp_path):
     for check in (read_png_size, check_png):
         with pytest.raises(DatasetContractError, match=r"a\.png: cannot read the image: No such file"):
             check(tmp_path / "a.png")
+
+
+def test_chunks_come_in_order_up_to_the_end_or_to_where_the_file_is_cut(make_png):
+    data = make_png(12, 4)
+    assert is_png(data)
+    assert not is_png(b"\xff\xd8\xff")
+    assert next((kind, len(body)) for kind, body in png_chunks(data + b"more")) == (b"IHDR", 13)
+    assert [kind for kind, _ in png_chunks(data + b"more")] == [b"IHDR", b"IDAT", b"IEND"]
+    assert [kind for kind, _ in png_chunks(data[:36])] == [b"IHDR"]
+    assert list(png_chunks(data[:10])) == []

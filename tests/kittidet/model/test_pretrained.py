@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy
 
-from kittidet.classes import COCO_IDS, KITTI3, KITTI8
+from kittidet.classes import COCO_IDS, KITTI3, KITTI8, ClassTable
 from kittidet.errors import CheckpointMismatchError
 from kittidet.model.efficientdet import build_efficientdet
 from kittidet.model.pretrained import coco_class_map, load_reference_arrays
@@ -105,6 +105,10 @@ def test_coco_rows_become_the_rows_of_their_kitti_classes(model, arrays):
             assert after[BIAS][ours] == coco[BIAS][theirs]
         cyclist = anchor * 8 + KITTI8.id_of("Cyclist") - 1
         np.testing.assert_array_equal(after[KERNEL][..., cyclist], before[KERNEL][..., cyclist])
+
+
+def test_a_class_with_a_name_of_cocos_own_starts_from_that():
+    assert coco_class_map(ClassTable(("Car", "bus", "Tuk-tuk", "person"))) == {1: 3, 2: 6, 4: 1}
 
 
 def test_a_class_map_outside_the_classes_is_wrong_use(model, arrays):

@@ -64,11 +64,12 @@ def test_the_label_files_are_read_once_for_all_checkpoints(outputs, monkeypatch)
 
 def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, monkeypatch):
     from kittidet.detect import warm
+    from kittidet.detect.detector import Detector
     from kittidet.eval import records as predict
 
     calls = []
 
-    def see_everything(detector, records_dir, *, config, progress, predictor):
+    def see_everything(detector, records_dir, *, config, progress):
         calls.append((detector.path, records_dir))
         found = []
         for frame in val_frames(outputs.store, outputs.dataset, outputs.split):
@@ -76,9 +77,8 @@ def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, m
             found.append(Detections(frame.frame_id, xyxy, np.ones(len(ids), np.float32), ids))
         return found
 
-    monkeypatch.setattr(warm, "load_detector", lambda path, reuse: SimpleNamespace(path=path, table=KITTI8))
-    monkeypatch.setattr(warm, "Predictor", lambda detector, config: SimpleNamespace())
-    monkeypatch.setattr(warm, "KEEPER", warm.DetectorKeeper())
+    monkeypatch.setattr(Detector, "load", lambda path, reuse: SimpleNamespace(path=path, table=KITTI8))
+    monkeypatch.setattr(warm, "_KEPT", [])
     monkeypatch.setattr(predict, "predict_records", see_everything)
     arguments = (
         outputs.store,

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
-from kittidet.detect.checkpoint import load_detector
+from kittidet.detect.detector import Detector
 from kittidet.errors import ConfigError, TrainingError
 from kittidet.training.fit import fit_detector, freezes_batch_norm
 
@@ -85,7 +85,7 @@ def test_a_training_leaves_checkpoints_history_and_tensorboard(undisturbed):
     assert not (folder / "resume").exists()
     assert result.resumed_from_step is None
     assert 0 <= result.anchor_coverage <= 1
-    assert load_detector(result.checkpoints[-1].path).step == 6
+    assert Detector.load(result.checkpoints[-1].path).facts.step == 6
 
 
 @pytest.mark.parametrize("epoch", [1, 3])

@@ -4,14 +4,11 @@ import struct
 import zlib
 
 import pytest
+from fixtures.encoded_images import chunk, exif
 
 from kittidet.config import ValidateConfig
 from kittidet.kitti.tree import open_tree
 from kittidet.kitti.validation.image_files import find_image_faults
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def png(width: int, height: int, pixels: bytes) -> bytes:
@@ -70,3 +67,14 @@ def test_plausible_sides_are_a_setting(small_tree, make_png):
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P"])
 def test_another_kind_of_pixels_is_a_warning(small_tree, make_png, mode):
     assert found(small_tree, make_png(120, 40, mode)) == ((120, 40), [("image_kind", "warning")])
+
+
+@pytest.mark.parametrize("check_pixels", [True, False])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_pixels_that_do_not_lie_upright_are_an_error(small_tree, make_png, orientation, check_pixels):
+    """Records and labels are of the pixels as stored, what most tools show is turned."""
+    data = make_png(120, 40)
+    body = exif(orientation).tobytes().removeprefix(b"Exif\0\0")
+    faults = [("image_orientation", "error")] if orientation > 1 else []
+    turned = data[:33] + chunk(b"eXIf", body) + data[33:]
+    assert found(small_tree, turned, check_pixels=check_pixels) == ((120, 40), faults)

@@ -5,19 +5,16 @@ import zlib
 
 import numpy as np
 import pytest
+from fixtures.encoded_images import chunk, exif
 
 from kittidet.errors import DatasetContractError
 from kittidet.kitti.png import check_png_bytes
 from kittidet.kitti.tree import open_tree
-from kittidet.kitti.validation.pixels import check_pixels
+from kittidet.kitti.validation.pixels import check_pixels, find_row_problem, read_orientation
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png(*bodies: bytes, size=(120, 40), depth=8, colour=2) -> bytes:
-    header = struct.pack(">IIBBBBB", *size, depth, colour, 0, 0, 0)
+def png(*bodies: bytes, size=(120, 40), depth=8, colour=2, interlace=0) -> bytes:
+    header = struct.pack(">IIBBBBB", *size, depth, colour, 0, 0, interlace)
     chunks = [chunk(b"IHDR", header), *(chunk(b"IDAT", body) for body in bodies), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
@@ -67,6 +64,48 @@ def test_pixels_that_are_missing_or_damaged_are_refused(body, why):
 def test_a_bomb_is_not_unpacked():
     """A hundred megabytes of rows behind a header of one pixel: only that pixel's row is unpacked."""
     check(png(zlib.compress(bytes(100 << 20)), size=(1, 1)))
+
+
+# Colour type, depth, and the bytes of a row of 120 pixels with its filter.
+KINDS = [(0, 1, 16), (0, 4, 61), (0, 8, 121), (0, 16, 241), (2, 16, 721), (3, 2, 31), (4, 8, 241), (6, 16, 961)]
+
+
+@pytest.mark.parametrize(("colour", "depth", "stride"), KINDS)
+def test_a_row_that_is_missing_is_found_in_every_kind(colour, depth, stride):
+    """Pillow gives such an image black rows."""
+    for rows, whole in ((40, True), (39, False)):
+        data = png(zlib.compress(bytes(stride * rows)), colour=colour, depth=depth)
+        problem = find_row_problem(data, check_png_bytes(data, where="x"))
+        assert problem == (None if whole else f"{stride * 39:,} of {stride * 40:,} bytes of rows are present")
+
+
+@pytest.mark.parametrize(("size", "total"), [((120, 40), 14_400 + 75), ((1, 1), 4), ((3, 5), 45 + 10)])
+def test_the_passes_of_an_interlaced_image_are_counted(size, total):
+    """By the specification's own table of pass sizes."""
+    for missing in (0, 1):
+        data = png(zlib.compress(bytes(total - missing)), size=size, interlace=1)
+        problem = find_row_problem(data, check_png_bytes(data, where="x"))
+        assert (problem is None) == (missing == 0), problem
+
+
+def test_a_colour_type_that_png_does_not_have_is_named():
+    with pytest.raises(DatasetContractError, match="colour type 5 is none of PNG's"):
+        check(png(zlib.compress(ROWS), colour=5))
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_an_orientation_is_read_before_and_after_the_pixels(orientation, make_png):
+    body = exif(orientation).tobytes().removeprefix(b"Exif\0\0")
+    data = make_png(120, 40)
+    header = len(data[:8]) + 25
+    for at in (header, len(data) - 12):
+        assert read_orientation(data[:at] + chunk(b"eXIf", body) + data[at:]) == orientation
+
+
+def test_other_text_in_a_png_is_no_orientation(make_png):
+    data = make_png(120, 40)
+    assert read_orientation(data) == 1
+    assert read_orientation(data[:33] + chunk(b"tEXt", b"Software\0a camera") + data[33:]) == 1
 
 
 @pytest.mark.parametrize("colour", [0, 3, 4, 6])

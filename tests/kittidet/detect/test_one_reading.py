@@ -1,0 +1,115 @@
+"""One image gives the same pixels everywhere: from its file, from a record, and in TensorFlow's graphs."""
+
+import io
+
+import numpy as np
+import pytest
+from fixtures.encoded_images import chunk, encode, exif, jpegs_and_bmps, pngs, raw_png, samples, street
+from PIL import Image
+
+from kittidet.data.parse import parse_example
+from kittidet.detect.images import ImageError, read_image
+from kittidet.detect.preprocess import decode_rgb
+from kittidet.records.example import ENCODED, FRAME_ID
+from kittidet.records.message import encode_example
+
+FILES = pngs() | jpegs_and_bmps()
+
+
+def read(tmp_path, data):
+    path = tmp_path / "image"
+    path.write_bytes(data)
+    return read_image(path).pixels
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_and_tensorflow_give_the_same_pixels(name, tmp_path, everywhere):
+    pixels = read(tmp_path, FILES[name])
+    assert pixels.shape == (61, 91, 3)
+    assert pixels.std() > 20
+    np.testing.assert_array_equal(everywhere(decode_rgb, FILES[name]), pixels)
+
+
+@pytest.mark.parametrize("name", pngs())
+def test_a_record_gives_the_same_pixels(name, tmp_path, everywhere):
+    payload = encode_example({ENCODED: ("bytes", [FILES[name]]), FRAME_ID: ("bytes", [b"000000"])})
+    np.testing.assert_array_equal(everywhere(lambda p: parse_example(p)["image"], payload), read(tmp_path, FILES[name]))
+
+
+@pytest.mark.parametrize(("channels", "colour"), [(1, 0), (2, 4), (3, 2), (4, 6)])
+def test_16_bit_samples_keep_their_high_byte(channels, colour, tmp_path):
+    values = samples(channels)
+    high = (values >> 8).astype(np.uint8)[..., : 3 if channels > 2 else 1]
+    np.testing.assert_array_equal(read(tmp_path, raw_png(values, colour)), np.broadcast_to(high, (61, 91, 3)))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_16_bit_tiff_keeps_its_high_byte_too(order, tmp_path):
+    values = samples(1)[..., 0]
+    image = Image.fromarray(values.astype(f"{order}u2"))
+    np.testing.assert_array_equal(read(tmp_path, encode(image, "TIFF"))[..., 1], values >> 8)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_a_file_is_turned_as_its_orientation_says(kind, orientation, tmp_path):
+    upright = street()
+    stored = {
+        1: [], 2: [0], 3: [3], 4: [1], 5: [5], 6: [2], 7: [6], 8: [4],
+    }[orientation]  # fmt: skip
+    for method in stored:
+        upright = upright.transpose(Image.Transpose(method))
+    pixels = read(tmp_path, encode(upright, kind, exif=exif(orientation)))
+    assert pixels.shape == (61, 91, 3)
+    assert np.abs(pixels.astype(int) - np.asarray(street())).mean() < 12
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_samples_of_32_bits_are_refused_instead_of_clipped(mode, tmp_path):
+    with pytest.raises(ImageError, match="expected 8 or 16 bits a sample, got 32") as caught:
+        read(tmp_path, encode(Image.new(mode, (8, 4)), "TIFF"))
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xd8\xff\xe0",
+        b"BM" + bytes(60),
+        encode(street(), "JPEG")[:-500],
+        encode(street().convert("1"), "BMP"),
+        encode(street(), "WEBP"),
+        encode(street(), "TIFF"),
+        raw_png(samples(3, np.uint8), 2, rows=60),
+    ],
+)
+def test_what_tensorflow_cannot_read_right_it_refuses(data):
+    import tensorflow as tf
+
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        decode_rgb(tf.constant(data))
+
+
+@pytest.mark.parametrize(("dtype", "channels", "colour"), [(np.uint8, 3, 2), (np.uint8, 1, 0), (np.uint16, 4, 6)])
+def test_rows_that_a_png_lacks_are_not_made_up(dtype, channels, colour, tmp_path):
+    with pytest.raises(ImageError, match="of rows are present"):
+        read(tmp_path, raw_png(samples(channels, dtype), colour, rows=60))
+
+
+def test_a_huge_image_is_refused_by_its_header(tmp_path):
+    data = raw_png(samples(3, np.uint8), 2, size_wh=(8193, 8000))
+    with pytest.raises(ImageError, match="expected sides of at most 8192 px, got 8193x8000"):
+        read(tmp_path, data)
+
+
+def test_transparent_palettes_lose_transparency_alone(tmp_path):
+    image = street().quantize(32)
+    with Image.open(io.BytesIO(encode(image, "PNG"))) as plain:
+        np.testing.assert_array_equal(
+            read(tmp_path, encode(image, "PNG", transparency=bytes(range(32)))), np.asarray(plain.convert("RGB"))
+        )
+
+
+def test_bytes_after_the_end_of_a_png_are_passed_over(tmp_path):
+    np.testing.assert_array_equal(read(tmp_path, FILES["png rgb"] + b"more" + chunk(b"IDAT", b"")), street())

@@ -1,0 +1,176 @@
+"""Which images are meant by a name, by pixels, or by a list of them."""
+
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kittidet.detect.images import ImageError
+from kittidet.detect.sources import find_images, list_images
+from kittidet.errors import EvaluationError
+
+
+def save(path, size=(8, 4), mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size).save(path)
+    return path
+
+
+def test_a_folder_stands_for_its_images_in_order(tmp_path):
+    for name in ("b.png", "a.JPG", "c.txt.png"):
+        save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "folder.png").mkdir()
+    assert [p.name for p in list_images(str(tmp_path))] == ["a.JPG", "b.png", "c.txt.png"]
+
+
+def test_a_pattern_stands_for_what_it_matches(tmp_path, monkeypatch):
+    for name in ("one/1.png", "two/2.png", "two/3.jpg"):
+        save(tmp_path / name)
+    assert [p.stem for p in list_images(f"{tmp_path}/*/*.png")] == ["1", "2"]
+    assert [p.stem for p in list_images(f"{tmp_path}/**/*.jpg")] == ["3"]
+    monkeypatch.chdir(tmp_path)
+    assert list_images("two/[2-9].*") == [Path("two/2.png"), Path("two/3.jpg")]
+
+
+def test_a_named_file_is_taken_whatever_its_name(tmp_path):
+    path = save(tmp_path / "x.png").rename(tmp_path / "x.image")
+    assert list_images(str(path)) == [path]
+
+
+@pytest.mark.parametrize("source", ["", "absent.png", "*.png", "absent/"])
+def test_nothing_found_is_refused(tmp_path, source, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EvaluationError, match="got no file"):
+        list_images(source)
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "a.jpg")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a.jpg").rename(tmp_path / "b/a.jpg")
+    for source in ([tmp_path / "a.png", tmp_path / "b/a.jpg"], f"{tmp_path}/**/*.*g"):
+        with pytest.raises(EvaluationError, match="'a': their results would overwrite each other"):
+            find_images(source)
+
+
+def test_images_in_memory_are_named_by_their_place():
+    pixels = np.random.default_rng(0).integers(0, 255, (4, 8, 3), dtype=np.uint8)
+    sources = find_images([pixels, Image.fromarray(pixels[..., 0])])
+    assert sources.count == 2
+    colour, grey = (read() for read in sources.reads)
+    assert (colour.name, grey.name) == ("image-0", "image-1")
+    np.testing.assert_array_equal(colour.pixels, pixels)
+    np.testing.assert_array_equal(grey.pixels, np.repeat(pixels[..., :1], 3, axis=2))
+    assert [read().name for read in find_images(pixels).reads] == ["image-0"]
+    assert find_images([]).count == 0
+
+
+def test_a_list_may_mix_files_folders_and_pixels(tmp_path):
+    for name in ("one/1.png", "one/2.png", "3.png"):
+        save(tmp_path / name)
+    sources = find_images([tmp_path / "3.png", np.zeros((2, 2, 3), np.uint8), str(tmp_path / "one")])
+    assert sources.count == 4
+    assert [read().name for read in sources.reads] == ["3", "image-1", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((4, 8, 3), np.float32),
+        np.zeros((4, 8), np.uint8),
+        np.zeros((2, 4, 8, 3), np.uint8),
+        np.zeros((0, 8, 3), np.uint8),
+    ],
+)
+def test_an_array_that_is_no_rgb_image_is_wrong_use(pixels):
+    with pytest.raises(ValueError, match=r"image-0: expected RGB pixels \[h, w, 3\] uint8"):
+        find_images(pixels)
+
+
+def test_an_image_of_pillows_that_is_damaged_is_an_image_error(tmp_path):
+    path = save(tmp_path / "a.png", (300, 200))
+    path.write_bytes(path.read_bytes()[:60])
+    with Image.open(path) as image, pytest.raises(ImageError, match="image-0"):
+        next(find_images(image).reads)()
+
+
+def test_a_video_without_a_reader_says_what_to_install(tmp_path, monkeypatch):
+    (tmp_path / "drive.mp4").write_bytes(b"x")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(EvaluationError, match=r"pip install 'kittidet\[video\]'"):
+        find_images(str(tmp_path / "drive.mp4"))
+
+
+def test_a_video_is_read_frame_by_frame(tmp_path):
+    av = pytest.importorskip("av", reason="the optional extra `video` is not installed")
+    path = tmp_path / "drive.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        for level in (10, 120, 240):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 64, 3), level, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    sources = find_images(str(path))
+    assert sources.count is None
+    images = [read() for read in sources.reads]
+    assert [image.name for image in images] == ["drive-000000", "drive-000001", "drive-000002"]
+    np.testing.assert_allclose([image.pixels.mean() for image in images], [10, 120, 240], atol=12)
+
+
+def test_a_damaged_video_is_an_image_error(tmp_path):
+    pytest.importorskip("av", reason="the optional extra `video` is not installed")
+    (tmp_path / "drive.mp4").write_bytes(b"not a video")
+    (read,) = find_images(str(tmp_path / "drive.mp4")).reads
+    with pytest.raises(ImageError, match="damaged"):
+        read()
+
+
+QUARTER, ONE = 1 << 16, 1 << 30
+# Display matrix (a, b, c, d): what it does to pixels [h, w].
+TURNS = {
+    "left as it is": ((QUARTER, 0, 0, QUARTER), lambda x: x),
+    "a quarter clockwise": ((0, QUARTER, -QUARTER, 0), lambda x: np.rot90(x, -1)),
+    "upside down": ((-QUARTER, 0, 0, -QUARTER), lambda x: np.rot90(x, 2)),
+    "a quarter counter-clockwise": ((0, -QUARTER, QUARTER, 0), np.rot90),
+    "mirrored": ((-QUARTER, 0, 0, QUARTER), lambda x: x[:, ::-1]),
+}
+
+
+def write_video(path, matrix):
+    av = pytest.importorskip("av", reason="the optional extra `video` is not installed")
+    pixels = np.zeros((32, 64, 3), np.uint8)
+    pixels[:16, :32] = 240
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    content = bytearray(path.read_bytes())
+    a, b, c, d = matrix
+    # The matrix of the track header box, version 0: 40 bytes after its name's end.
+    struct.pack_into(">9i", content, content.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, ONE)
+    path.write_bytes(content)
+    return pixels
+
+
+@pytest.mark.parametrize(("matrix", "turn"), TURNS.values(), ids=TURNS.keys())
+def test_video_frames_are_turned_as_the_camera_was_held(tmp_path, matrix, turn):
+    expected = turn(write_video(tmp_path / "drive.mp4", matrix))
+    (read,) = find_images(tmp_path / "drive.mp4").reads
+    pixels = read().pixels
+    assert pixels.shape == expected.shape
+    assert pixels.flags.c_contiguous
+    assert np.abs(pixels.astype(int) - expected).mean() < 8
+
+
+def test_a_video_turned_by_less_than_a_quarter_is_refused(tmp_path):
+    write_video(tmp_path / "drive.mp4", (46341, 46341, -46341, 46341))
+    (read,) = find_images(tmp_path / "drive.mp4").reads
+    with pytest.raises(ImageError, match="no quarter turn"):
+        read()
