@@ -185,7 +185,6 @@ class PredictConfig(Section):
     """Pictures of a prediction."""
 
     min_score: float = Field(0.3, ge=0, le=1, description="detections are drawn from here on; files keep them all")
-    jpeg_quality: int = Field(90, ge=30, le=95, description="of the drawn pictures")
 
 
 class CompareConfig(Section):
@@ -197,24 +196,16 @@ class CompareConfig(Section):
 
 
 class ExportConfig(Section):
-    """Exported models and how closely they must follow their source."""
+    """Exported models."""
 
     formats: tuple[Literal["saved_model", "tflite_float16", "tflite_dynamic", "onnx"], ...] = ("saved_model",)
-    check_frames: int = Field(3, ge=1, description="pictures on which export and source are compared")
-    check_seed: int = Field(3, description="of those pictures, where they are drawn")
-    check_min_score: float = Field(0.1, gt=0, lt=1, description="detections from here on must be in both")
 
 
 class ReportConfig(Section):
     """The report page of a run; no part of what the run is."""
 
     gallery_frames: int = Field(6, ge=0, description="pictures in each of best, worst and random")
-    gallery_seed: int = Field(0, description="which frames count as random")
     min_score: float | None = Field(None, ge=0, le=1, description="drawn from here on; None: where mean F1 is best")
-    jpeg_quality: int = Field(84, ge=30, le=95, description="of the pictures inside the page")
-    worst_frames: int = Field(12, ge=0, description="frames with the most errors listed in measures.json")
-    label_errors: int = Field(10, ge=0, description="doubtful labels shown at most")
-    label_error_score: float = Field(0.7, ge=0, le=1, description="how sure a detection must be to doubt a label")
 
 
 class RunConfig(Section):

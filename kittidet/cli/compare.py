@@ -10,6 +10,10 @@ from kittidet.cli.json_file import check_json_file, write_json_file
 RunA = Annotated[Path, typer.Argument(metavar="RUN_A", help="Run folder to compare with, such as the one in use.")]
 RunB = Annotated[Path, typer.Argument(metavar="RUN_B", help="Run folder of the candidate.")]
 Resamples = Annotated[int | None, typer.Option("--resamples", min=100, help="Bootstrap draws; default 1000.")]
+Confidence = Annotated[
+    float | None,
+    typer.Option("--confidence", min=0.51, max=0.999, help="Share of draws inside an interval; default 0.95."),
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="Of the draws; default 0.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything here.")]
 Gate = Annotated[bool, typer.Option("--gate", help="Exit 1 unless RUN_B is better: the promotion gate.")]
@@ -19,11 +23,12 @@ def compare(
     run_a: RunA,
     run_b: RunB,
     resamples: Resamples = None,
+    confidence: Confidence = None,
     seed: Seed = None,
     json_file: JsonFile = None,
     gate: Gate = False,
 ) -> None:
-    """Compare two runs on the same frames: differences with 95 % intervals, and a verdict."""
+    """Compare two runs on the same frames: differences with intervals, and a verdict."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -33,8 +38,8 @@ def compare(
     from kittidet.runs.compare import compare_runs
 
     check_json_file(json_file)
-    given = {name: value for name, value in (("resamples", resamples), ("seed", seed)) if value is not None}
-    settings = CompareConfig.model_validate(given)
+    given = {"resamples": resamples, "confidence": confidence, "seed": seed}
+    settings = CompareConfig.model_validate({name: value for name, value in given.items() if value is not None})
     result = compare_runs(
         run_a, run_b, resamples=settings.resamples, confidence=settings.confidence, seed=settings.seed
     )

@@ -63,7 +63,6 @@ def predict(
                     kitti=save_kitti,
                     coco=save_json,
                     min_score=settings.min_score,
-                    jpeg_quality=settings.jpeg_quality,
                 )
             )
         bar = stack.enter_context(Progress(console=Console(stderr=True)))

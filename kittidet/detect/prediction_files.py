@@ -18,6 +18,9 @@ from kittidet.drawing import draw_frame
 from kittidet.errors import EvaluationError
 from kittidet.kitti.results import write_kitti_results
 
+# Lower values smear the thin lines of boxes and their small text first.
+_JPEG_QUALITY = 90
+
 
 class PredictionWriter:
     """Writes predictions as they come; ``with`` publishes the folder at its end, or nothing if it fails.
@@ -29,7 +32,6 @@ class PredictionWriter:
         kitti: write result files into ``kitti/``, which ``evaluate-kitti`` reads.
         coco: write ``predictions.json``: a COCO data set whose annotations have a score.
         min_score: detections are drawn from here on; the files keep them all.
-        jpeg_quality: of the drawn pictures.
 
     Raises:
         EvaluationError: if ``out_dir`` holds something.
@@ -44,12 +46,11 @@ class PredictionWriter:
         kitti: bool,
         coco: bool,
         min_score: float,
-        jpeg_quality: int,
     ) -> None:
         self.out_dir = check_new_folder(out_dir)
         self._table = table
         self._images, self._kitti, self._coco = images, kitti, coco
-        self._min_score, self._jpeg_quality = min_score, jpeg_quality
+        self._min_score = min_score
         self._partial = out_dir.with_name(f".{out_dir.name}.partial-{os.getpid()}")
         self._image_rows: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
@@ -87,7 +88,7 @@ class PredictionWriter:
             drawn = draw_frame(
                 Image.fromarray(picture.pixels), detections=found, table=self._table, min_score=self._min_score
             )
-            drawn.save(self._partial / "images" / f"{picture.name}.jpg", quality=self._jpeg_quality)
+            drawn.save(self._partial / "images" / f"{picture.name}.jpg", quality=_JPEG_QUALITY)
         if self._coco:
             self._add_to_coco(item)
 

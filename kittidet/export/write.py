@@ -24,6 +24,9 @@ from kittidet.runs.compare import read_run_results
 
 log = logging.getLogger(__name__)
 
+# Detections from here on must be in both; weaker ones may come and go with the last digit of a score.
+_MIN_SCORE = 0.1
+
 CARD = "README.md"
 
 
@@ -48,7 +51,7 @@ def export_detector(
     Args:
         source: a run folder (its best checkpoint) or a checkpoint folder.
         out_dir: made; must not exist.
-        config: formats, and how they are compared.
+        config: the formats.
         evaluation: score threshold, suppression and detections an image, fixed in the SavedModel.
         pictures: to compare on; drawn ones where none are given.
 
@@ -64,13 +67,13 @@ def export_detector(
     checkpoint = detector_path(source)
     facts, scores = read_facts(checkpoint), _run_scores(source)
     detector = load_detector(checkpoint)
-    checks = build_check_set(detector, config=config, evaluation=evaluation, pictures=pictures)
+    checks = build_check_set(detector, evaluation=evaluation, pictures=pictures)
     partial = out_dir.with_name(f".{out_dir.name}.partial-{os.getpid()}")
     try:
         partial.mkdir(parents=True)
         names = partial / "class_names.txt"
         names.write_text("".join(f"{name}\n" for name in detector.table.names), encoding="utf-8")
-        files = [_export(kind, partial, detector, checks, config, evaluation) for kind in config.formats]
+        files = [_export(kind, partial, detector, checks, evaluation) for kind in config.formats]
         (partial / CARD).write_text(write_card(facts, files, evaluation, scores), encoding="utf-8")
         partial.rename(out_dir)
     except OSError as error:
@@ -81,7 +84,7 @@ def export_detector(
 
 
 def _export(
-    kind: str, folder: Path, detector: LoadedDetector, checks: CheckSet, config: ExportConfig, evaluation: EvalConfig
+    kind: str, folder: Path, detector: LoadedDetector, checks: CheckSet, evaluation: EvalConfig
 ) -> ExportedFile:
     network = detector.network
     if kind == "saved_model":
@@ -89,19 +92,19 @@ def _export(
             detector, folder / kind, config=evaluation, class_names_path=folder / "class_names.txt"
         )
         said = "TensorFlow SavedModel: encoded images in, boxes in their pixels out"
-        agreement = _check_saved_model(path, checks, config)
+        agreement = _check_saved_model(path, checks)
     elif kind == "onnx":
         path = write_onnx(network, folder / "model.onnx")
         said = "ONNX: the network"
-        agreement = _check_raw(path, open_onnx(path), EXACT, detector, checks, config)
+        agreement = _check_raw(path, open_onnx(path), EXACT, detector, checks)
     elif kind == "tflite_float16":
         path = write_tflite(network, folder / "model_float16.tflite", precision="float16")
         said = "TFLite: the network, weights as float16"
-        agreement = _check_raw(path, open_tflite(path), HALF, detector, checks, config)
+        agreement = _check_raw(path, open_tflite(path), HALF, detector, checks)
     else:
         path = write_tflite(network, folder / "model_dynamic.tflite", precision="dynamic")
         said = "TFLite: the network, weights as bytes (dynamic range)"
-        agreement = _check_raw(path, open_tflite(path), BYTES, detector, checks, config)
+        agreement = _check_raw(path, open_tflite(path), BYTES, detector, checks)
     size = sum(p.stat().st_size for p in (list_files(path) if path.is_dir() else [path])) / 1e6
     log.info(
         "export.written file=%s megabytes=%.1f compared=%d max_score_difference=%.5f min_iou=%.4f",
@@ -110,14 +113,14 @@ def _export(
     return ExportedFile(path.name, said, size, agreement)
 
 
-def _check_saved_model(path: Path, checks: CheckSet, config: ExportConfig) -> Agreement:
+def _check_saved_model(path: Path, checks: CheckSet) -> Agreement:
     found = [
         to_detections(name, one["boxes_xyxy"], one["scores"], one["class_ids"], size_wh)
         for name, one, size_wh in zip(
             checks.names, open_saved_model(path)(checks.encoded), checks.sizes_wh, strict=True
         )
     ]
-    return check_detections(checks.detections, found, tolerance=EXACT, min_score=config.check_min_score, what=path.name)
+    return check_detections(checks.detections, found, tolerance=EXACT, min_score=_MIN_SCORE, what=path.name)
 
 
 def _check_raw(
@@ -126,13 +129,12 @@ def _check_raw(
     tolerance: Tolerance,
     detector: LoadedDetector,
     checks: CheckSet,
-    config: ExportConfig,
 ) -> Agreement:
     return check_candidates(
         candidates_of(checks.raw, detector),
         candidates_of(run(checks.images), detector),
         tolerance=tolerance,
-        min_score=config.check_min_score,
+        min_score=_MIN_SCORE,
         what=path.name,
     )
 

@@ -15,6 +15,8 @@ from kittidet.report.label_errors import describe_label_error, draw_label_error
 from kittidet.runs.run import RunFolder
 
 _SHEET_WIDTH = 1600
+_JPEG_QUALITY = 84  # the page carries every picture in itself; the PNG files beside it lose nothing
+_RANDOM_SEED = 0  # the random frames of a run are the same in each of its reports
 _FAST_PNG = 2  # of 9: the next ones cost seconds a picture and save a tenth
 
 
@@ -25,14 +27,14 @@ def gallery_images(folder: Path, run: RunFolder, config: ReportConfig, min_score
     scores = [score_frame(frames[i], found[i], run.table, min_score=min_score) for i in frames]
     groups = []
     (folder / "gallery").mkdir()
-    for title, chosen in choose_frames(scores, each=config.gallery_frames, seed=config.gallery_seed).items():
+    for title, chosen in choose_frames(scores, each=config.gallery_frames, seed=_RANDOM_SEED).items():
         shots, sheet = [], []
         for score in chosen:
             picture = draw_pair(frames[score.frame_id], found[score.frame_id], run.table, min_score=min_score)
             png = f"gallery/{title}_{score.frame_id}.png"
             picture.save(folder / png, compress_level=_FAST_PNG)
             sheet.append((f"{score.frame_id}: {_said(score)}", picture))
-            shots.append(_shot(score.frame_id, _said(score), png, picture, config.jpeg_quality))
+            shots.append(_shot(score.frame_id, _said(score), png, picture))
         if sheet:
             draw_gallery(sheet, columns=2, width=_SHEET_WIDTH).save(
                 folder / f"gallery_{title}.png", compress_level=_FAST_PNG
@@ -41,9 +43,7 @@ def gallery_images(folder: Path, run: RunFolder, config: ReportConfig, min_score
     return groups
 
 
-def label_error_images(
-    folder: Path, run: RunFolder, errors: Sequence[LabelError], config: ReportConfig
-) -> list[dict[str, Any]]:
+def label_error_images(folder: Path, run: RunFolder, errors: Sequence[LabelError]) -> list[dict[str, Any]]:
     """Write ``doubtful/`` and return its shots, in the order given; without errors there is no folder."""
     frames = {frame.frame_id: frame for frame in run.frames}
     shots = []
@@ -52,12 +52,12 @@ def label_error_images(
         png = f"doubtful/{number:02d}_{error.frame_id}.png"
         (folder / png).parent.mkdir(exist_ok=True)
         picture.save(folder / png)
-        shots.append(_shot(error.frame_id, describe_label_error(error), png, picture, config.jpeg_quality))
+        shots.append(_shot(error.frame_id, describe_label_error(error), png, picture))
     return shots
 
 
-def _shot(frame_id: str, caption: str, png: str, picture: Image.Image, quality: int) -> dict[str, Any]:
-    data = base64.b64encode(jpeg_bytes(picture, quality=quality)).decode()
+def _shot(frame_id: str, caption: str, png: str, picture: Image.Image) -> dict[str, Any]:
+    data = base64.b64encode(jpeg_bytes(picture, quality=_JPEG_QUALITY)).decode()
     return {
         "frame_id": frame_id,
         "caption": caption,

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kittidet.config import CompareConfig, ReportConfig
+from kittidet.config import CompareConfig
 from kittidet.eval.coco import CocoMetrics, coco_metrics
 from kittidet.eval.coco_format import coco_ground_truth, result_rows
 from kittidet.eval.diagnosis import Diagnosis, diagnose
@@ -12,6 +12,10 @@ from kittidet.eval.kitti_protocol import KittiAp, kitti_ap
 from kittidet.eval.matches import match_detections
 from kittidet.kitti.results import kitti_result_rows
 from kittidet.runs.run import RunFolder
+
+_WORST_FRAMES = 12
+# As many as a person may look through, of the detections that are sure enough to contradict a label.
+_LABEL_ERRORS, _LABEL_ERROR_SCORE = 10, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,11 @@ class Measures:
         }
 
 
-def measure_run(run: RunFolder, *, config: ReportConfig, draws: CompareConfig) -> Measures:
+def measure_run(run: RunFolder, *, draws: CompareConfig) -> Measures:
     """Return everything the page shows of a run's detections.
 
     Args:
         run: what was found on which frames.
-        config: how many doubtful labels, and how sure a detection must be to doubt one.
         draws: of the bootstrap.
 
     Raises:
@@ -63,9 +66,9 @@ def measure_run(run: RunFolder, *, config: ReportConfig, draws: CompareConfig) -
             run.detections,
             run.table,
             # For the file of numbers: the gallery chooses its own, which leaves out detections inside DontCare.
-            worst=config.worst_frames,
-            label_errors=config.label_errors,
-            label_error_score=config.label_error_score,
+            worst=_WORST_FRAMES,
+            label_errors=_LABEL_ERRORS,
+            label_error_score=_LABEL_ERROR_SCORE,
         ),
         kitti=_kitti(run) if run.has_images else None,
     )

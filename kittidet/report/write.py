@@ -90,12 +90,12 @@ def _publish(run: RunFolder, run_dir: Path, config: ReportConfig) -> Report:
 
 
 def _write_files(folder: Path, run: RunFolder, config: ReportConfig) -> None:
-    measures = measure_run(run, config=config, draws=CompareConfig())
+    measures = measure_run(run, draws=CompareConfig())
     diagnosis = measures.diagnosis
     min_score = diagnosis.curves.best_threshold if config.min_score is None else config.min_score
     checkpoints = run.summary["checkpoints"]
     gallery = gallery_images(folder, run, config, min_score) if run.has_images else []
-    doubts = label_error_images(folder, run, diagnosis.label_errors, config) if run.has_images else []
+    doubts = label_error_images(folder, run, diagnosis.label_errors) if run.has_images else []
     with house_style():
         panels = training_panels(run.history, checkpoints, run.summary["best_step"])
         save_png(results_figure(panels), folder / RESULTS)

@@ -31,7 +31,7 @@ def pictured(found):
 
 
 def writer(folder, **wanted):
-    options = {"images": False, "kitti": False, "coco": False, "min_score": 0.5, "jpeg_quality": 90}
+    options = {"images": False, "kitti": False, "coco": False, "min_score": 0.5}
     return PredictionWriter(folder, KITTI8, **(options | wanted))
 
 

@@ -1,13 +1,12 @@
 import numpy as np
 from PIL import Image
 
-from kittidet.config import ExportConfig
 from kittidet.export.check_set import build_check_set, candidates_of, to_detections
 
 
 def test_the_drawn_pictures_come_with_the_sources_answers(checks, detector):
-    assert len(checks.names) == len(checks.encoded) == len(checks.detections) == 2
-    assert checks.images.shape == (2, 64, 128, 3)
+    assert len(checks.names) == len(checks.encoded) == len(checks.detections) == 3
+    assert checks.images.shape == (3, 64, 128, 3)
     probabilities, boxes = candidates_of(checks.raw, detector)
     assert probabilities.shape[:2] == boxes.shape[:2]
     assert ((probabilities > 0) & (probabilities < 1)).all()
@@ -17,7 +16,7 @@ def test_the_drawn_pictures_come_with_the_sources_answers(checks, detector):
 
 def test_given_pictures_are_used_at_their_size(detector, evaluation, tmp_path):
     Image.new("RGB", (90, 50), "grey").save(tmp_path / "a.png")
-    checks = build_check_set(detector, config=ExportConfig(), evaluation=evaluation, pictures=[tmp_path / "a.png"])
+    checks = build_check_set(detector, evaluation=evaluation, pictures=[tmp_path / "a.png"])
     assert checks.names == ["0-a"]
     assert checks.sizes_wh == [(90, 50)]
 

@@ -16,14 +16,14 @@ def run(finished_run, synthetic_tree):
 
 
 def test_no_doubts_leave_no_folder(run, tmp_path):
-    assert label_error_images(tmp_path, run, [], ReportConfig()) == []
+    assert label_error_images(tmp_path, run, []) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_two_doubts_of_one_frame_are_two_pictures_in_the_page_and_beside_it(run, tmp_path):
     frame_id = run.frames[0].frame_id
     doubt = LabelError(frame_id, "wrong_label", (10, 10, 90, 60), 0.9, "Car", "Van", 0.8)
-    shots = label_error_images(tmp_path, run, [doubt, doubt], ReportConfig())
+    shots = label_error_images(tmp_path, run, [doubt, doubt])
     assert [s["png"] for s in shots] == [f"doubtful/01_{frame_id}.png", f"doubtful/02_{frame_id}.png"]
     for shot in shots:
         head, _, data = shot["data"].partition(",")

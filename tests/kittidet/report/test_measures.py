@@ -3,12 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kittidet.config import CompareConfig, ReportConfig
+from kittidet.config import CompareConfig
 from kittidet.frame import Detections
 from kittidet.report.measures import measure_run
 from kittidet.runs.run import read_run
 
-HOW = {"config": ReportConfig(), "draws": CompareConfig(resamples=100)}
+HOW = {"draws": CompareConfig(resamples=100)}
 
 
 @pytest.fixture(scope="module")
