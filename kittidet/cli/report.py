@@ -20,13 +20,13 @@ def report(
     ].default,
     min_score: Annotated[float | None, typer.Option(min=0, max=1, help=_FIELDS["min_score"].description)] = None,
 ) -> None:
-    """Write RUN/report/index.html and the pictures beside it. An existing report is never written over."""
+    """Write RUN/report/index.html and the images beside it. An existing report is never written over."""
     from kittidet.report.write import write_report
     from kittidet.runs.run import Run
 
     tree = Run.open(run).find_tree(data)
     if tree is None:
-        typer.echo("The data of this run is not here: no pictures, no KITTI scores. Name it with --data.", err=True)
+        typer.echo("The data of this run was not found: no images, no KITTI scores. Name it with --data.", err=True)
     config = ReportConfig(gallery_frames=gallery_frames, min_score=min_score)
     made = write_report(run, tree=tree, config=config)
     typer.echo(f"{'already there' if made.cached else 'written'}: {made.page}")

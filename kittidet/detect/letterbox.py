@@ -16,10 +16,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from kittidet.arrays import FloatArray
 from kittidet.boxes import clip_xyxy
 from kittidet.frame import Detections
-
-FloatArray = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,14 @@ Source:
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from kittidet.arrays import FloatArray, IntArray
 from kittidet.eval.matches import IOU_THRESHOLDS, ClassMatches, Matches
-
-FloatArray = npt.NDArray[np.float64]
 
 _RECALLS = np.linspace(0, 1, 101)
 
 
-def draw_weights(frames: int, *, resamples: int, seed: int) -> npt.NDArray[np.int64]:
+def draw_weights(frames: int, *, resamples: int, seed: int) -> IntArray:
     """Return how often each frame is drawn, ``[resamples, frames]``: with replacement, as many as there are.
 
     Raises:
@@ -29,7 +27,7 @@ def draw_weights(frames: int, *, resamples: int, seed: int) -> npt.NDArray[np.in
     return rng.multinomial(frames, np.full(frames, 1 / frames), size=resamples)
 
 
-def class_ap(matches: ClassMatches, weights: npt.NDArray[np.integer]) -> FloatArray:
+def class_ap(matches: ClassMatches, weights: IntArray) -> FloatArray:
     """Return AP ``[draws, 10]`` at IoU .50 to .95 of one class, frames weighted; NaN where no label is drawn.
 
     With every weight 1 this is COCO's AP of the class.
@@ -60,12 +58,12 @@ def mean_ap(by_class: FloatArray) -> FloatArray:
     return np.divide(total, count, out=np.full(by_class.shape[1], np.nan), where=count > 0)
 
 
-def all_class_ap(matches: Matches, weights: npt.NDArray[np.integer]) -> FloatArray:
+def all_class_ap(matches: Matches, weights: IntArray) -> FloatArray:
     """Return ``[classes, draws, 10]``: `class_ap` of every class."""
     return np.stack([class_ap(one, weights) for one in matches.classes])
 
 
-def _average_precision(weight: npt.NDArray[np.integer], detected: npt.NDArray[np.integer], labels: int) -> float:
+def _average_precision(weight: IntArray, detected: IntArray, labels: int) -> float:
     """Return the 101-point AP from the right detections, best first: only at these can precision count.
 
     Args:

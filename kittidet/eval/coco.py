@@ -13,9 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
+from kittidet.arrays import FloatArray
 from kittidet.classes import ClassTable
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco_format import ResultArray, coco_ground_truth, coco_results, result_rows
@@ -195,18 +193,14 @@ def hotcoco_evaluator(ground_truth: Mapping[str, Any], results: ResultArray) -> 
     return evaluator
 
 
-def _run_hotcoco(
-    ground_truth: Mapping[str, Any], results: ResultArray
-) -> tuple[Sequence[float], npt.NDArray[np.float64]]:
+def _run_hotcoco(ground_truth: Mapping[str, Any], results: ResultArray) -> tuple[Sequence[float], FloatArray]:
     evaluator = hotcoco_evaluator(ground_truth, results)
     with contextlib.redirect_stdout(io.StringIO()):
         evaluator.summarize()
     return list(evaluator.stats), evaluator.eval["precision"]
 
 
-def _run_pycocotools(
-    ground_truth: Mapping[str, Any], results: ResultArray
-) -> tuple[Sequence[float], npt.NDArray[np.float64]]:
+def _run_pycocotools(ground_truth: Mapping[str, Any], results: ResultArray) -> tuple[Sequence[float], FloatArray]:
     from pycocotools.coco import COCO  # noqa: PLC0415 (imports matplotlib)
     from pycocotools.cocoeval import COCOeval  # noqa: PLC0415
 
@@ -237,6 +231,6 @@ def _run_pycocotools(
     return list(evaluator.stats), evaluator.eval["precision"]
 
 
-def _mean_of(precision: npt.NDArray[np.float64]) -> float | None:
+def _mean_of(precision: FloatArray) -> float | None:
     scored = precision[precision > -1]
     return float(scored.mean()) if scored.size else None

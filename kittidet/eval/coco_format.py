@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kittidet.arrays import FloatArray
 from kittidet.classes import ClassTable
 from kittidet.coco_document import coco_annotation, coco_categories, coco_image
 from kittidet.errors import EvaluationError
@@ -18,7 +18,7 @@ from kittidet.frame import Detections, Frame
 
 # Columns of a result array: image id, x, y, width, height, score, category id. Both engines accept this layout.
 RESULT_COLUMNS = 7
-ResultArray = npt.NDArray[np.float64]
+ResultArray = FloatArray
 
 
 def image_ids(frame_ids: Sequence[str]) -> dict[str, int]:
@@ -149,7 +149,7 @@ def rows_from_results(items: Sequence[Mapping[str, Any]], *, where: str) -> Resu
     return rows
 
 
-def row_boxes(rows: ResultArray) -> npt.NDArray[np.float64]:
+def row_boxes(rows: ResultArray) -> FloatArray:
     """Return the boxes ``[n, 4]`` of result rows as ``xyxy`` pixels."""
     return np.concatenate([rows[:, 1:3], rows[:, 1:3] + rows[:, 3:5]], axis=1)
 

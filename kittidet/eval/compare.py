@@ -9,14 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from kittidet.arrays import FloatArray
 from kittidet.errors import EvaluationError
 from kittidet.eval.bootstrap import all_class_ap, draw_weights, mean_ap
 from kittidet.eval.coco_format import ResultArray
 from kittidet.eval.matches import match_detections
 
-FloatArray = npt.NDArray[np.float64]
 Verdict: TypeAlias = Literal["better", "not distinguishable", "worse"]
 
 ALL_CLASSES = "all"

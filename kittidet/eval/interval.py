@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kittidet.eval.bootstrap import FloatArray, all_class_ap, draw_weights, mean_ap
+from kittidet.arrays import FloatArray
+from kittidet.eval.bootstrap import all_class_ap, draw_weights, mean_ap
 from kittidet.eval.matches import Matches
 
 Interval = tuple[float, float]

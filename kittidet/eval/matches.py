@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kittidet.arrays import BoolArray, FloatArray, IntArray
 from kittidet.eval.coco_format import ResultArray
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -32,12 +32,12 @@ class ClassMatches:
     """
 
     name: str
-    image: npt.NDArray[np.int64]
-    score: npt.NDArray[np.float64]
-    is_right: npt.NDArray[np.bool_]
-    counts: npt.NDArray[np.bool_]
-    labels: npt.NDArray[np.int64]
-    row: npt.NDArray[np.int64]
+    image: IntArray
+    score: FloatArray
+    is_right: BoolArray
+    counts: BoolArray
+    labels: IntArray
+    row: IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Matches:
         classes: in the order of the class ids.
     """
 
-    image_ids: npt.NDArray[np.int64]
+    image_ids: IntArray
     classes: tuple[ClassMatches, ...]
 
 

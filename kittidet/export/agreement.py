@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from kittidet.arrays import FloatArray
 from kittidet.boxes import iou_xyxy
 from kittidet.errors import ExportError
 from kittidet.frame import Detections
 
-FloatArray = npt.NDArray[np.floating]
 # Class probabilities [n, A, K] and boxes [n, A, 4], input pixels.
 Candidates = tuple[FloatArray, FloatArray]
 _LIKELIEST = 100

@@ -1,1 +1,1 @@
-"""Numbers to pictures and pages: one self-contained HTML page a run, and the same pictures as PNG files."""
+"""Numbers to plots, images and pages: one self-contained HTML page a run, everything shown also as PNG files."""

@@ -9,11 +9,11 @@ Rows = list[tuple[str, str]]
 
 
 def describe_run(run: Run) -> str:
-    """Return one sentence: detector, canvas, classes, frames."""
+    """Return detector, input size, classes and frames in two sentences."""
     summary = run.summary
     height, width = summary["input_hw"]
     return (
-        f"EfficientDet-{summary['variant'].upper()} on a {width} x {height} canvas, {len(run.table)} classes. "
+        f"EfficientDet-{summary['variant'].upper()}, input size {width} x {height}, {len(run.table)} classes. "
         f"Fine-tuned on {summary['n_train']:,} frames, scored on {summary['n_val']:,} ({summary['split']} split)."
     )
 
@@ -24,22 +24,23 @@ def describe_leakage(summary: Mapping[str, Any]) -> dict[str, Any]:
     if leakage is None:
         return {
             "fine": False,
-            "title": "Leakage is not known.",
-            "text": "The data came without KITTI's mapping of frames to drives, so nobody can say whether frames of "
-            "one drive are on both sides. Add the devkit's mapping folder to the data, or use the chen split.",
+            "title": "Leakage is unknown.",
+            "text": "The data lack KITTI's mapping of frames to drives, so it is unknown whether frames of one drive "
+            "are in both train and validation. Add the devkit's mapping folder to the data, or use the chen split.",
         }
     shared, share = leakage["shared_val_frames"], leakage["share"]
     if not shared:
         return {
             "fine": True,
             "title": "No leakage.",
-            "text": f"None of the {summary['n_val']:,} validation frames is of a drive that training saw.",
+            "text": f"None of the {summary['n_val']:,} validation frames comes from a drive in the training set.",
         }
     return {
         "fine": False,
         "title": f"{share:.0%} leakage.",
-        "text": f"{shared:,} of {summary['n_val']:,} validation frames are of a drive that training saw too, seconds "
-        "apart at times. Scores on this split read higher than on new roads; the drive and chen splits have none.",
+        "text": f"{shared:,} of {summary['n_val']:,} validation frames come from a drive that is also in the training "
+        "set, some only seconds apart. Scores on this split are higher than on unseen roads; the drive and chen "
+        "splits have no leakage.",
     }
 
 
@@ -58,7 +59,7 @@ def data_facts(run: Run) -> Rows:
             ],
         ),
         ("frames", f"{summary['n_train']:,} train, {summary['n_val']:,} validation"),
-        ("set aside", f"{summary['n_set_aside']:,} frames broke the data contract (findings.csv)"),
+        ("set aside", f"{summary['n_set_aside']:,} frames that broke the data contract (findings.csv)"),
         ("split", f"{summary['split']}{seed}"),
         ("split digest", summary["digests"]["split"][:16]),
         ("classes", f"{config.records.classes}: {', '.join(run.table.names)}"),
@@ -77,7 +78,7 @@ def reproduce_commands(run: Run) -> str:
     data = {
         "official": [],
         "synthetic": [],
-        "folder": ["# source.path in config.json is where the data was; --data DIR names another place"],
+        "folder": ["# source.path in config.json is where the data was; use --data DIR if it has moved"],
     }[run.config.source.kind]
     return "\n".join(
         [

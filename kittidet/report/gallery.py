@@ -1,16 +1,18 @@
-"""Which frames the gallery shows, and their pictures: best, worst and random, ground truth with detections."""
+"""The gallery: the best, the worst and random frames, ground truth with detections."""
 
-import io
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from kittidet.classes import ClassTable
-from kittidet.drawing import draw_frame
-from kittidet.errors import DatasetContractError
-from kittidet.eval.diagnosis import FrameCounts, worst_first
-from kittidet.frame import Detections, Frame
+from kittidet.config import ReportConfig
+from kittidet.drawing import draw_frame, draw_gallery
+from kittidet.eval.diagnosis import Diagnosis, FrameCounts, worst_first
+from kittidet.report.images import FAST_PNG, read_image, save_image
+from kittidet.runs.run import Run
+
+_SHEET_WIDTH = 1600
 
 
 def choose_frames(counts: Sequence[FrameCounts], *, each: int, seed: int) -> dict[str, list[FrameCounts]]:
@@ -26,21 +28,34 @@ def choose_frames(counts: Sequence[FrameCounts], *, each: int, seed: int) -> dic
     return {"best": best, "worst": worst, "random": [left[i] for i in order[:each]]}
 
 
-def draw_pair(frame: Frame, detections: Detections, table: ClassTable, *, min_score: float) -> Image.Image:
-    """Return a frame with its labels dashed and its detections solid.
+def gallery_images(folder: Path, run: Run, diagnosis: Diagnosis, config: ReportConfig) -> list[dict[str, Any]]:
+    """Write ``gallery/`` and a sheet of each group; return title and images of best, worst and random.
 
     Raises:
-        DatasetContractError: if the image cannot be read.
+        DatasetContractError: if an image cannot be read.
     """
-    try:
-        with Image.open(frame.image_path) as image:
-            return draw_frame(image, objects=frame.objects, detections=detections, table=table, min_score=min_score)
-    except OSError as error:
-        raise DatasetContractError(f"{frame.image_path}: cannot be read as an image: {error}.") from error
-
-
-def jpeg_bytes(image: Image.Image, *, quality: int) -> bytes:
-    """Return an image as JPEG, for a page that carries its pictures."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
-    return buffer.getvalue()
+    frames = {frame.frame_id: frame for frame in run.frames}
+    detections = {found.frame_id: found for found in run.detections}
+    groups = []
+    for title, chosen in choose_frames(diagnosis.frames, each=config.gallery_frames, seed=config.gallery_seed).items():
+        images, sheet = [], []
+        for counts in chosen:
+            frame = frames[counts.frame_id]
+            image = draw_frame(
+                read_image(frame),
+                objects=frame.objects,
+                detections=detections[frame.frame_id],
+                table=run.table,
+                min_score=diagnosis.min_score,
+            )
+            caption = f"{counts.found} found, {counts.missed} missed, {counts.extra} extra"
+            name = f"gallery/{title}_{frame.frame_id}.png"
+            sheet.append((f"{frame.frame_id}: {caption}", image))
+            images.append(
+                save_image(image, folder, name, frame_id=frame.frame_id, caption=caption, quality=config.jpeg_quality)
+            )
+        if sheet:
+            whole = draw_gallery(sheet, columns=2, width=_SHEET_WIDTH)
+            whole.save(folder / f"gallery_{title}.png", compress_level=FAST_PNG)
+        groups.append({"title": title.capitalize(), "images": images})
+    return groups

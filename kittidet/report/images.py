@@ -1,71 +1,53 @@
-"""The page's pictures: each as a PNG file at full size and as a JPEG that the page carries."""
+"""Images of frames: read from the data, written beside the page as PNG files, carried by the page as JPEGs."""
 
 import base64
-from collections.abc import Sequence
+import io
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from kittidet.config import ReportConfig
-from kittidet.drawing import draw_gallery
-from kittidet.eval.diagnosis import Diagnosis, FrameCounts, LabelError
-from kittidet.report.gallery import choose_frames, draw_pair, jpeg_bytes
-from kittidet.report.label_errors import describe_label_error, draw_label_error
-from kittidet.runs.run import Run
+from kittidet.errors import DatasetContractError
+from kittidet.frame import Frame
 
-_SHEET_WIDTH = 1600
-_FAST_PNG = 2  # of 9: the next ones cost seconds a picture and save a tenth
+FAST_PNG = 2  # of 9: the next ones cost seconds an image and save a tenth
 
 
-def gallery_images(folder: Path, run: Run, diagnosis: Diagnosis, config: ReportConfig) -> list[dict[str, Any]]:
-    """Write ``gallery/`` and one sheet a group; return title and shots of best, worst and random."""
-    frames = {frame.frame_id: frame for frame in run.frames}
-    found = {d.frame_id: d for d in run.detections}
-    groups = []
-    (folder / "gallery").mkdir()
-    for title, chosen in choose_frames(diagnosis.frames, each=config.gallery_frames, seed=config.gallery_seed).items():
-        shots, sheet = [], []
-        for score in chosen:
-            picture = draw_pair(frames[score.frame_id], found[score.frame_id], run.table, min_score=diagnosis.min_score)
-            png = f"gallery/{title}_{score.frame_id}.png"
-            picture.save(folder / png, compress_level=_FAST_PNG)
-            sheet.append((f"{score.frame_id}: {_said(score)}", picture))
-            shots.append(_shot(score.frame_id, _said(score), png, picture, config.jpeg_quality))
-        if sheet:
-            draw_gallery(sheet, columns=2, width=_SHEET_WIDTH).save(
-                folder / f"gallery_{title}.png", compress_level=_FAST_PNG
-            )
-        groups.append({"title": title.capitalize(), "shots": shots})
-    return groups
+def read_image(frame: Frame) -> Image.Image:
+    """Return the pixels of a frame, RGB.
+
+    Raises:
+        DatasetContractError: if the file cannot be read as an image.
+    """
+    try:
+        with Image.open(frame.image_path) as image:
+            return image.convert("RGB")
+    except OSError as error:
+        raise DatasetContractError(f"{frame.image_path}: cannot be read as an image: {error}.") from error
 
 
-def label_error_images(
-    folder: Path, run: Run, errors: Sequence[LabelError], config: ReportConfig
-) -> list[dict[str, Any]]:
-    """Write ``doubtful/`` and return its shots, in the order given; without errors there is no folder."""
-    frames = {frame.frame_id: frame for frame in run.frames}
-    shots = []
-    for number, error in enumerate(errors, start=1):
-        picture = draw_label_error(frames[error.frame_id], error, run.table)
-        png = f"doubtful/{number:02d}_{error.frame_id}.png"
-        (folder / png).parent.mkdir(exist_ok=True)
-        picture.save(folder / png)
-        shots.append(_shot(error.frame_id, describe_label_error(error), png, picture, config.jpeg_quality))
-    return shots
+def save_image(
+    image: Image.Image, folder: Path, name: str, *, frame_id: str, caption: str, quality: int
+) -> dict[str, Any]:
+    """Write an image as a PNG file of the report and return what the page shows of it.
 
-
-def _shot(frame_id: str, caption: str, png: str, picture: Image.Image, quality: int) -> dict[str, Any]:
-    data = base64.b64encode(jpeg_bytes(picture, quality=quality)).decode()
+    Args:
+        image: at full size.
+        folder: the report.
+        name: the file, relative to the report.
+        frame_id: where the image is from.
+        caption: a few words.
+        quality: of the JPEG inside the page.
+    """
+    (folder / name).parent.mkdir(exist_ok=True)
+    image.save(folder / name, compress_level=FAST_PNG)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
     return {
         "frame_id": frame_id,
         "caption": caption,
-        "png": png,
-        "data": f"data:image/jpeg;base64,{data}",
-        "width": picture.width,
-        "height": picture.height,
+        "png": name,
+        "data": f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}",
+        "width": image.width,
+        "height": image.height,
     }
-
-
-def _said(score: FrameCounts) -> str:
-    return f"{score.found} found, {score.missed} missed, {score.extra} extra"

@@ -1,13 +1,15 @@
 """The numbers behind the page, from the run's frames and detections; matching and averaging are the scoring room's."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kittidet.config import CompareConfig, ReportConfig
+from kittidet.errors import EvaluationError
 from kittidet.eval.coco import CocoMetrics, score_coco
 from kittidet.eval.diagnosis import Diagnosis, diagnose
 from kittidet.eval.interval import ApIntervals, ap_intervals
-from kittidet.eval.kitti_protocol import KittiAp, kitti_ap
+from kittidet.eval.kitti_protocol import ClassAp, KittiAp, kitti_ap
 from kittidet.eval.matches import match_detections
 from kittidet.kitti.results import kitti_result_rows
 from kittidet.runs.run import Run
@@ -20,14 +22,17 @@ class Measures:
     Attributes:
         coco: the twelve numbers and AP by class.
         intervals: of AP, by bootstrap over frames.
-        diagnosis: curves, confusion, kinds of error, calibration, slices, doubtful labels.
-        kitti: official scores; None without full labels.
+        diagnosis: curves, confusion, kinds of error, calibration, slices, possible label errors.
+        kitti: official scores of the classes that the detector has by that name; None without full labels, or where
+            nothing can be scored.
+        kitti_missing: why there are none although the labels are at hand.
     """
 
     coco: CocoMetrics
     intervals: ApIntervals
     diagnosis: Diagnosis
     kitti: KittiAp | None
+    kitti_missing: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON types, for whoever goes on with the numbers."""
@@ -35,6 +40,7 @@ class Measures:
             "coco": self.coco.to_json(),
             "intervals": asdict(self.intervals),
             "kitti": None if self.kitti is None else self.kitti.to_json(),
+            "kitti_missing": self.kitti_missing,
             "diagnosis": self.diagnosis.to_json(),
         }
 
@@ -44,14 +50,15 @@ def measure_run(run: Run, *, config: ReportConfig, draws: CompareConfig) -> Meas
 
     Args:
         run: what was found on which frames.
-        config: from which score on frames are counted; how many doubtful labels, and how sure a detection must be to
-            doubt one.
+        config: from which score on frames are counted; how many label errors at most, and how sure a detection must
+            be to contradict a label.
         draws: of the bootstrap.
 
     Raises:
         EvaluationError: if the frames hold no object, or the detections cannot be scored.
     """
     truth, results = run.ground_truth, run.results
+    kitti, kitti_missing = _kitti(run) if run.has_images else (None, None)
     matches = match_detections(truth, results)
     return Measures(
         coco=score_coco(truth, results, engine="hotcoco"),
@@ -67,13 +74,27 @@ def measure_run(run: Run, *, config: ReportConfig, draws: CompareConfig) -> Meas
             label_errors=config.label_errors,
             label_error_score=config.label_error_score,
         ),
-        kitti=_kitti(run) if run.has_images else None,
+        kitti=kitti,
+        kitti_missing=kitti_missing,
     )
 
 
-def _kitti(run: Run) -> KittiAp:
-    return kitti_ap(
-        {frame.frame_id: frame.objects for frame in run.frames},
-        {found.frame_id: kitti_result_rows(found, run.table) for found in run.detections},
-        order_free=True,
-    )
+def _kitti(run: Run) -> tuple[KittiAp | None, str | None]:
+    """Return the official scores, or why there are none: labels of unknown occlusion count at no level."""
+    try:
+        scores = kitti_ap(
+            {frame.frame_id: frame.objects for frame in run.frames},
+            {found.frame_id: kitti_result_rows(found, run.table) for found in run.detections},
+            order_free=True,
+        )
+    except EvaluationError as error:
+        return None, f"There are no official KITTI scores: {error}"
+
+    def own(by_class: Mapping[str, ClassAp] | None) -> dict[str, ClassAp]:
+        return {name: score for name, score in (by_class or {}).items() if name in run.table.names}
+
+    if not own(scores.official):
+        return None, f"There are no official KITTI scores: the detector has none of {', '.join(scores.official)}."
+    return replace(
+        scores, official=own(scores.official), loose=own(scores.loose), order_free=own(scores.order_free)
+    ), None

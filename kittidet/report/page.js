@@ -1,18 +1,18 @@
 "use strict";
-// Pictures open at full size over the page; without this script the links lead to the PNG files beside it.
+// Images open at full size over the page; without this script the links lead to the PNG files beside it.
 (() => {
   const dialog = document.querySelector("dialog");
-  const links = [...document.querySelectorAll(".shot a")];
+  const links = [...document.querySelectorAll(".image a")];
   if (!dialog || !links.length || typeof dialog.showModal !== "function") return;
   const stage = dialog.querySelector(".stage");
-  const picture = document.createElement("img");
-  stage.append(picture);
+  const image = document.createElement("img");
+  stage.append(image);
   let current = 0;
   const show = (index) => {
     current = (index + links.length) % links.length;
     const shown = links[current].querySelector("img");
-    picture.src = shown.src;
-    picture.alt = shown.alt;
+    image.src = shown.src;
+    image.alt = shown.alt;
     dialog.querySelector("span").textContent = shown.alt;
   };
   links.forEach((link, index) =>
@@ -22,7 +22,7 @@
       dialog.showModal();
     }),
   );
-  picture.addEventListener("click", () => stage.classList.toggle("fit"));
+  image.addEventListener("click", () => stage.classList.toggle("fit"));
   dialog.querySelector("[data-go=prev]").addEventListener("click", () => show(current - 1));
   dialog.querySelector("[data-go=next]").addEventListener("click", () => show(current + 1));
   dialog.querySelector("[data-go=close]").addEventListener("click", () => dialog.close());

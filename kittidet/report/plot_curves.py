@@ -3,18 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
+from kittidet.arrays import FloatArray, IntArray
 from kittidet.classes import ClassTable
 from kittidet.report.style import ACCENT, INK, LINE, MUTED, Painter, plot_colours
 
-Array = npt.NDArray[np.float64]
 _SHADE = LinearSegmentedColormap.from_list("shade", ["#2f6fde00", "#2f6fdecc"])
 
 
-def precision_recall(recall: Array, precision: Mapping[str, Array], table: ClassTable) -> Painter:
+def precision_recall(recall: FloatArray, precision: Mapping[str, FloatArray], table: ClassTable) -> Painter:
     """Return a painter of precision over recall at IoU 0.5, a line per class and the mean."""
 
     def paint(axes: Axes) -> None:
@@ -26,7 +25,7 @@ def precision_recall(recall: Array, precision: Mapping[str, Array], table: Class
     return paint
 
 
-def f1_by_score(thresholds: Array, f1: Mapping[str, Array], table: ClassTable, *, best: float) -> Painter:
+def f1_by_score(thresholds: FloatArray, f1: Mapping[str, FloatArray], table: ClassTable, *, best: float) -> Painter:
     """Return a painter of F1 over the score threshold, a line per class and the mean, with the best one marked."""
 
     def paint(axes: Axes) -> None:
@@ -70,7 +69,7 @@ def calibration(bins: Sequence[tuple[float, float, int]]) -> Painter:
     return paint
 
 
-def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> Painter:
+def confusion(matrix: IntArray, names: Sequence[str]) -> Painter:
     """Return a painter of the confusion matrix, each row as shares of its labels, counts written in the cells.
 
     Args:
@@ -111,7 +110,7 @@ def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> Painter:
     return paint
 
 
-def _lines(axes: Axes, x: Array, curves: Mapping[str, Array], table: ClassTable) -> None:
+def _lines(axes: Axes, x: FloatArray, curves: Mapping[str, FloatArray], table: ClassTable) -> None:
     colours = plot_colours(table)
     for name, y in curves.items():
         axes.plot(x, y, color=colours[name], lw=1.4, label=name)

@@ -1,4 +1,4 @@
-"""Curves of a training: losses, AP by checkpoint, learning rate, with the picked checkpoint marked."""
+"""Curves of a training: losses, AP by checkpoint, learning rate, with the best checkpoint marked."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,10 +24,10 @@ def training_panels(
     Args:
         history: column -> values; ``epoch`` is the horizontal axis, row numbers where it is missing.
         checkpoints: the evaluated ones: ``step``, ``epoch``, ``ap``, ``ap50``, ``ap75``.
-        best_step: of the picked one.
+        best_step: of the best one.
     """
     best = next((c for c in checkpoints if c["step"] == best_step), None)
-    mark = None if best is None else (best["epoch"], f"picked: step {best_step}")
+    mark = None if best is None else (best["epoch"], f"best: step {best_step}")
     # A part of the loss that is switched off is 0 in every row.
     columns = [name for name, values in history.items() if any(math.isfinite(v) and v for v in values)]
     losses = [name for name in columns if name.endswith("loss")]

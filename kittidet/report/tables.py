@@ -13,7 +13,7 @@ from kittidet.report.measures import Measures
 from kittidet.report.style import plot_colours
 from kittidet.runs.run import Run
 
-_OCCLUSION = ("visible", "partly hidden", "largely hidden", "unknown")
+_OCCLUSION = ("fully visible", "partly occluded", "largely occluded", "unknown")
 _SLICES = {
     "distance_m": ("distance", "m"),
     "height_px": ("height", "px"),
@@ -23,7 +23,7 @@ _SLICES = {
 
 
 def tiles(run: Run, measures: Measures) -> list[dict[str, str]]:
-    """Return the headline numbers: AP with intervals, KITTI Car where it is known, the picked step."""
+    """Return the headline numbers: AP with intervals, KITTI Car where it is known, the best step."""
     intervals = measures.intervals
     found = [
         {"value": number(run.summary[key], 3), "label": f"{label}, {between(interval, 3)}"}
@@ -70,7 +70,7 @@ def coco_table(run: Run, measures: Measures) -> dict[str, Any]:
 
 
 def kitti_table(run: Run, measures: Measures) -> list[dict[str, Any]] | None:
-    """Return official AP, R40 then R11, by class; None where the labels were not at hand."""
+    """Return official AP, R40 then R11, by class; None where there are no official scores."""
     if measures.kitti is None:
         return None
     colours = plot_colours(run.table)
@@ -85,14 +85,14 @@ def tide_table(errors: Sequence[TideError]) -> dict[str, Any]:
     ordered = sorted(errors, key=lambda e: -e.lost_ap50)
     return {
         "title": "What costs AP50",
-        "header": ("error", "count", "AP50 without it"),
+        "header": ("error", "count", "AP50 if fixed"),
         "rows": [(e.meaning, f"{e.count:,}", f"+{e.lost_ap50:.3f}") for e in ordered],
-        "note": "TIDE error types, over all scores: how much AP50 would rise if errors of one type were gone.",
+        "note": "TIDE error types, over all scores: how much AP50 would rise if all errors of one type were fixed.",
     }
 
 
 def threshold_table(curves: Mapping[str, ScoreCurves]) -> dict[str, Any]:
-    """Return each class's best threshold and what it gives: an application may cut each class at its own."""
+    """Return each class's best threshold and what it gives: an application may use one for each class."""
     return {
         "title": "Best threshold by class",
         "header": ("class", "score", "F1", "precision", "recall"),
@@ -103,7 +103,7 @@ def threshold_table(curves: Mapping[str, ScoreCurves]) -> dict[str, Any]:
             else (name, "none", number(0, 2), "", "")
             for name, c in curves.items()
         ],
-        "note": "Where F1 at IoU 0.5 is highest on these frames; of few objects, such a threshold is a matter of luck.",
+        "note": "The score at which F1 at IoU 0.5 is highest on these frames; unreliable for classes with few objects.",
     }
 
 
@@ -119,18 +119,18 @@ def slice_table(slices: Sequence[SliceAp]) -> dict[str, Any]:
             (_slice_name(s), f"{s.objects:,}", number(s.ap, 3), number(s.ap50, 3), number(s.recall50, 2)) for s in group
         ]
     return {
-        "title": "AP by how far, tall, hidden and cut off",
-        "header": ("objects", "count", "AP", "AP50", "found"),
+        "title": "AP by distance, height, occlusion and truncation",
+        "header": ("slice", "objects", "AP", "AP50", "recall"),
         "rows": rows,
-        "note": "Found: recall at IoU 0.5 at any score. Compare runs on a row, not rows of a run: false detections "
-        "count in every row of distance, occlusion and truncation.",
+        "note": "Recall is at IoU 0.5, over all scores. Compare two runs on one row, not two rows of one run: false "
+        "detections count in every row of distance, occlusion and truncation.",
     }
 
 
 def label_error_table(errors: Sequence[LabelError]) -> dict[str, Any]:
-    """Return sure detections that the labels contradict."""
+    """Return confident detections that the labels contradict."""
     return {
-        "title": "Doubtful labels",
+        "title": "Possible label errors",
         "header": ("frame", "detected", "score", "labelled", "box"),
         "rows": [
             (
@@ -142,7 +142,7 @@ def label_error_table(errors: Sequence[LabelError]) -> dict[str, Any]:
             )
             for e in errors
         ],
-        "note": "Sure detections that the labels contradict, the surest first: one of the two is wrong.",
+        "note": "Confident detections that contradict the labels, most confident first: one of the two is wrong.",
     }
 
 
@@ -167,5 +167,5 @@ def _slice_name(one: SliceAp) -> str:
         return _OCCLUSION[int(one.low)]
     unit, digits = _SLICES[one.attribute][1], 2 if one.attribute == "truncated" else 0
     if math.isinf(one.high):
-        return f"{one.low:.{digits}f} {unit} and more".replace("  ", " ")
+        return f"{one.low:.{digits}f} {unit} or more".replace("  ", " ")
     return f"{one.low:.{digits}f} to {one.high:.{digits}f} {unit}".rstrip()

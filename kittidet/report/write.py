@@ -1,4 +1,4 @@
-"""A run folder's report: the page and every picture beside it, complete or absent, never written over."""
+"""A run's report: the page and every image beside it, complete or absent, never written over."""
 
 import json
 import logging
@@ -14,7 +14,8 @@ from kittidet.eval.diagnosis import RECALLS, THRESHOLDS, Diagnosis
 from kittidet.files import digest_files, locked, numbered, remove_partials, whole_file
 from kittidet.kitti.tree import KittiTree
 from kittidet.report import facts, plot_curves, plot_labels, tables
-from kittidet.report.images import gallery_images, label_error_images
+from kittidet.report.gallery import gallery_images
+from kittidet.report.label_errors import label_error_images
 from kittidet.report.measures import measure_run
 from kittidet.report.page import PagePlot, render_page
 from kittidet.report.plot_training import results_figure, training_panels
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 PAGE = "index.html"
 NUMBERS = "measures.json"
 _NO_DATA = (
-    "The data set was not at hand when this page was written, so there are no pictures and no KITTI scores, which need "
-    "every label's truncation and occlusion. Write it again with --data and the folder of the data."
+    "The data set was not available when this report was written, so it has no images and no KITTI scores, which need "
+    "the truncation and occlusion of every label. Write it again with --data DIR."
 )
 
 
@@ -52,7 +53,7 @@ def write_report(run_dir: Path, *, tree: KittiTree | None, config: ReportConfig)
 
     Args:
         run_dir: a published run.
-        tree: the data it was scored on; None leaves out pictures and KITTI scores, and the page says so.
+        tree: the data it was scored on; None leaves out images and KITTI scores, and the page says so.
         config: what to show.
 
     Raises:
@@ -93,7 +94,7 @@ def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
     diagnosis = measures.diagnosis
     checkpoints = run.summary["checkpoints"]
     gallery = gallery_images(folder, run, diagnosis, config) if run.has_images else []
-    doubts = label_error_images(folder, run, diagnosis.label_errors, config) if run.has_images else []
+    label_errors = label_error_images(folder, run, diagnosis.label_errors, config) if run.has_images else []
     with house_style():
         panels = training_panels(run.history, checkpoints, run.summary["best_step"])
         save_png(results_figure(panels), folder / RESULTS)
@@ -102,27 +103,26 @@ def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
         labels = _label_plots(folder, run)
     content = {
         "name": run.path.name,
-        "lede": facts.describe_run(run),
+        "intro": facts.describe_run(run),
         "tiles": tables.tiles(run, measures),
         "coco": tables.coco_table(run, measures),
         "kitti": tables.kitti_table(run, measures),
-        "checkpoints": [{**c, "picked": c["step"] == run.summary["best_step"]} for c in checkpoints],
+        "kitti_missing": measures.kitti_missing or _NO_DATA,
+        "checkpoints": [{**c, "best": c["step"] == run.summary["best_step"]} for c in checkpoints],
         "no_data": _NO_DATA,
         "training": training,
-        "training_note": "The dashed line marks the checkpoint with the best validation AP: this report is about it.",
         "curves": curves,
-        "curves_note": "Of the picked checkpoint on the validation frames.",
         "tables": _mistakes(run, diagnosis),
         "min_score": diagnosis.min_score,
         "gallery": gallery,
-        "doubts": doubts,
+        "label_errors": label_errors,
         "leakage": facts.describe_leakage(run.summary),
         "data_facts": facts.data_facts(run),
         "label_plots": labels,
         "commands": facts.reproduce_commands(run),
         "digests": sorted(run.summary["digests"].items()),
         "environment": sorted(run.summary.get("environment", describe_environment()).items()),
-        "environment_title": "Made with" if "environment" in run.summary else "This page was made with",
+        "environment_title": "Made with" if "environment" in run.summary else "This report was made with",
         "config": facts.config_text(run),
     }
     (folder / NUMBERS).write_text(json.dumps(measures.to_json(), indent=1) + "\n", encoding="utf-8")
@@ -143,7 +143,7 @@ def _mistakes(run: Run, diagnosis: Diagnosis) -> list[dict[str, Any]]:
     if run.has_images:  # without full labels, distance and occlusion are not known
         found.append(tables.slice_table(diagnosis.slices))
     found.append(tables.threshold_table(diagnosis.class_curves))
-    # With the images at hand doubtful labels are shown, not listed.
+    # With the images at hand label errors are shown, not listed.
     if diagnosis.label_errors and not run.has_images:
         found.append(tables.label_error_table(diagnosis.label_errors))
     return found
@@ -157,27 +157,27 @@ def _curve_plots(folder: Path, run: Run, diagnosis: Diagnosis) -> list[PagePlot]
             folder,
             "PR curve",
             plot_curves.precision_recall(RECALLS, {n: c.precision_by_recall for n, c in curves.items()}, table),
-            "A line that stays high to the right finds nearly all objects with few false ones.",
+            "The closer a curve is to the top right corner, the better.",
         ),
         _plot(
             folder,
             "F1 curve",
             plot_curves.f1_by_score(THRESHOLDS, {n: c.f1 for n, c in curves.items()}, table, best=best),
-            "Where to cut the scores if one threshold serves all classes.",
+            "The dashed line is the best threshold if all classes share one.",
         ),
         _plot(
             folder,
             "Confusion matrix",
             plot_curves.confusion(diagnosis.confusion.counts, table.names),
-            f"Counts of detections at {best:.2f} and above; shades are shares of a row.",
+            f"Counts of detections with scores from {best:.2f}; the shading is the share of the row.",
             (5.2, 4.3),
         ),
         _plot(
             folder,
             "Calibration",
             plot_curves.calibration([(b.mean_score, b.share_right, b.count) for b in diagnosis.calibration.bins]),
-            f"Expected calibration error {diagnosis.calibration.expected_error:.3f}: below the diagonal scores promise "
-            "too much.",
+            f"Expected calibration error {diagnosis.calibration.expected_error:.3f}; below the diagonal the scores are "
+            "overconfident.",
         ),
     ]
 
@@ -185,9 +185,14 @@ def _curve_plots(folder: Path, run: Run, diagnosis: Diagnosis) -> list[PagePlot]
 def _label_plots(folder: Path, run: Run) -> list[PagePlot]:
     table = run.table
     return [
-        _plot(folder, "Labels", plot_labels.label_counts(run.summary["counts"], table), "Objects the detector learns."),
+        _plot(
+            folder,
+            "Labels",
+            plot_labels.label_counts(run.summary["counts"], table),
+            "Labelled objects.",
+        ),
         _plot(folder, "Box sizes", plot_labels.box_sizes(run.frames, table), "Boxes of the validation frames."),
-        _plot(folder, "Box places", plot_labels.box_places(run.frames, table), "Darker: more boxes lie there."),
+        _plot(folder, "Box places", plot_labels.box_places(run.frames, table), "Darker means more boxes."),
     ]
 
 

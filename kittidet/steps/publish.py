@@ -99,9 +99,9 @@ def publish(store: Store, outputs: PipelineOutputs, config: RunConfig) -> Publis
         EvaluationError: if no checkpoint has an AP.
         StoreError: if the runs folder cannot be written.
     """
-    run, cached = write_run(
-        config.runs_dir.absolute(), config.name, run_digest(config, outputs), lambda: _content(store, outputs, config)
-    )
+    runs_dir = config.runs_dir.absolute()
+    digest = run_digest(config, outputs)
+    run, cached = write_run(runs_dir, config.name, digest, lambda: _content(store, outputs, config))
     return PublishedRun(path=run.path, summary=run.summary, cached=cached)
 
 
@@ -124,8 +124,8 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
             names.CONFIG: _anchored(config, store).model_dump(mode="json"),
             names.SUMMARY: {
                 **summarise(config, outputs, best),
-                # From the run's folder: holds after both were moved together. The configuration's holds while they
-                # stay.
+                # From the run's folder: holds after both were moved together. The path in the configuration holds
+                # while they stay.
                 "store": os.path.relpath(store.root, config.runs_dir.absolute() / config.name),
                 "environment": describe_environment(),
             },

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from math import atan2, pi
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from kittidet.arrays import FloatArray
 
 NEAR_M = 0.6  # nothing nearer than this is drawn
 

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from kittidet.synthetic.camera import NEAR_M, Camera, FloatArray, clip_near
+from kittidet.arrays import FloatArray
+from kittidet.synthetic.camera import NEAR_M, Camera, clip_near
 
 Colour = tuple[int, int, int]
 

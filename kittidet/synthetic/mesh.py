@@ -9,7 +9,8 @@ from math import cos, pi, sin, sqrt
 
 import numpy as np
 
-from kittidet.synthetic.camera import NEAR_M, FloatArray
+from kittidet.arrays import FloatArray
+from kittidet.synthetic.camera import NEAR_M
 from kittidet.synthetic.canvas import Canvas, Colour, scaled
 
 Point = tuple[float, float, float]

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from kittidet.boxes import area_xyxy, clip_xyxy, coverage_xyxy, intersection_xyxy, iou_xyxy
+from kittidet.boxes import (
+    area_xyxy,
+    clip_xyxy,
+    coverage_of_pairs,
+    coverage_xyxy,
+    intersection_xyxy,
+    iou_of_pairs,
+    iou_xyxy,
+)
 
 EMPTY = np.zeros((0, 4), np.float32)
 UNIT = np.array([[0, 0, 10, 10]], np.float32)
@@ -52,3 +60,13 @@ def test_boxes_are_clipped_to_the_frame():
     clipped = clip_xyxy(np.array([[-3, 5, 200, 90]], np.float32), (100, 50))
     np.testing.assert_array_equal(clipped, [[0, 5, 100, 50]])
     assert clipped.dtype == np.float32
+
+
+@pytest.mark.parametrize(("pairs", "pairwise"), [(iou_of_pairs, iou_xyxy), (coverage_of_pairs, coverage_xyxy)])
+def test_of_pairs_is_the_diagonal_of_pairwise(pairs, pairwise):
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 50, (2, 40, 2))
+    a, b = np.concatenate([low, low + rng.uniform(0, 60, low.shape)], axis=2)
+    np.testing.assert_array_equal(pairs(a, b), np.diagonal(pairwise(a, b)))
+    assert (pairs(a, b) > 0).any()
+    assert pairs(a[:0], b[:0]).shape == (0,)

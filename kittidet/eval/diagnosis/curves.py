@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from kittidet.arrays import FloatArray
 from kittidet.eval.matches import ClassMatches, Matches
-
-FloatArray = npt.NDArray[np.float64]
 
 # Fine enough that a threshold read off the curve is within .0025 of the best one.
 THRESHOLDS = np.linspace(0, 1, 201)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from kittidet.arrays import IntArray
 
 BACKGROUND = "background"
 
@@ -38,7 +39,7 @@ class Confusion:
     """
 
     names: tuple[str, ...]
-    counts: npt.NDArray[np.int64]
+    counts: IntArray
     min_score: float
     min_iou: float
 

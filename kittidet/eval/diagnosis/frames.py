@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kittidet.arrays import BoolArray
 from kittidet.boxes import coverage_xyxy
 from kittidet.eval.coco_format import ResultArray, row_boxes
 from kittidet.eval.matches import Matches
@@ -63,7 +63,7 @@ class LabelError:
     iou: float
 
 
-def inside_dont_care(frames: Sequence[Frame], results: ResultArray, ids: Mapping[str, int]) -> npt.NDArray[np.bool_]:
+def inside_dont_care(frames: Sequence[Frame], results: ResultArray, ids: Mapping[str, int]) -> BoolArray:
     """Return for each result row ``[n]`` whether its box lies mostly inside a DontCare region of its frame.
 
     Args:
@@ -83,7 +83,7 @@ def inside_dont_care(frames: Sequence[Frame], results: ResultArray, ids: Mapping
 
 
 def count_frames(
-    matches: Matches, frame_of: Mapping[int, str], is_inside: npt.NDArray[np.bool_], *, min_score: float
+    matches: Matches, frame_of: Mapping[int, str], is_inside: BoolArray, *, min_score: float
 ) -> tuple[FrameCounts, ...]:
     """Return what was found, missed and extra in every frame, in the order of the image ids.
 
@@ -115,7 +115,7 @@ def worst_first(counts: Sequence[FrameCounts]) -> list[FrameCounts]:
 def likely_label_errors(
     evaluator: Any,
     frame_of: Mapping[int, str],
-    is_inside: npt.NDArray[np.bool_],
+    is_inside: BoolArray,
     *,
     count: int,
     min_score: float,

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from kittidet.arrays import FloatArray
 from kittidet.errors import EvaluationError
 from kittidet.eval.kitti_protocol.curves import LEVELS, RECALL_POINTS, Curve, Scene, build_curve
-from kittidet.eval.kitti_protocol.rows import FloatArray, Rows, build_rows, covered_share, overlapping_pairs
+from kittidet.eval.kitti_protocol.rows import Rows, build_rows, covered_share, overlapping_pairs
 from kittidet.frame import KittiObject
 
 # The intersection over union above which a detection matches: the benchmark's, and the devkit's looser set.

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kittidet.arrays import BoolArray, FloatArray, IntArray
 from kittidet.eval.kitti_protocol.matching import assign, rank_choices
-from kittidet.eval.kitti_protocol.rows import BoolArray, FloatArray, Pairs, Rows
+from kittidet.eval.kitti_protocol.rows import Pairs, Rows
 
 RECALL_POINTS = 41
 
@@ -125,7 +126,7 @@ def _label_roles(truth: Rows, kind: str, level: Level) -> tuple[BoolArray, BoolA
     return is_class, is_class & ~hard, truth.kind == NEUTRAL.get(kind, "")
 
 
-def _is_hit(got: np.ndarray, counts: BoolArray, valid: BoolArray) -> BoolArray:
+def _is_hit(got: IntArray, counts: BoolArray, valid: BoolArray) -> BoolArray:
     """Return ``[t, labels]`` whether a label that counts got a detection that counts."""
     padded = np.append(valid, False)
     return padded[got] & counts[None, :]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kittidet.eval.kitti_protocol.rows import BoolArray, FloatArray, IntArray, Pairs
+from kittidet.arrays import BoolArray, FloatArray, IntArray
+from kittidet.eval.kitti_protocol.rows import Pairs
 
 
 @dataclass(frozen=True, slots=True)

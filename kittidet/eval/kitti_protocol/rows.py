@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kittidet.arrays import BoolArray, FloatArray, IntArray
+from kittidet.boxes import coverage_of_pairs, iou_of_pairs
 from kittidet.frame import KittiObject
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 # Frames whose label-detection pairs are held in memory at a time: 7,481 frames x 100 detections stay below 100 MB.
 _FRAMES_AT_A_TIME = 512
@@ -115,16 +113,12 @@ def covered_share(found: Rows, regions: Rows) -> FloatArray:
     """Return the largest share ``[n]`` of each detection's area that lies inside one region of its frame, 0..1."""
     share = np.zeros(len(found))
     for f, r in _same_frame_rows(found.frame, regions.frame):
-        inter = _intersection(found.xyxy[f], regions.xyxy[r])
-        area = _area(found.xyxy[f])
-        np.maximum.at(share, f, np.divide(inter, area, out=np.zeros_like(inter), where=area > 0))
+        np.maximum.at(share, f, coverage_of_pairs(found.xyxy[f], regions.xyxy[r]))
     return share
 
 
 def _pairs_of(truth: Rows, found: Rows, t: IntArray, f: IntArray, above_iou: float) -> Pairs:
-    inter = _intersection(truth.xyxy[t], found.xyxy[f])
-    union = _area(truth.xyxy[t]) + _area(found.xyxy[f]) - inter
-    iou = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    iou = iou_of_pairs(truth.xyxy[t], found.xyxy[f])
     keep = iou > above_iou
     return Pairs(t[keep], f[keep], iou[keep])
 
@@ -141,12 +135,3 @@ def _same_frame_rows(a_frame: IntArray, b_frame: IntArray) -> list[tuple[IntArra
         within = np.arange(len(a)) - np.repeat(np.cumsum(counts) - counts, counts)
         groups.append((a, np.repeat(start[first:last], counts) + within))
     return groups
-
-
-def _intersection(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
-    extent = np.minimum(a_xyxy[:, 2:], b_xyxy[:, 2:]) - np.maximum(a_xyxy[:, :2], b_xyxy[:, :2])
-    return np.clip(extent, 0, None).prod(axis=1)
-
-
-def _area(xyxy: FloatArray) -> FloatArray:
-    return (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])

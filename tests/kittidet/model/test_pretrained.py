@@ -85,7 +85,7 @@ def test_another_number_of_classes_leaves_only_the_class_rows_alone(model, array
     before = values_of(model)
     report = load_reference_arrays(model, coco_arrays(arrays))
     assert set(report.left_alone) == set(CLASS_ROWS)
-    assert report.left_alone[BIAS] == "it is for 90 classes, the model has 8"
+    assert report.left_alone[BIAS] == "it has 90 classes, the model 8"
     after = values_of(model)
     np.testing.assert_array_equal(after[KERNEL], before[KERNEL])
     depthwise = "class_net/class-predict/depthwise_kernel"

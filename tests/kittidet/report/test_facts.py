@@ -7,7 +7,7 @@ from kittidet.runs.run import Run
 @pytest.mark.parametrize(
     ("leakage", "fine", "words"),
     [
-        (None, False, "not known"),
+        (None, False, "unknown"),
         ({"shared_val_frames": 0, "share": 0.0}, True, "None of the 40"),
         ({"shared_val_frames": 10, "share": 0.25}, False, "10 of 40"),
     ],
@@ -20,7 +20,7 @@ def test_the_leakage_audit_is_a_sentence(leakage, fine, words):
 
 def test_what_was_trained_on_what_is_said(finished_run):
     run = Run.open(finished_run)
-    assert describe_run(run).startswith("EfficientDet-D0 on a 1280 x 384 canvas, 8 classes.")
+    assert describe_run(run).startswith("EfficientDet-D0, input size 1280 x 384, 8 classes.")
     facts = dict(data_facts(run))
     assert facts["source"] == "synthetic scenes"
     assert "36 train, 9 validation" in facts["frames"]

@@ -1,41 +1,34 @@
 import base64
 import io
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from kittidet.config import CompareConfig, ReportConfig
-from kittidet.eval.diagnosis import LabelError
-from kittidet.report.images import gallery_images, label_error_images
-from kittidet.report.measures import measure_run
-from kittidet.runs.run import Run
+from kittidet.errors import DatasetContractError
+from kittidet.frame import Frame
+from kittidet.report.images import read_image, save_image
 
 
-@pytest.fixture(scope="module")
-def run(finished_run, synthetic_tree):
-    return Run.open(finished_run, tree=synthetic_tree)
+def a_frame(path: Path) -> Frame:
+    return Frame("7", path, (300, 100), ())
 
 
-def test_no_doubts_leave_no_folder(run, tmp_path):
-    assert label_error_images(tmp_path, run, [], ReportConfig()) == []
-    assert list(tmp_path.iterdir()) == []
+def test_an_image_is_in_the_page_and_beside_it(tmp_path):
+    Image.new("L", (300, 100), 90).save(tmp_path / "x.png")
+    image = read_image(a_frame(tmp_path / "x.png"))
+    assert (image.mode, image.size) == ("RGB", (300, 100))
+    shown = save_image(image, tmp_path, "new/7.png", frame_id="7", caption="two words", quality=80)
+    assert (shown["frame_id"], shown["caption"], shown["png"]) == ("7", "two words", "new/7.png")
+    head, _, data = shown["data"].partition(",")
+    assert head == "data:image/jpeg;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as inside, Image.open(tmp_path / "new/7.png") as beside:
+        assert inside.size == beside.size == (shown["width"], shown["height"])
 
 
-def test_two_doubts_of_one_frame_are_two_pictures_in_the_page_and_beside_it(run, tmp_path):
-    frame_id = run.frames[0].frame_id
-    doubt = LabelError(frame_id, "wrong_label", (10, 10, 90, 60), 0.9, "Car", "Van", 0.8)
-    shots = label_error_images(tmp_path, run, [doubt, doubt], ReportConfig())
-    assert [s["png"] for s in shots] == [f"doubtful/01_{frame_id}.png", f"doubtful/02_{frame_id}.png"]
-    for shot in shots:
-        head, _, data = shot["data"].partition(",")
-        assert head == "data:image/jpeg;base64"
-        with Image.open(io.BytesIO(base64.b64decode(data))) as inside, Image.open(tmp_path / shot["png"]) as beside:
-            assert inside.size == beside.size == (shot["width"], shot["height"])
-
-
-def test_a_gallery_without_room_has_no_sheet(run, tmp_path):
-    config = ReportConfig(gallery_frames=0)
-    diagnosis = measure_run(run, config=config, draws=CompareConfig(resamples=100)).diagnosis
-    groups = gallery_images(tmp_path, run, diagnosis, config)
-    assert [(g["title"], g["shots"]) for g in groups] == [("Best", []), ("Worst", []), ("Random", [])]
-    assert not list(tmp_path.glob("*.png"))
+def test_an_image_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(DatasetContractError, match=r"x\.png"):
+        read_image(a_frame(tmp_path / "x.png"))
+    (tmp_path / "x.png").write_bytes(b"no image")
+    with pytest.raises(DatasetContractError, match=r"x\.png"):
+        read_image(a_frame(tmp_path / "x.png"))

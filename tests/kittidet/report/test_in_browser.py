@@ -15,7 +15,7 @@ LISTEN = "<script>window.errors = []; window.onerror = (m) => window.errors.push
 TELL = """<script>
 addEventListener("load", () => {
   const pictures = [...document.images].filter((p) => p.getAttribute("src"));
-  document.querySelector(".shot a").click();
+  document.querySelector(".image a").click();
   const dialog = document.querySelector("dialog");
   parent.postMessage(JSON.stringify({
     errors: window.errors,
@@ -54,10 +54,10 @@ def test_the_page_opens_without_errors_missing_pictures_or_sideways_scrolling(wi
     assert told is not None, "the page never finished loading"
     assert told[1], "the page never finished loading"
     facts = json.loads(told[1])
-    doubtful = len(list((written[0].page.parent / "doubtful").iterdir()))
+    label_errors = len(list((written[0].page.parent / "label_errors").iterdir()))
     assert facts == {
         "errors": [],
-        "pictures": 6 + doubtful,
+        "pictures": 6 + label_errors,
         "missing": [],
         "width": width,
         "overflow": 0,

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from kittidet.classes import KITTI8, ClassTable
 from kittidet.config import CompareConfig, ReportConfig
 from kittidet.eval.coco_format import result_rows
 from kittidet.frame import Detections
@@ -45,6 +46,21 @@ def test_a_perfect_detector_is_measured_as_one(measured, synthetic_tree):
     assert measures.coco.ap == pytest.approx(1)
     assert measures.kitti is not None
     assert measures.kitti.order_free["Car"].r40[2] == pytest.approx(100)
+
+
+def test_of_classes_that_the_detector_cannot_name_there_are_no_kitti_scores(finished_run, synthetic_tree):
+    run = Run.open(finished_run, tree=synthetic_tree)
+    assert run.frames
+    names = ("Vehicle", *KITTI8.names[1:])
+    run.table = ClassTable(names, {"Car": "Vehicle"})
+    measures = measure_run(run, **HOW)
+    assert measures.kitti is not None
+    assert set(measures.kitti.official) == set(measures.kitti.loose) == {"Pedestrian", "Cyclist"}
+    names = tuple(f"class-{name}" for name in KITTI8.names)
+    run.table = ClassTable(names, dict(zip(KITTI8.names, names, strict=True)))
+    measures = measure_run(run, **HOW)
+    assert measures.kitti is None
+    assert "the detector has none of Car, Pedestrian, Cyclist" in str(measures.kitti_missing)
 
 
 def test_without_full_labels_there_are_no_kitti_scores(finished_run):

@@ -7,7 +7,7 @@ from kittidet.report.page import PagePlot, render_page
 
 MINIMAL = {
     "name": "<script>alert(1)</script>",
-    "lede": "a & b",
+    "intro": "a & b",
     "tiles": [{"value": "0.5", "label": "AP"}],
     "coco": {
         "ap": 0.5, "ap50": None, "ap75": 0.1, "n_images": 1,
@@ -15,9 +15,11 @@ MINIMAL = {
         "classes": [{"name": "Car", "ap": None, "ap50": None, "count": "0",
                      "colour": "#123456", "bright": "#123456", "interval": ""}],
     },
-    "kitti": None, "checkpoints": [], "no_data": "no data here", "training": [], "training_note": "t",
-    "curves": [PagePlot("<svg></svg>", "a.png", "c")], "curves_note": "n", "tables": [], "min_score": 0.3,
-    "gallery": [], "doubts": [], "leakage": {"fine": True, "title": "None.", "text": "x"}, "data_facts": [("a", "<b>")],
+    "kitti": None, "kitti_missing": "no KITTI labels here", "no_data": "no data here",
+    "checkpoints": [], "training": [],
+    "curves": [PagePlot("<svg></svg>", "a.png", "c")], "tables": [], "min_score": 0.3,
+    "gallery": [], "label_errors": [], "leakage": {"fine": True, "title": "None.", "text": "x"},
+    "data_facts": [("a", "<b>")],
     "label_plots": [], "commands": "kittidet", "digests": [], "environment": [], "environment_title": "e",
     "config": '{"a": "</pre><script>"}',
 }  # fmt: skip
@@ -33,14 +35,14 @@ def test_what_comes_from_a_run_is_escaped_and_the_plots_are_not():
 
 def test_what_is_missing_is_said_in_its_place():
     html = render_page(MINIMAL)
-    assert html.count("no data here") == 2
+    assert html.count("no data here") == html.count("no KITTI labels here") == 1
     assert "no ground truth" in html
     assert "history.csv has no rows" in html
 
 
 def test_a_name_that_the_page_needs_and_does_not_get_is_an_error():
-    with pytest.raises(ValueError, match="lede"):
-        render_page({key: value for key, value in MINIMAL.items() if key != "lede"})
+    with pytest.raises(ValueError, match="intro"):
+        render_page({key: value for key, value in MINIMAL.items() if key != "intro"})
 
 
 def test_template_style_and_script_are_where_the_package_looks():

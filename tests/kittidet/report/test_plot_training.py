@@ -39,7 +39,7 @@ def test_the_loss_shows_its_parts_and_marks_the_picked_checkpoint():
     assert "iou_loss" not in lines
     marks = [line for line in axes.get_lines() if list(line.get_xdata()) == [2, 2]]
     assert len(marks) == 1
-    assert [text.get_text() for text in axes.texts] == ["picked: step 20"]
+    assert [text.get_text() for text in axes.texts] == ["best: step 20"]
 
 
 def test_scores_without_ground_truth_leave_a_gap():

@@ -34,10 +34,10 @@ def test_the_costliest_error_comes_first():
     ("attribute", "low", "high", "head", "name"),
     [
         ("distance_m", 10.0, 20.0, "Distance", "10 to 20 m"),
-        ("distance_m", 60.0, math.inf, "Distance", "60 m and more"),
-        ("occluded", 1.0, 2.0, "Occlusion", "partly hidden"),
+        ("distance_m", 60.0, math.inf, "Distance", "60 m or more"),
+        ("occluded", 1.0, 2.0, "Occlusion", "partly occluded"),
         ("truncated", 0.15, 0.3, "Truncation", "0.15 to 0.30"),
-        ("truncated", 0.5, math.inf, "Truncation", "0.50 and more"),
+        ("truncated", 0.5, math.inf, "Truncation", "0.50 or more"),
     ],
 )
 def test_slices_are_named_in_words_under_their_attribute_and_empty_ones_left_out(attribute, low, high, head, name):
@@ -57,7 +57,7 @@ def test_the_best_threshold_of_a_class_comes_with_what_it_gives():
     assert tables.threshold_table({})["rows"] == []
 
 
-def test_a_doubtful_label_names_frame_box_and_both_opinions():
+def test_a_label_error_names_frame_box_and_both_opinions():
     missing = LabelError("000007", "missing_annotation", (1.2, 2.0, 30.0, 40.4), 0.91, "Car", None, 0.0)
     wrong = LabelError("000008", "wrong_label", (1, 2, 3, 4), 0.8, "Car", "Van", 0.9)
     assert tables.label_error_table([missing, wrong])["rows"] == [

@@ -11,6 +11,7 @@ from kittidet.config import ReportConfig
 from kittidet.errors import DatasetContractError, StoreError
 from kittidet.kitti import frames
 from kittidet.kitti.labels import parse_label_file
+from kittidet.kitti.tree import open_tree
 from kittidet.report.page import SECTIONS
 from kittidet.report.write import write_report
 
@@ -78,9 +79,9 @@ def test_the_page_asks_nothing_of_the_network(written):
 def test_every_picture_is_in_the_page_and_every_link_leads_to_a_file(written):
     report, _ = written
     page = Page(report.page.read_text(encoding="utf-8"))
-    doubtful = list((report.page.parent / "doubtful").iterdir())
-    assert doubtful
-    assert len(page.images) == 6 + len(doubtful)
+    label_errors = list((report.page.parent / "label_errors").iterdir())
+    assert label_errors
+    assert len(page.images) == 6 + len(label_errors)
     assert all(source.startswith("data:image/jpeg;base64,") for source in page.images)
     files = [link for link in page.links if not link.startswith(("#", "data:"))]
     assert len(files) > 10
@@ -137,7 +138,7 @@ def test_page_and_numbers_name_the_same_worst_frames_with_the_same_counts(writte
     for frame in named[:2]:
         counts = f"{frame['found']} found, {frame['missed']} missed, {frame['extra']} extra"
         assert f"<b>{frame['frame_id']}</b><span>{counts}</span>" in text
-    assert f"only those at {diagnosis['min_score']:.2f} and above are drawn" in text
+    assert f"detections below {diagnosis['min_score']:.2f} are not drawn" in text
 
 
 def test_every_label_file_is_read_once(finished_run, synthetic_tree, tmp_path, monkeypatch):
@@ -158,11 +159,32 @@ def test_the_same_report_is_found_again_and_one_without_the_data_says_so_in_its_
     other = write_report(run, tree=None, config=FEW)
     assert other.page.parent.name == "report-2"
     text = other.page.read_text(encoding="utf-8")
-    assert text.count("The data set was not at hand") == 2
+    assert text.count("The data set was not available") == 2
     assert Page(text).images == []
-    assert "Doubtful labels" in text
+    assert "Possible label errors" in text
     assert report.page.read_bytes() == before
     assert not [p.name for p in run.iterdir() if "partial" in p.name]
+
+
+def test_labels_of_unknown_occlusion_leave_out_the_kitti_table_and_the_page_says_why(
+    finished_run, synthetic_tree, tmp_path
+):
+    run = Path(shutil.copytree(finished_run, tmp_path / "street"))
+    data = Path(shutil.copytree(synthetic_tree.root, tmp_path / "data"))
+    for label in (data / "training" / "label_2").iterdir():
+        rows = [line.split() for line in label.read_text().splitlines()]
+        # As conversion from COCO writes them: occlusion 3, which counts at no level.
+        unknown = [row if row[0] == "DontCare" else [*row[:2], "3", *row[3:]] for row in rows]
+        label.write_text("".join(" ".join(row) + "\n" for row in unknown))
+    report = write_report(run, tree=open_tree(data), config=ReportConfig(gallery_frames=1))
+    text = report.page.read_text(encoding="utf-8")
+    assert "There are no official KITTI scores: no ground truth: the labels of 9 frames hold no Car" in text
+    assert "KITTI Car, moderate" not in text
+    assert "The data set was not available" not in text
+    assert (report.page.parent / "gallery_best.png").is_file()
+    numbers = json.loads((report.page.parent / "measures.json").read_text(encoding="utf-8"))
+    assert numbers["kitti"] is None
+    assert "counts at any level" in numbers["kitti_missing"]
 
 
 def test_a_report_that_fails_leaves_nothing(finished_run, synthetic_tree, tmp_path):
