@@ -99,7 +99,7 @@ def finished_run(synthetic_tree, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def written(finished_run, synthetic_tree, tmp_path_factory) -> tuple[Report, Path]:
+def written(finished_run, synthetic_tree, few_draws, tmp_path_factory) -> tuple[Report, Path]:
     """The report of the finished run with two pictures a group, and its run folder; nobody writes into it."""
     run = Path(shutil.copytree(finished_run, tmp_path_factory.mktemp("written") / "street"))
     return write_report(run, tree=synthetic_tree, config=ReportConfig(gallery_frames=2)), run

@@ -5,7 +5,7 @@ from tasks.publish import publish
 from tasks.report import report
 
 
-def test_the_page_is_written_once_and_linked_each_time(prepared, results, monkeypatch, tmp_path):
+def test_the_page_is_written_once_and_linked_each_time(prepared, results, few_draws, monkeypatch, tmp_path):
     links = []
     monkeypatch.setattr(module, "show_link", lambda _key, link, _text, _description: links.append(link))
     config = prepared.config.model_copy(update={"runs_dir": tmp_path / "runs"})
