@@ -1,34 +1,62 @@
-"""What many tests share: one drawn KITTI set and one Prefect server, made once a session; a training without a GPU."""
+"""What many tests share: one synthetic KITTI set and one Prefect server, made once a session; a stand-in training.
+
+`make test` divides the tests among workers, each a session of its own; how is said here.
+"""
 
 import json
 import os
 import shutil
 import sqlite3
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from kittidet.synthetic import render_dataset
 
 pytest_plugins = [
-    "fixtures.web_server",
-    "fixtures.tiny_models",
+    "fixtures.documents",
+    "fixtures.finished_run",
+    "fixtures.shallow_networks",
     "fixtures.small_records",
     "fixtures.synthetic_coco",
-    "fixtures.finished_run",
-    "fixtures.documents",
+    "fixtures.tiny_models",
+    "fixtures.web_server",
 ]
 
 SHARED = Path(__file__).parents[2] / "shared"
+# What takes seconds to make: tests that need the same one run on the same worker. In the order of what they take,
+# for the long ones should not be left to the end. All other tests go by file, so that fixtures of a file are made once.
+MADE_ONCE = ("prefect_server", "exported", "detector", "written", "finished_run", "prepared", "train_records")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One processor a worker: TensorFlow and NumPy would each start a thread for every processor.
+    for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Say which tests belong on one worker."""
+    if not hasattr(config, "workerinput"):
+        return
+    rank = {name: number for number, name in enumerate(MADE_ONCE)}
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            needed = [name for name in MADE_ONCE if name in item.fixturenames]
+            item.add_marker(pytest.mark.xdist_group(needed[0] if needed else item.path.stem))
+    items.sort(key=lambda item: rank.get(item.get_closest_marker("xdist_group").args[0], len(rank)))
 
 
 @pytest.fixture(scope="session")
 def synthetic_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The root of a drawn tree of 10 frames with its zips; read only, copy before you change it."""
+    """The root of a synthetic tree of 10 frames with its zips; read only, copy before you change it."""
     return render_dataset(tmp_path_factory.mktemp("synthetic") / "kitti", frames=10, seed=3, zips=True)
 
 
@@ -39,6 +67,16 @@ def kitti_mini() -> Path:
     if not root.is_dir():
         pytest.skip(f"the real frames are not here: {root}")
     return root
+
+
+@pytest.fixture(scope="session")
+def few_draws() -> Iterator[None]:
+    """Let reports draw 100 times for their intervals instead of 1,000: a third of the time that a report takes."""
+    from kittidet.config import CompareConfig
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kittidet.report.write.CompareConfig", partial(CompareConfig, resamples=100))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +122,24 @@ def prefect_server(prefect_project, request: pytest.FixtureRequest) -> Iterator[
             send_the_rest()
     finally:
         server_process(project).stop()
+
+
+@pytest.fixture
+def task_states(prefect_server: str) -> Callable[[UUID], dict[str, str]]:
+    """Return a function: a flow run's id -> state names by task run name, once the server knows every task's end."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    def states(flow_run_id: UUID) -> dict[str, str]:
+        with get_client(sync_client=True) as client:
+            for _ in range(100):
+                runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])))
+                if any(r.name.startswith("report") for r in runs) and all(r.state.is_final() for r in runs):
+                    break
+                time.sleep(0.1)
+        return {r.name: r.state.name for r in runs}
+
+    return states
 
 
 def keep_database(source: Path, target: Path) -> None:

@@ -29,7 +29,7 @@ def print_scores(summary: Mapping[str, Any]) -> None:
     for column in ("class", "AP", "AP50", "AP75"):
         scores.add_column(column, justify="left" if column == "class" else "right")
     scores.add_row("all", *(score_text(summary[k]) for k in ("ap", "ap50", "ap75")), style="bold")
-    for name, ap in summary["per_class_ap"].items():
+    for name, ap in sorted(summary["per_class_ap"].items()):
         scores.add_row(name, score_text(ap), score_text(summary["per_class_ap50"][name]), "")
     steps = Table(title="checkpoints", title_justify="left")
     for column in ("step", "epoch", "AP", "AP50", "AP75", ""):

@@ -25,7 +25,7 @@ def config(tmp_path: Path, synthetic_root: Path) -> RunConfig:
 
 
 @pytest.fixture
-def run(prefect_server, fake_training):
+def run(task_states, fake_training, few_draws):
     """Run the flow and return its result with the final state of each task by task run name."""
     from flows.kitti_finetune import kitti_finetune
 
@@ -34,22 +34,6 @@ def run(prefect_server, fake_training):
         return state.result(), task_states(state.state_details.flow_run_id)
 
     return run
-
-
-def task_states(flow_run_id) -> dict[str, str]:
-    """Return state names by task run name, once the server knows every task run's end."""
-    import time
-
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-
-    with get_client(sync_client=True) as client:
-        for _ in range(100):
-            runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])))
-            if any(r.name.startswith("report") for r in runs) and all(r.state.is_final() for r in runs):
-                break
-            time.sleep(0.1)
-    return {r.name: r.state.name for r in runs}
 
 
 STEPS = {

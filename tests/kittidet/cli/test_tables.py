@@ -12,7 +12,7 @@ SUMMARY = {
     "ap": 0.4321,
     "ap50": 0.7,
     "ap75": 0.5,
-    "per_class_ap": {"Car": 0.61, "Tram": None},
+    "per_class_ap": {"Tram": None, "Car": 0.61},
     "per_class_ap50": {"Car": 0.93, "Tram": None},
     "best_step": 40,
     "checkpoints": [

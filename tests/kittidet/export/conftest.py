@@ -11,13 +11,13 @@ INPUT_HW = (64, 128)
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory) -> Path:
+def checkpoint(shallow_networks, tmp_path_factory) -> Path:
     """A small detector whose scores spread over 0..1, as those of a trained one do."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from kittidet.detect.checkpoint import DetectorFacts, write_checkpoint
     from kittidet.model.efficientdet import build_efficientdet
 
-    network = build_efficientdet("lite0", len(KITTI8), INPUT_HW)
+    network = build_efficientdet("lite-shallow", len(KITTI8), INPUT_HW)
     rng = np.random.default_rng(5)
     for variable in network.get_layer("class_net").weights:
         if "predict" in variable.path:
@@ -25,7 +25,7 @@ def checkpoint(tmp_path_factory) -> Path:
             centre = -3.0 if "bias" in variable.path else 0.0
             variable.assign(centre + rng.normal(0, 1, variable.shape) * (spread or 0.5))
     facts = DetectorFacts(
-        ModelConfig(variant="lite0", input_hw=INPUT_HW), KITTI8, step=1234, epoch=7, records_digest="ab" * 32
+        ModelConfig(variant="lite-shallow", input_hw=INPUT_HW), KITTI8, step=1234, epoch=7, records_digest="ab" * 32
     )
     return write_checkpoint(tmp_path_factory.mktemp("checkpoints"), network, facts).path
 

@@ -19,8 +19,8 @@ SIZE = (65, 65)
 
 
 @pytest.fixture(scope="module")
-def model():
-    return build_efficientdet("lite0", 2, SIZE)
+def model(shallow_networks):
+    return build_efficientdet("lite-shallow", 2, SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -95,23 +95,23 @@ def test_own_files_load_with_the_same_or_other_classes_and_size(model, arrays, t
         variable.assign(arrays[key])
     path = tmp_path / name
     model.save(path) if name.endswith(".keras") else model.save_weights(path)
-    same = build_efficientdet("lite0", 2, (70, 90))
+    same = build_efficientdet("lite-shallow", 2, (70, 90))
     assert len(load_checkpoint(same, path).loaded) == len(arrays)
     check_loaded(same, arrays)
-    other = build_efficientdet("lite0", 5, SIZE)
+    other = build_efficientdet("lite-shallow", 5, SIZE)
     assert set(load_checkpoint(other, path).left_alone) == set(CLASS_ROWS)
 
 
 def test_weights_of_another_variant_are_refused_with_both_names(model, tmp_path):
-    other = build_efficientdet("d0", 2, SIZE)
+    other = build_efficientdet("shallow", 2, SIZE)
     rule = weights_by_rule({name: tuple(v.shape) for name, v in reference_variables(other).items()})
     for path in (write_tf1(tmp_path / "tf1", rule), write_published_h5(tmp_path / "d0.h5", rule)):
         with pytest.raises(
-            CheckpointMismatchError, match="Expected a checkpoint of lite0, got backbone efficientnet-b0"
+            CheckpointMismatchError, match="Expected a checkpoint of lite-shallow, got backbone efficientnet-shallow"
         ):
             load_checkpoint(model, path)
     other.save(tmp_path / "d0.keras")
-    with pytest.raises(CheckpointMismatchError, match="weights of d0, expected lite0"):
+    with pytest.raises(CheckpointMismatchError, match="weights of shallow, expected lite-shallow"):
         load_checkpoint(model, tmp_path / "d0.keras")
 
 
@@ -138,7 +138,7 @@ def test_truncated_files_are_refused(model, arrays, tmp_path, kind):
     else:
         path = tmp_path / "empty.keras"
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("config.json", '{"class_name": "EfficientDet", "config": {"variant": "lite0"}}')
+            archive.writestr("config.json", '{"class_name": "EfficientDet", "config": {"variant": "lite-shallow"}}')
         target = None
     if target is not None:
         target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
@@ -166,7 +166,7 @@ def test_own_weights_that_lack_a_part_of_the_network_are_refused(model, tmp_path
 
 def test_own_weights_of_another_variant_are_refused_with_what_was_expected_and_got(model, tmp_path):
     path = tmp_path / "other.weights.h5"
-    other = build_efficientdet("d1", 3, (128, 128))
+    other = build_efficientdet("shallow", 3, SIZE)
     other.save_weights(path)
     with pytest.raises(CheckpointMismatchError, match=rf"{model.variant}.*Expected \d+ arrays.*got \d+"):
         load_checkpoint(model, path)

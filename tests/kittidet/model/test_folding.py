@@ -14,8 +14,8 @@ from kittidet.model.reference_rule import image_by_rule, weights_by_rule
 
 
 @pytest.fixture(scope="module")
-def model():
-    made = build_efficientdet("d0", 3, (70, 100))
+def model(shallow_networks):
+    made = build_efficientdet("shallow", 3, (70, 100))
     shapes = {name: tuple(v.shape) for name, v in reference_variables(made).items()}
     load_reference_arrays(made, weights_by_rule(shapes), strict=True)
     return made

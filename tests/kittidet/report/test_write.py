@@ -3,6 +3,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -91,17 +92,6 @@ def test_every_picture_is_in_the_page_and_every_link_leads_to_a_file(written):
     assert (report.page.parent / "results.png").is_file()
 
 
-def test_the_sheet_of_curves_also_lies_in_the_run_folder_and_is_not_written_over(written, synthetic_tree, tmp_path):
-    run = Path(shutil.copytree(written[1], tmp_path / "street"))
-    assert (run / "results.png").read_bytes() == (run / "report" / "results.png").read_bytes()
-    (run / "results.png").write_bytes(b"mine")
-    write_report(run, tree=synthetic_tree, config=FEW)
-    assert (run / "results.png").read_bytes() == b"mine"
-    (run / "results.png").unlink()
-    assert write_report(run, tree=synthetic_tree, config=FEW).cached
-    assert (run / "results.png").is_file()
-
-
 def test_the_numbers_on_the_page_are_the_runs(written):
     report, run = written
     summary = json.loads((run / "summary.json").read_text())
@@ -149,21 +139,35 @@ def test_every_label_file_is_read_once(finished_run, synthetic_tree, tmp_path, m
     assert sorted(parsed) == sorted(synthetic_tree.label_path(i) for i in synthetic_tree.frame_ids)
 
 
-def test_the_same_report_is_found_again_and_one_without_the_data_says_so_in_its_own_folder(
-    written, synthetic_tree, tmp_path
-):
-    run = Path(shutil.copytree(written[1], tmp_path / "street"))
-    report = write_report(run, tree=synthetic_tree, config=FEW)
-    assert report == type(report)(run / "report" / "index.html", cached=True)
-    before = report.page.read_bytes()
-    other = write_report(run, tree=None, config=FEW)
-    assert other.page.parent.name == "report-2"
-    text = other.page.read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def again(written, synthetic_tree, tmp_path_factory):
+    """The same report asked for where the sheet of curves was replaced, then one without the data and the sheet."""
+    run = Path(shutil.copytree(written[1], tmp_path_factory.mktemp("again") / "street"))
+    (run / "results.png").write_bytes(b"mine")
+    same = write_report(run, tree=synthetic_tree, config=FEW)
+    kept = (run / "results.png").read_bytes()
+    (run / "results.png").unlink()
+    return SimpleNamespace(run=run, same=same, kept=kept, without_data=write_report(run, tree=None, config=FEW))
+
+
+def test_the_same_report_is_found_again(again, written):
+    assert again.same == type(again.same)(again.run / "report" / "index.html", cached=True)
+    assert again.same.page.read_bytes() == written[0].page.read_bytes()
+    assert not [p.name for p in again.run.iterdir() if "partial" in p.name]
+
+
+def test_a_report_without_the_data_says_so_in_a_folder_of_its_own(again):
+    assert again.without_data.page.parent == again.run / "report-2"
+    text = again.without_data.page.read_text(encoding="utf-8")
     assert text.count("The data set was not available") == 2
     assert Page(text).images == []
     assert "Possible label errors" in text
-    assert report.page.read_bytes() == before
-    assert not [p.name for p in run.iterdir() if "partial" in p.name]
+
+
+def test_the_sheet_of_curves_also_lies_in_the_run_folder_and_is_not_written_over(again, written):
+    assert (written[1] / "results.png").read_bytes() == (written[0].page.parent / "results.png").read_bytes()
+    assert again.kept == b"mine"
+    assert (again.run / "results.png").read_bytes() == (again.run / "report-2" / "results.png").read_bytes()
 
 
 def test_labels_of_unknown_occlusion_leave_out_the_kitti_table_and_the_page_says_why(

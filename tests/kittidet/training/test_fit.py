@@ -18,7 +18,7 @@ from kittidet.detect.detector import Detector
 from kittidet.errors import ConfigError, TrainingError
 from kittidet.training.fit import fit_detector, freezes_batch_norm
 
-CONFTEST = Path(__file__).parent / "conftest.py"
+TINY_MODELS = Path(__file__).parents[2] / "fixtures" / "tiny_models.py"
 
 
 class StoppedError(Exception):
@@ -88,14 +88,25 @@ def test_a_training_leaves_checkpoints_history_and_tensorboard(undisturbed):
     assert Detector.load(result.checkpoints[-1].path).facts.step == 6
 
 
-@pytest.mark.parametrize("epoch", [1, 3])
-def test_an_interrupted_run_goes_on_and_equals_an_undisturbed_one(fit, tmp_path, undisturbed, epoch):
-    with pytest.raises(StoppedError):
-        fit(tmp_path, on_epoch=stop_after(epoch))
+def test_a_run_interrupted_early_and_again_at_its_end_goes_on_and_equals_an_undisturbed_one(fit, tmp_path, undisturbed):
     seen = []
+
+    def stop_after(epoch):
+        def on_epoch(report):
+            seen.append(report.epoch)
+            if report.epoch == epoch:
+                raise StoppedError
+
+        return on_epoch
+
+    for epoch, epochs in ((1, [1]), (3, [2, 3])):
+        with pytest.raises(StoppedError):
+            fit(tmp_path, on_epoch=stop_after(epoch))
+        assert seen == epochs
+        seen.clear()
     resumed = fit(tmp_path, on_epoch=seen.append)
-    assert resumed.resumed_from_step == 2 * epoch
-    assert [report.epoch for report in seen] == list(range(epoch + 1, 4))
+    assert resumed.resumed_from_step == 6
+    assert seen == []
     assert_same_run(resumed, undisturbed[0])
 
 
@@ -156,13 +167,13 @@ def test_batch_norm_is_frozen_on_request_or_for_small_batches_that_start_from_we
 KILLED = """
 import importlib.util, os, signal, sys
 from pathlib import Path
-conftest, records, work_dir, moment = sys.argv[1:]
-spec = importlib.util.spec_from_file_location("tiny", conftest)
+tiny_models, records, work_dir, moment = sys.argv[1:]
+spec = importlib.util.spec_from_file_location("tiny", tiny_models)
 tiny = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tiny)
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.detect import checkpoint as checkpoints
-    from kittidet.training import callbacks, fit
+from kittidet.training import callbacks, fit
 fit.build_efficientdet = checkpoints.build_efficientdet = tiny.tiny_efficientdet
 
 def die(*_, **__):
@@ -184,7 +195,7 @@ if name == "step":
     )
 else:
     setattr(callbacks, name, dying)
-fit.fit_detector(Path(records), model=ModelConfig(input_hw=tiny.CANVAS_HW),
+fit.fit_detector(Path(records), model=ModelConfig(input_hw=tiny.INPUT_HW),
                  train=TrainConfig.model_validate_json(os.environ["RECIPE"]), work_dir=Path(work_dir))
 """
 
@@ -197,7 +208,7 @@ def test_a_run_killed_at_any_moment_goes_on_and_equals_an_undisturbed_one(
     fit, train_records, tmp_path, short_recipe, undisturbed, moment
 ):
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(CONFTEST), str(train_records), str(tmp_path), moment],
+        [sys.executable, "-c", KILLED, str(TINY_MODELS), str(train_records), str(tmp_path), moment],
         check=False,
         env={**os.environ, "RECIPE": short_recipe.model_dump_json()},
     )
