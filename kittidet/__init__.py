@@ -10,7 +10,6 @@ loads neither TensorFlow, Keras, NumPy nor Prefect. ``docs/adr/0011-public-face.
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ if not TYPE_CHECKING:  # a type checker shall refuse names that are not there
     def __getattr__(name: str) -> Any:
         """Return a public name, loading what it needs."""
         if name == "__version__":
-            return version("kittidet")
+            return import_module("importlib.metadata").version("kittidet")
         if name == "presets":
             return import_module("kittidet.presets")
         if name in _HOMES:

@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL import Image
 
+from kittidet.detect import images
 from kittidet.errors import DatasetContractError
 from kittidet.frame import Frame
 
@@ -14,16 +15,15 @@ FAST_PNG = 2  # of 9: the next ones cost seconds an image and save a tenth
 
 
 def read_image(frame: Frame) -> Image.Image:
-    """Return the pixels of a frame, RGB.
+    """Return the pixels of a frame, RGB, as the detector sees them.
 
     Raises:
         DatasetContractError: if the file cannot be read as an image.
     """
     try:
-        with Image.open(frame.image_path) as image:
-            return image.convert("RGB")
-    except OSError as error:
-        raise DatasetContractError(f"{frame.image_path}: cannot be read as an image: {error}.") from error
+        return Image.fromarray(images.read_image(frame.image_path).pixels)
+    except images.ImageError as error:
+        raise DatasetContractError(f"{error}.") from error
 
 
 def save_image(

@@ -2,6 +2,7 @@ import base64
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -24,6 +25,11 @@ def test_an_image_is_in_the_page_and_beside_it(tmp_path):
     assert head == "data:image/jpeg;base64"
     with Image.open(io.BytesIO(base64.b64decode(data))) as inside, Image.open(tmp_path / "new/7.png") as beside:
         assert inside.size == beside.size == (shown["width"], shown["height"])
+
+
+def test_a_16_bit_image_is_shown_as_the_detector_sees_it(tmp_path):
+    Image.fromarray(np.full((100, 300), 90 << 8, np.uint16)).save(tmp_path / "x.png")
+    assert read_image(a_frame(tmp_path / "x.png")).getextrema() == ((90, 90),) * 3
 
 
 def test_an_image_that_cannot_be_read_is_named(tmp_path):
