@@ -19,17 +19,17 @@ $(STAMP): requirements/lock.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-demo: setup ## make synthetic data, train, evaluate, publish: the whole flow on a local Prefect server
+demo: setup ## train, evaluate and publish on synthetic data: the whole flow on a local Prefect server
 	$(BIN)/kittidet demo
 
-test: setup check ## checks, then every test but the slow and the fault ones
-	$(BIN)/python -m pytest
+test: setup check ## checks, then every test but the slow and the fault ones, by two workers
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: setup ## format, lint, types, spelling, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/codespell kittidet tasks flows deployments tests benchmarks docs README.md CHANGELOG.md
+	$(BIN)/codespell kittidet tasks flows deployments tests benchmarks docs README.md CHANGELOG.md CONTRIBUTING.md
 	$(BIN)/lint-imports
 
 format: setup ## let ruff rewrite what it can
