@@ -15,6 +15,7 @@ from kittidet.classes import DONT_CARE, ClassTable
 
 # What a row says where a value is not known: truncation, occlusion and dimensions; angles; places.
 UNKNOWN, UNKNOWN_ANGLE, UNKNOWN_PLACE = -1, -10, -1000
+UNKNOWN_OCCLUSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,10 @@ class KittiObject:
 
     Attributes:
         type: class name as written, or ``DontCare``.
-        truncated: share of the object outside the image, 0..1; -1 for DontCare and results.
-        occluded: 0 visible, 1 partly, 2 largely occluded, 3 unknown; -1 for DontCare and results.
+        truncated: share of the object outside the image, 0..1; -1 for DontCare and results. As written: labels of
+            other origin have -1 (unknown) for objects too, or the levels 0, 1, 2 of KITTI's tracking labels.
+        occluded: 0 visible, 1 partly, 2 largely occluded, 3 unknown; -1 for DontCare and results. As written: see
+            `occlusion_state`.
         alpha: observation angle, radians, -pi..pi; -10 where unknown.
         xyxy: left, top, right, bottom, pixels.
         dimensions_hwl: height, width, length, metres; -1 where unknown.
@@ -65,6 +68,11 @@ class KittiObject:
     def is_dont_care(self) -> bool:
         """Whether this row marks a region whose objects are not labelled."""
         return self.type == DONT_CARE
+
+    @property
+    def occlusion_state(self) -> int:
+        """KITTI's state 0 to 3; whatever else other writers put there (-1, 4) is 3, unknown."""
+        return self.occluded if 0 <= self.occluded < UNKNOWN_OCCLUSION else UNKNOWN_OCCLUSION
 
 
 @dataclass(frozen=True, slots=True)
