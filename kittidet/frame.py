@@ -4,7 +4,7 @@ Boxes are ``xyxy`` pixels of the original image, 0-based.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -91,6 +91,11 @@ class Frame:
     size_wh: tuple[int, int]
     objects: tuple[KittiObject, ...]
 
+    def clipped(self) -> Self:
+        """Return the frame with every box clipped to ``[0, width] x [0, height]``, as records and scores have them."""
+        width, height = self.size_wh
+        return replace(self, objects=tuple(replace(o, xyxy=_clip(o.xyxy, width, height)) for o in self.objects))
+
     def labelled(self, table: ClassTable) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         """Return boxes ``[n, 4]`` and 1-based class ids ``[n]`` of the objects in the class table, in file order."""
         pairs = [(o.xyxy, table.id_of(o.type)) for o in self.objects]
@@ -136,6 +141,12 @@ class Detections:
         """Return the detections with a score of ``min_score`` or more."""
         kept = self.scores >= min_score
         return Detections(self.frame_id, self.xyxy[kept], self.scores[kept], self.class_ids[kept])
+
+
+def _clip(xyxy: tuple[float, float, float, float], width: int, height: int) -> tuple[float, float, float, float]:
+    left, right = (min(max(x, 0.0), width) for x in xyxy[::2])
+    top, bottom = (min(max(y, 0.0), height) for y in xyxy[1::2])
+    return left, top, right, bottom
 
 
 def _box_array(rows: Sequence[tuple[float, float, float, float]]) -> npt.NDArray[np.float32]:

@@ -208,8 +208,8 @@ def _is_angle(angles: pd.Series) -> pd.Series:
 
 
 def _is_truncation(values: pd.Series) -> pd.Series:
-    """Return which values are a share, unknown, or a level of KITTI's tracking labels."""
-    return values.between(0, 1) | (values == UNKNOWN) | ((values > 1) & (values % 1 == 0))
+    """Return which values are a share, unknown, or a whole number such as the levels of KITTI's tracking labels."""
+    return values.between(0, 1) | (values == UNKNOWN) | (values.between(1, 100) & (values % 1 == 0))
 
 
 def _failures(table: pd.DataFrame, rules: Mapping[str, _Rule]) -> Iterator[tuple[int, str]]:

@@ -86,6 +86,7 @@ def test_right_rows_have_no_faults():
         (CAR, {"truncated": "1.01"}, "truncated_range", "error"),
         (CAR, {"truncated": "-0.5"}, "truncated_range", "error"),
         (CAR, {"truncated": "-2"}, "truncated_range", "error"),
+        (CAR, {"truncated": "1e39"}, "truncated_range", "error"),
         (CAR, {"occluded": "5"}, "occluded_range", "error"),
         (CAR, {"occluded": "-2"}, "occluded_range", "error"),
         (CAR, {"left": "30.00"}, "box_left_right", "error"),
