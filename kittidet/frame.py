@@ -1,6 +1,6 @@
 """The records passed between packages: a labelled object, a frame, and the detections in a frame.
 
-Boxes are ``xyxy`` pixels of the original image, 0-based.
+Boxes are ``xyxy`` pixels of the original image, 0-based; KITTI's name their first and last pixel.
 """
 
 from collections.abc import Sequence
