@@ -70,8 +70,8 @@ def kitti_ap(
 ) -> kitti_protocol.KittiAp:
     """Return AP R40 and R11, 0..100, of Car, Pedestrian and Cyclist by the KITTI devkit's protocol.
 
-    As ``evaluate``, over the frames that ``found`` has a record for. Labels need their truncation and occlusion: a
-    ``Run``'s own frames have them only where its data is at hand.
+    As ``evaluate``, over the frames that ``found`` has a record for, labels clipped to their image. Labels need their
+    truncation and occlusion: a ``Run``'s own frames have them only where its data is at hand.
 
     Args:
         found: as for ``evaluate``.
@@ -84,7 +84,7 @@ def kitti_ap(
     """
     table = table_of(classes)
     return kitti_protocol.kitti_ap(
-        {frame.frame_id: frame.objects for frame in _frames_of(found, truth)},
+        {frame.frame_id: frame.clipped().objects for frame in _frames_of(found, truth)},
         {item.frame_id: kitti_result_rows(item, table) for item in found},
         order_free=order_free,
     )

@@ -1,10 +1,10 @@
 """The records passed between packages: a labelled object, a frame, and the detections in a frame.
 
-Boxes are ``xyxy`` pixels of the original image, 0-based.
+Boxes are ``xyxy`` pixels of the original image, 0-based; KITTI's name their first and last pixel.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +15,7 @@ from kittidet.classes import DONT_CARE, ClassTable
 
 # What a row says where a value is not known: truncation, occlusion and dimensions; angles; places.
 UNKNOWN, UNKNOWN_ANGLE, UNKNOWN_PLACE = -1, -10, -1000
+UNKNOWN_OCCLUSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,10 @@ class KittiObject:
 
     Attributes:
         type: class name as written, or ``DontCare``.
-        truncated: share of the object outside the image, 0..1; -1 for DontCare and results.
-        occluded: 0 visible, 1 partly, 2 largely occluded, 3 unknown; -1 for DontCare and results.
+        truncated: share of the object outside the image, 0..1; -1 for DontCare and results. As written: labels of
+            other origin have -1 (unknown) for objects too, or the levels 0, 1, 2 of KITTI's tracking labels.
+        occluded: 0 visible, 1 partly, 2 largely occluded, 3 unknown; -1 for DontCare and results. As written: see
+            `occlusion_state`.
         alpha: observation angle, radians, -pi..pi; -10 where unknown.
         xyxy: left, top, right, bottom, pixels.
         dimensions_hwl: height, width, length, metres; -1 where unknown.
@@ -66,6 +69,11 @@ class KittiObject:
         """Whether this row marks a region whose objects are not labelled."""
         return self.type == DONT_CARE
 
+    @property
+    def occlusion_state(self) -> int:
+        """KITTI's state 0 to 3; whatever else other writers put there (-1, 4) is 3, unknown."""
+        return self.occluded if 0 <= self.occluded < UNKNOWN_OCCLUSION else UNKNOWN_OCCLUSION
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -82,6 +90,11 @@ class Frame:
     image_path: Path
     size_wh: tuple[int, int]
     objects: tuple[KittiObject, ...]
+
+    def clipped(self) -> Self:
+        """Return the frame with every box clipped to ``[0, width] x [0, height]``, as records and scores have them."""
+        width, height = self.size_wh
+        return replace(self, objects=tuple(replace(o, xyxy=_clip(o.xyxy, width, height)) for o in self.objects))
 
     def labelled(self, table: ClassTable) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         """Return boxes ``[n, 4]`` and 1-based class ids ``[n]`` of the objects in the class table, in file order."""
@@ -128,6 +141,12 @@ class Detections:
         """Return the detections with a score of ``min_score`` or more."""
         kept = self.scores >= min_score
         return Detections(self.frame_id, self.xyxy[kept], self.scores[kept], self.class_ids[kept])
+
+
+def _clip(xyxy: tuple[float, float, float, float], width: int, height: int) -> tuple[float, float, float, float]:
+    left, right = (min(max(x, 0.0), width) for x in xyxy[::2])
+    top, bottom = (min(max(y, 0.0), height) for y in xyxy[1::2])
+    return left, top, right, bottom
 
 
 def _box_array(rows: Sequence[tuple[float, float, float, float]]) -> npt.NDArray[np.float32]:

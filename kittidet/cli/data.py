@@ -26,7 +26,8 @@ def inspect(
     grid: Annotated[Path | None, typer.Option("--grid", help="Write an image of the first frames here.")] = None,
 ) -> None:
     """Show what is in TFRecords; exit 1 if boxes are not 0..1, labels are unknown, or a shard is damaged."""
-    from kittidet.records.inspect import draw_grid, inspect_records  # loaded only when needed
+    from kittidet.records.grid import draw_grid  # loaded only when needed
+    from kittidet.records.inspect import inspect_records
 
     report = inspect_records(records)
     console = Console()

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
     from kittidet.eval.kitti_protocol import ClassAp, KittiAp
 
-Labels = Annotated[Path, typer.Option("--labels", help="Folder of label files, 000123.txt, 15 columns.")]
+Labels = Annotated[
+    Path, typer.Option("--labels", help="Folder of label files, 000123.txt, 15 columns; a 16th is passed over.")
+]
 DetectionFiles = Annotated[
     Path, typer.Option("--detections", help="Folder of result files, 000123.txt, 16 columns, score last.")
 ]
 FrameList = Annotated[
     Path | None, typer.Option("--frames", help="Frame ids to score, one a line; default: all with a result file.")
+]
+MissingIsEmpty = Annotated[
+    bool, typer.Option("--missing-is-empty", help="With --frames: a frame without a result file has no detections.")
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write AP, objects and the 41-point curves here.")]
 DevkitRounding = Annotated[bool, typer.Option("--devkit-rounding", hidden=True, help="The default now.")]
@@ -29,6 +34,7 @@ def evaluate_kitti(
     labels: Labels,
     detections: DetectionFiles,
     frames: FrameList = None,
+    missing_is_empty: MissingIsEmpty = False,
     json_file: JsonFile = None,
     devkit_rounding: DevkitRounding = False,  # noqa: ARG001  accepted for one version
 ) -> None:
@@ -42,8 +48,10 @@ def evaluate_kitti(
 
     from kittidet.eval.kitti_protocol import kitti_ap, read_scoring_input
 
+    if missing_is_empty and frames is None:
+        raise typer.BadParameter("needs --frames, which names the frames to score", param_hint="--missing-is-empty")
     check_json_file(json_file)
-    given = read_scoring_input(labels, detections, frames)
+    given = read_scoring_input(labels, detections, frames, missing_is_empty=missing_is_empty)
     scores = kitti_ap(given.ground_truth, given.detections, order_free=True)
     scores = replace(scores, notes=(*given.notes, *scores.notes))
     console = Console()

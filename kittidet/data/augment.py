@@ -50,10 +50,13 @@ def draw(seed: int, epoch: Tensor, index: Tensor) -> Draws:
 
 
 def flip_horizontal(image: Tensor, xyxy: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mirror image ``[h, w, 3]`` and its boxes ``[n, 4]``, pixels of the image."""
-    width = tf.cast(tf.shape(image)[1], xyxy.dtype)
+    """Return the mirror image ``[h, w, 3]`` and its boxes ``[n, 4]``, pixels of the image.
+
+    A box names its first and last pixel, as KITTI's do, so the mirror of column x is ``width - 1 - x``.
+    """
+    last = tf.cast(tf.shape(image)[1] - 1, xyxy.dtype)
     left, top, right, bottom = tf.unstack(xyxy, axis=-1)
-    return tf.reverse(image, axis=[1]), tf.stack([width - right, top, width - left, bottom], axis=-1)
+    return tf.reverse(image, axis=[1]), tf.stack([last - right, top, last - left, bottom], axis=-1)
 
 
 def scale_and_offset(

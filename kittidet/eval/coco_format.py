@@ -43,6 +43,8 @@ def image_ids(frame_ids: Sequence[str]) -> dict[str, int]:
 def coco_ground_truth(frames: Sequence[Frame], table: ClassTable, *, ignore_dont_care: bool = False) -> dict[str, Any]:
     """Return the frames' labels as a COCO data set with the table's ids, in pixels of the original images.
 
+    Boxes are clipped to their image, as records and detections are: what a detector learns is what it is scored on.
+
     Args:
         frames: the frames to score on, also those without objects.
         table: names the categories; types it leaves out are left out here.
@@ -62,7 +64,7 @@ def coco_ground_truth(frames: Sequence[Frame], table: ClassTable, *, ignore_dont
     for frame in frames:
         image_id = ids[frame.frame_id]
         images.append(coco_image(image_id, frame.frame_id, frame.image_path.name, frame.size_wh))
-        for item in frame.objects:
+        for item in frame.clipped().objects:
             class_id = table.id_of(item.type)
             if class_id is not None:
                 annotations.append(coco_annotation(image_id, class_id, item.xyxy))

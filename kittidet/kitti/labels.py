@@ -1,6 +1,7 @@
 """Parses a line of a KITTI label or result file into a record, and formats it back: exact in both directions.
 
-Knows the text format only. Ranges that depend on the image or on other rows are left to `validation`.
+Knows the text format only. Ranges that depend on the image or on other rows are left to `validation`. Reads what other
+writers make of the format as well: labels with a score (it is passed over), whole numbers written as ``0.00``.
 
 Source:
     KITTI object devkit, readme.txt, "Data Format Description".
@@ -38,19 +39,13 @@ RESULT_FIELDS = (*LABEL_FIELDS, "score")
 _MAX_FILE_BYTES = 16 << 20
 # Python's float() also accepts 'nan', 'inf', '1_0' and digits of other scripts; a label file has none of them.
 _FLOAT = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-_INT = r"[-+]?[0-9]{1,9}"
 _GAP = r"[ \t]+"
 _FLOAT_ONLY = re.compile(_FLOAT)
-_INT_ONLY = re.compile(_INT)
-
-
-def _line_pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
-    parts = [r"(\S+)" if f == "type" else f"({_INT if f == 'occluded' else _FLOAT})" for f in fields]
-    return re.compile(r"[ \t]*" + _GAP.join(parts) + r"[ \t]*")
-
-
-_LABEL_LINE = _line_pattern(LABEL_FIELDS)
-_RESULT_LINE = _line_pattern(RESULT_FIELDS)
+_ROW = r"[ \t]*(\S+)" + f"{_GAP}({_FLOAT})" * (len(LABEL_FIELDS) - 1)
+_LABEL_LINE = re.compile(_ROW + f"(?:{_GAP}{_FLOAT})?" + r"[ \t]*")
+_RESULT_LINE = re.compile(_ROW + f"{_GAP}({_FLOAT})" + r"[ \t]*")
+_MAX_OCCLUDED = 10**9
+_LFS_POINTER = "version https://git-lfs"
 
 
 def parse_label_line(
@@ -61,7 +56,7 @@ def parse_label_line(
     Args:
         line: the text, without its line ending.
         where: ``file:line``, for the message.
-        with_score: the line is from a result file and has a 16th column.
+        with_score: the line is from a result file: its 16th column is read. In a label that column is passed over.
         types: the class names allowed here, besides DontCare.
 
     Raises:
@@ -86,6 +81,9 @@ def parse_label_line(
 def parse_fields(line: str, *, where: str, with_score: bool = False) -> KittiObject:
     """Return the record of one line in the right format, whatever its values mean.
 
+    The occlusion of a label is a whole number, however it is written. A result's has no meaning (the devkit skips it):
+    one that is not whole reads as unknown.
+
     Raises:
         LabelParseError: on a wrong number of columns or a value that is not a finite number.
     """
@@ -94,13 +92,16 @@ def parse_fields(line: str, *, where: str, with_score: bool = False) -> KittiObj
         raise _form_error(line, where=where, with_score=with_score)
     name, truncated, occluded, *rest = match.groups()
     values = [float(truncated), *map(float, rest)]
-    if not all(map(math.isfinite, values)):  # 1e999 looks like a number and reads as infinity
+    state = float(occluded)
+    is_state = state.is_integer() and abs(state) < _MAX_OCCLUDED
+    # 1e999 looks like a number and reads as infinity.
+    if not all(map(math.isfinite, (*values, state))) or not (is_state or with_score):
         raise _form_error(line, where=where, with_score=with_score)
     share, alpha, left, top, right, bottom, height, width, length, x, y, z, rotation_y, *score = values
     return KittiObject(
         type=name,
         truncated=share,
-        occluded=int(occluded),
+        occluded=int(state) if is_state else UNKNOWN,
         alpha=alpha,
         xyxy=(left, top, right, bottom),
         dimensions_hwl=(height, width, length),
@@ -152,6 +153,11 @@ def read_lines(path: Path) -> list[str]:
             "The file is damaged or not a label file; unpack it again."
         ) from error
     lines = text.split("\n")
+    if text.startswith(_LFS_POINTER):
+        raise LabelParseError(
+            f"{path}: expected a label file, got a git-LFS pointer: its content was never downloaded. "
+            "Run `git lfs pull` where the data comes from."
+        )
     # The file ends with its last line; the empty string that split() adds after it is not a line.
     if lines[-1] == "":
         lines.pop()
@@ -188,6 +194,7 @@ def _number(value: float, *, unknown: int) -> str:
 
 
 def _form_error(line: str, *, where: str, with_score: bool) -> LabelParseError:
+    advice = "Write the result file again." if with_score else "Re-extract data_object_label_2.zip."
     names = RESULT_FIELDS if with_score else LABEL_FIELDS
     shown = line if len(line) <= 60 else line[:57] + "..."
     fields = line.split()
@@ -195,19 +202,23 @@ def _form_error(line: str, *, where: str, with_score: bool) -> LabelParseError:
         return LabelParseError(
             f"{where}: blank line: expected {len(names)} fields. Remove it; unpack the file again if rows are missing."
         )
-    if len(fields) != len(names):
-        hint = ""
-        if not with_score and len(fields) == len(RESULT_FIELDS):
-            hint = " A 16th column is a score: this looks like a result file."
+    words = next((n for n, text in enumerate(fields) if n and _FLOAT_ONLY.fullmatch(text)), 1)
+    if words > 1 and len(fields) - words in {len(LABEL_FIELDS) - 1, len(RESULT_FIELDS) - 1}:
+        name = " ".join(fields[:words])
         return LabelParseError(
-            f"{where}: expected {len(names)} fields, got {len(fields)}: {shown!r}.{hint} "
-            "Re-extract data_object_label_2.zip."
+            f"{where}: class name {name!r}: expected one word, got {words}. "
+            f"Write it as {'_'.join(fields[:words])} in every row."
         )
-    for name, text in zip(names[1:], fields[1:], strict=True):
-        pattern, kind = (_INT_ONLY, "an integer") if name == "occluded" else (_FLOAT_ONLY, "a finite number")
-        if not pattern.fullmatch(text) or not math.isfinite(float(text)):
-            return LabelParseError(
-                f"{where}: {name}: expected {kind}, got {text[:40]!r}. "
-                "Correct the line or re-extract data_object_label_2.zip."
-            )
-    return LabelParseError(f"{where}: fields must be separated by spaces, got {shown!r}. Re-extract the label archive.")
+    if len(fields) != len(names) and (with_score or len(fields) != len(RESULT_FIELDS)):
+        hint = " The score is missing." if with_score and len(fields) == len(LABEL_FIELDS) else ""
+        return LabelParseError(
+            f"{where}: expected {len(names)} fields{', score last' if with_score else ''}, got {len(fields)}: "
+            f"{shown!r}.{hint} {advice}"
+        )
+    for name, text in list(zip(RESULT_FIELDS, fields, strict=False))[1:]:
+        whole = name == "occluded" and not with_score
+        is_number = _FLOAT_ONLY.fullmatch(text) and math.isfinite(float(text))
+        if not is_number or (whole and not (float(text).is_integer() and abs(float(text)) < _MAX_OCCLUDED)):
+            kind = "an integer" if whole else "a finite number"
+            return LabelParseError(f"{where}: {name}: expected {kind}, got {text[:40]!r}. Correct the line. {advice}")
+    return LabelParseError(f"{where}: fields must be separated by spaces, got {shown!r}. {advice}")

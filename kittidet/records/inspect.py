@@ -3,36 +3,36 @@
 import io
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from kittidet.classes import DONT_CARE, ClassTable
-from kittidet.drawing import draw_frame, draw_gallery
-from kittidet.errors import RecordError
-from kittidet.files import digest_file, whole_file
-from kittidet.frame import KittiObject
+from kittidet.classes import ClassTable
+from kittidet.errors import DatasetContractError, RecordError
+from kittidet.files import digest_file
+from kittidet.kitti.png import check_png_bytes, is_png
+from kittidet.kitti.validation.pixels import check_pixels
 from kittidet.records.example import DONT_CARE_BOX, FRAME_ID, LABEL, OBJECT_BOX, SIDES, feature_problems
 from kittidet.records.inspection import InspectionReport
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, read_manifest
 from kittidet.records.message import decode_example
-from kittidet.records.shard import read_records
+from kittidet.records.shard import is_compressed, read_records
 
 Features = dict[str, tuple[str, list[Any]]]
 
 _SHARD_PATTERNS = ("*.tfrecord*", "*.record*")
 # Raised for a file that is not an image, is damaged, or declares a size that would fill the memory.
-_IMAGE_ERRORS = (OSError, UnidentifiedImageError, Image.DecompressionBombError)
+IMAGE_ERRORS = (OSError, UnidentifiedImageError, Image.DecompressionBombError)
 
 
 def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8) -> InspectionReport:
     """Return what a folder of TFRecords, or one file, holds and which faults it has.
 
     Every checksum is verified. Boxes must be within 0..1 and not empty, labels within the class table (or at least
-    positive, without a manifest to give the table), images must have the size their record states; with a manifest,
-    counts and digests must match it.
+    positive and of one name each, without a manifest to give the table), images must decode and have the size their
+    record states, no shard may be empty; with a manifest, counts and digests must match it. GZIP-compressed shards are
+    read and noted.
 
     Args:
         folder: a folder with ``*.tfrecord*`` or ``*.record*`` files, or one such file.
@@ -42,13 +42,14 @@ def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8
     Raises:
         RecordError: if there are no such files.
     """
-    shards = _list_shards(folder)
+    shards = list_shards(folder)
     found = _Findings(max_problems, max_boxes)
     manifest = _manifest_beside(folder, found)
     found.table = manifest.table if manifest is not None else None
     for path in shards:
         for where, features in _read(path, found):
             found.add(where, features)
+    found.compare_names()
     if manifest is not None:
         _compare_with_manifest(folder, manifest, found)
     if found.num_frames and not found.num_objects:
@@ -69,44 +70,6 @@ def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8
         num_problems=found.num_problems,
         notes=tuple(f"{text} ({count} frames)" if count > 1 else text for text, count in found.notes.items()),
     )
-
-
-def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3, width: int = 1800) -> None:
-    """Write a PNG with the first frames of the records and their stored boxes.
-
-    Args:
-        folder: as in `inspect_records`.
-        out_png: the image file; it appears only when it is complete.
-        frames: how many.
-        columns: images per row.
-        width: of the whole grid, pixels.
-
-    Raises:
-        RecordError: if there are no such files, a record is damaged, or none holds an image that can be drawn.
-    """
-    payloads = ((path, payload) for path in _list_shards(folder) for payload in read_records(path))
-    pictures = []
-    for number, (path, payload) in enumerate(islice(payloads, frames)):
-        where = f"{path.name} record {number}"
-        features = decode_example(payload, where=where)
-        encoded = _first(features, "image/encoded", b"")
-        try:
-            with Image.open(io.BytesIO(encoded)) as image:
-                objects = _pixel_objects(features, image.size)
-                table = ClassTable(tuple(sorted({o.type for o in objects})) or (DONT_CARE,))
-                picture = draw_frame(image, objects=objects, table=table, min_score=0)
-        except _IMAGE_ERRORS as error:
-            raise RecordError(f"{where}: image/encoded cannot be decoded: {error}. Write the records again.") from error
-        num_boxes = sum(not o.is_dont_care for o in objects)
-        pictures.append((f"{_name(features)}  {num_boxes} objects", picture))
-    if not pictures:
-        raise RecordError(f"{folder}: expected one or more records, got 0. Write the records again.")
-    try:
-        out_png.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(out_png) as partial:
-            draw_gallery(pictures, columns=columns, width=width).save(partial, format="PNG")
-    except OSError as error:
-        raise RecordError(f"{out_png}: cannot write the image: {error.strerror or error}.") from error
 
 
 class _Findings:
@@ -133,7 +96,7 @@ class _Findings:
 
     def add(self, where: str, features: Features) -> None:
         self.num_frames += 1
-        where = f"{where} (frame {_name(features)})"
+        where = f"{where} (frame {frame_name(features)})"
         for problem in feature_problems(features, num_classes=None if self.table is None else len(self.table)):
             self.problem(f"{where}: {problem}")
         self._add_image(where, features)
@@ -155,6 +118,15 @@ class _Findings:
                 low, high = self.ranges.get(name, (values[0], values[0]))
                 self.ranges[name] = (min(low, *values), max(high, *values))
 
+    def compare_names(self) -> None:
+        """Add a problem for every label that records give different names."""
+        for label, texts in sorted(self._texts.items()):
+            if self.table is None and len(texts) > 1:
+                self.problem(
+                    f"label {label}: expected one name, got {', '.join(sorted(texts))} in different objects. "
+                    "A reader goes by the label; write the records again with one class table."
+                )
+
     def named_counts(self) -> dict[str, int]:
         """Return boxes per class name, in the order of the ids."""
         known = {} if self.table is None else dict(enumerate(self.table.names, start=1))
@@ -165,18 +137,21 @@ class _Findings:
         return {name: self._labels[label] for label, name in names.items()}
 
     def _add_image(self, where: str, features: Features) -> None:
-        encoded = _first(features, "image/encoded", None)
+        encoded = first_value(features, "image/encoded", None)
         if not isinstance(encoded, bytes):
             self.problem(f"{where}: expected image/encoded, got none")
             return
         try:
             with Image.open(io.BytesIO(encoded)) as image:  # reads the header only
                 size = image.size
-        except _IMAGE_ERRORS as error:
+        except IMAGE_ERRORS as error:
             self.problem(f"{where}: image/encoded is not an image: {error}")
             return
+        damage = _find_damage(encoded)
+        if damage is not None:
+            self.problem(f"{where}: image/encoded is damaged: {damage}")
         self.sizes[size] += 1
-        stated = (_first(features, "image/width", size[0]), _first(features, "image/height", size[1]))
+        stated = (first_value(features, "image/width", size[0]), first_value(features, "image/height", size[1]))
         if stated != size:
             self.problem(f"{where}: expected the image to be {stated[0]}x{stated[1]}, got {size[0]}x{size[1]}")
         boxes = [features.get(OBJECT_BOX + side, ("", []))[1] for side in SIDES]
@@ -186,12 +161,12 @@ class _Findings:
                 break
             pixels = [side * extent for side, extent in zip(box, size * 2, strict=True)]
             self.first_boxes.append(
-                f"{_name(features)} label {label}: {' '.join(f'{side:.4f}' for side in box)}  =  "
+                f"{frame_name(features)} label {label}: {' '.join(f'{side:.4f}' for side in box)}  =  "
                 f"{' '.join(f'{side:.1f}' for side in pixels)} px"
             )
 
     def _add_id(self, where: str, features: Features) -> None:
-        source_id = _first(features, "image/source_id", b"")
+        source_id = first_value(features, "image/source_id", b"")
         if source_id in self._seen_ids:
             self.problem(f"{where}: image/source_id {source_id!r} is used twice; scores would mix two frames")
         if source_id:
@@ -200,7 +175,12 @@ class _Findings:
             self.notes["image/source_id is not a number: google/automl cannot read it"] += 1
 
 
-def _list_shards(folder: Path) -> list[Path]:
+def list_shards(folder: Path) -> list[Path]:
+    """Return the TFRecord files of a folder by name, or the one file itself.
+
+    Raises:
+        RecordError: if there are none.
+    """
     if folder.is_file():
         return [folder]
     paths = {p for pattern in _SHARD_PATTERNS for p in folder.glob(pattern) if p.is_file() and p.name[0] != "."}
@@ -224,12 +204,31 @@ def _manifest_beside(folder: Path, found: _Findings) -> RecordsManifest | None:
 
 def _read(path: Path, found: _Findings) -> Iterator[tuple[str, Features]]:
     """Yield the records of a shard up to the first damage, which is added to the problems."""
+    number = -1
     try:
+        if is_compressed(path):
+            found.notes[f"{path.name}: GZIP-compressed; readers have to be told so"] += 1
         for number, payload in enumerate(read_records(path)):
             where = f"{path.name} record {number}"
             yield where, decode_example(payload, where=where)
+        if number < 0:
+            found.problem(f"{path.name}: expected one or more records, got 0. Write the records again.")
     except RecordError as error:
         found.problem(str(error))
+
+
+def _find_damage(encoded: bytes) -> str | None:
+    """Return what keeps an image with a readable header from being decoded whole."""
+    try:
+        if is_png(encoded):
+            # Pillow fills missing rows with black.
+            check_pixels(encoded, check_png_bytes(encoded, where="PNG"), where="PNG")
+        else:
+            with Image.open(io.BytesIO(encoded)) as image:
+                image.load()
+    except (DatasetContractError, *IMAGE_ERRORS) as error:
+        return str(error)
+    return None
 
 
 def _compare_with_manifest(folder: Path, manifest: RecordsManifest, found: _Findings) -> None:
@@ -249,28 +248,16 @@ def _compare_with_manifest(folder: Path, manifest: RecordsManifest, found: _Find
             )
 
 
-def _pixel_objects(features: Features, size_wh: tuple[int, int]) -> list[KittiObject]:
-    """Return the stored boxes in pixels, as label rows that `drawing` can draw."""
-    labels = features.get(LABEL, ("", []))[1]
-    texts = [text.decode(errors="replace") for text in features.get("image/object/class/text", ("", []))[1]]
-    names = texts if len(texts) == len(labels) else [f"label {label}" for label in labels]
-    objects = []
-    for prefix, types in ((OBJECT_BOX, names), (DONT_CARE_BOX, None)):
-        boxes = list(zip(*(features.get(prefix + side, ("", []))[1] for side in SIDES), strict=False))
-        for name, box in zip(types or [DONT_CARE] * len(boxes), boxes, strict=False):
-            left, top, right, bottom = (side * extent for side, extent in zip(box, size_wh * 2, strict=True))
-            objects.append(KittiObject.of_box(name, (left, top, right, bottom)))
-    return objects
-
-
-def _first(features: Features, name: str, default: Any) -> Any:
+def first_value(features: Features, name: str, default: Any) -> Any:
+    """Return the only, or first, value of a feature."""
     values = features.get(name, ("", []))[1]
     return values[0] if values else default
 
 
-def _name(features: Features) -> str:
+def frame_name(features: Features) -> str:
+    """Return what identifies a record: frame id, source id or file name, whichever it has."""
     for key in (FRAME_ID, "image/source_id", "image/filename"):
-        value = _first(features, key, b"")
+        value = first_value(features, key, b"")
         if value:
             return str(value.decode(errors="replace"))
     return "without id"

@@ -1,5 +1,7 @@
 """One TFRecord file: payloads with length and checksums, written atomically, every byte verified when read.
 
+Files of other writers that are GZIP-compressed as a whole are read in order; only plain ones can be read by place.
+
 Knows nothing about what a payload means.
 
 Source:
@@ -7,10 +9,15 @@ Source:
     mask: rotate right by 15 bits, add 0xa282ead8.
 """
 
+import gzip
 import hashlib
 import os
+import shutil
 import struct
+import tempfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +30,7 @@ from kittidet.errors import RecordError
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _MASK_DELTA = 0xA282EAD8
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +101,23 @@ def partial_path(path: Path) -> Path:
 
 
 def read_records(path: Path) -> Iterator[bytes]:
-    """Yield the payloads of a shard in order, checksums verified.
+    """Yield the payloads of a shard in order, checksums verified; of a compressed one too.
 
     Raises:
-        RecordError: with the byte where the file becomes unreadable.
+        RecordError: with the byte (after decompression) where the file becomes unreadable.
     """
-    with path.open("rb") as stream:
+    with _open_plain(path) as stream:
         for span in _scan(stream, path):
             stream.seek(span.offset)
             yield _checked_payload(stream.read(span.length), stream.read(_FOOTER.size), path, span)
+
+
+def is_compressed(path: Path) -> bool:
+    """Return whether a shard is GZIP-compressed as a whole, as TensorFlow's ``compression_type="GZIP"`` writes it."""
+    with path.open("rb") as stream:
+        header = stream.read(_HEADER.size)
+    # The first bytes of a plain file are a length, which may look like GZIP's mark; then its checksum holds.
+    return header.startswith(_GZIP) and not _is_header(header)
 
 
 def index_records(path: Path) -> list[RecordSpan]:
@@ -133,17 +149,40 @@ def _masked(*parts: bytes) -> bytes:
     return _FOOTER.pack((((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF)
 
 
+def _is_header(header: bytes) -> bool:
+    return len(header) == _HEADER.size and _masked(header[:8]) == header[8:]
+
+
+@contextmanager
+def _open_plain(path: Path) -> Iterator[BinaryIO]:
+    """Open a shard for reading; a compressed one is unpacked into a file without a name first."""
+    if not is_compressed(path):
+        with path.open("rb") as stream:
+            yield stream
+        return
+    with tempfile.TemporaryFile() as plain:
+        try:
+            with gzip.open(path) as packed:
+                shutil.copyfileobj(packed, plain)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise RecordError(
+                f"{path}: GZIP-compressed and damaged: {error}. Copy the file again, or write the records again."
+            ) from error
+        plain.flush()
+        yield plain
+
+
 def _scan(stream: BinaryIO, path: Path) -> Iterator[RecordSpan]:
     size = os.fstat(stream.fileno()).st_size
     offset = 0
     while offset < size:
         stream.seek(offset)
         header = stream.read(_HEADER.size)
-        if len(header) < _HEADER.size or _masked(header[:8]) != header[8:]:
-            raise RecordError(
-                f"{path}: byte {offset}: expected a record header with a matching checksum. "
-                "The file is damaged or not a TFRecord; write the records again."
-            )
+        if not _is_header(header):
+            advice = "The file is damaged or not a TFRecord; write the records again."
+            if offset == 0 and header.startswith(_GZIP):
+                advice = "The file is GZIP-compressed: unpack it with gunzip, or write the records without compression."
+            raise RecordError(f"{path}: byte {offset}: expected a record header with a matching checksum. {advice}")
         length = _HEADER.unpack(header)[0]
         end = offset + _HEADER.size + length + _FOOTER.size
         if end > size:

@@ -68,7 +68,7 @@ def labelled_frames(truth: Mapping[str, Any], table: ClassTable) -> tuple[Frame,
 
 
 def with_labels(frames: Sequence[Frame], tree: KittiTree, table: ClassTable) -> tuple[Frame, ...]:
-    """Return the frames as a data tree has them.
+    """Return the frames as a data tree has them, boxes clipped to their image as in scoring.
 
     Raises:
         DatasetContractError: if the tree lacks one, or has other labels for it.
@@ -80,9 +80,10 @@ def with_labels(frames: Sequence[Frame], tree: KittiTree, table: ClassTable) -> 
             f"{tree.root}: {len(missing)} validation frames of the run are not there: {missing[:5]}. "
             "Name the data the run was made from."
         )
-    loaded = tuple(load_frame(tree, frame.frame_id) for frame in frames)
+    loaded = tuple(load_frame(tree, frame.frame_id).clipped() for frame in frames)
     for ours, theirs in zip(frames, loaded, strict=True):
-        (a, a_ids), (b, b_ids) = ours.labelled(table), theirs.labelled(table)
+        # Runs of an earlier version hold boxes that are not clipped.
+        (a, a_ids), (b, b_ids) = ours.clipped().labelled(table), theirs.labelled(table)
         if ours.size_wh != theirs.size_wh or a_ids.tolist() != b_ids.tolist() or not np.allclose(a, b, atol=0.01):
             raise DatasetContractError(
                 f"{tree.label_path(ours.frame_id)}: other labels than the run was scored on. "

@@ -17,7 +17,7 @@ from kittidet.steps.split import split_ids
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepKey, StepOutput, Store, step_key
 
-VERSION = 2
+VERSION = 3
 
 
 def checkpoint_facts(trained: StepOutput, name: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def evaluate(
 ) -> StepOutput:
     """Return the scores of one checkpoint as a step output: ``metrics.json`` and ``predictions.json``.
 
-    The number of record is pycocotools' on the label files, in original pixels.
+    The number of record is pycocotools' on the label files, in original pixels, boxes clipped to their image.
 
     Raises:
         CheckpointMismatchError, EvaluationError: if the checkpoint or the labels cannot be used.

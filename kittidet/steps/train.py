@@ -12,7 +12,7 @@ from kittidet.training.start import name_initial_weights
 if TYPE_CHECKING:
     from kittidet.training.history import EpochReport
 
-VERSION = 2
+VERSION = 3
 
 
 def train_key(records: StepOutput, model: ModelConfig, recipe: TrainConfig) -> StepKey:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import kittidet as kd
 from kittidet.classes import KITTI8
 from kittidet.config import EvalConfig, ModelConfig, RecordsConfig, SourceConfig, SplitConfig, TrainConfig
 from kittidet.errors import EvaluationError
-from kittidet.frame import Detections
+from kittidet.frame import Detections, KittiObject
 from kittidet.kitti.frames import load_frame
 from kittidet.synthetic import render_dataset
 
@@ -68,6 +69,19 @@ def test_a_perfect_detector_scores_one_on_the_frames_it_has_records_for(syntheti
     scores = kd.evaluate(perfect(frames[:5]), synthetic_tree, classes=classes)
     assert (scores.ap, scores.n_images, scores.engine) == (pytest.approx(1), 5, "pycocotools")
     assert kd.evaluate(perfect(frames[:5]), frames, classes=classes, engine="hotcoco").ap == pytest.approx(1)
+
+
+def test_a_box_beyond_the_image_is_scored_as_it_is_learned(frames):
+    """Case: box_outside_clip. Records and detections are clipped to the image, so the labels are too."""
+    box = (-33.65, 10.0, 100.0, 90.0)
+    outside = [
+        replace(f, frame_id=f"{k:06d}", objects=(replace(KittiObject.of_box("Car", box), occluded=0),))
+        for k, f in enumerate(frames[:3] * 20)
+    ]
+    found = perfect([frame.clipped() for frame in outside])
+    assert all(item.xyxy.tolist() == [[0, 10, 100, 90]] for item in found)
+    assert kd.evaluate(found, outside, classes="kitti8").ap == pytest.approx(1)
+    assert kd.kitti_ap(found, outside, classes="kitti8").official["Car"].r40[0] == pytest.approx(100)
 
 
 def test_a_record_without_detections_counts_its_frame(frames):

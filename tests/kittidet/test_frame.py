@@ -1,5 +1,6 @@
 """kittidet.frame: the records that travel between rooms check themselves."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,18 @@ def test_detections_above_a_score_keep_their_order_and_those_on_the_edge():
     assert found.above(0.5).class_ids.tolist() == [1, 2]
     assert found.above(0.5).xyxy.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
     assert (len(found.above(0)), len(found.above(1))) == (3, 0)
+
+
+def test_a_clipped_frame_has_every_box_inside_its_image_and_the_rest_as_it_was():
+    """Case: box_outside_clip."""
+    outside = KittiObject.of_box("Car", (-33.65, -1, 120, 50.5))
+    frame = Frame("000000", Path("x.png"), (100, 50), (outside, an_object("DontCare", 95), an_object("Van")))
+    clipped = frame.clipped()
+    assert [o.xyxy for o in clipped.objects] == [(0, 0, 100, 50), (95, 2, 100, 20), (1, 2, 11, 20)]
+    assert [o.type for o in clipped.objects] == ["Car", "DontCare", "Van"]
+    assert clipped.clipped() == clipped
+
+
+@pytest.mark.parametrize(("written", "state"), [(0, 0), (2, 2), (3, 3), (-1, 3), (4, 3)])
+def test_an_occlusion_that_kitti_does_not_have_is_unknown(written, state):
+    assert replace(an_object("Car"), occluded=written).occlusion_state == state

@@ -55,7 +55,7 @@ def ap_by_slice(
     """Return AP by distance, height, occlusion and truncation.
 
     Args:
-        frames: with full label rows; objects whose distance is unknown belong to no slice of distance.
+        frames: with full label rows; objects whose distance or truncation is unknown belong to no slice of it.
         ground_truth: of these frames, as ``coco_format.coco_ground_truth`` makes it.
         results: detections of these frames, as ``coco_format.result_rows`` makes them.
         table: the class table of both.
@@ -64,7 +64,7 @@ def ap_by_slice(
     attributes: Mapping[str, tuple[tuple[float, ...], Callable[[KittiObject], float]]] = {
         "distance_m": (DISTANCE_M, lambda o: o.location_xyz[2]),
         "height_px": (HEIGHT_PX, lambda o: o.xyxy[3] - o.xyxy[1]),
-        "occluded": (OCCLUDED, lambda o: float(o.occluded)),
+        "occluded": (OCCLUDED, lambda o: float(o.occlusion_state)),
         "truncated": (TRUNCATED, lambda o: o.truncated),
     }
     found: list[SliceAp] = []

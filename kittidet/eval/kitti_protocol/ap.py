@@ -4,7 +4,7 @@ Source:
     KITTI object devkit, evaluate_object.cpp; the move from 11 to 40 recall points: KITTI benchmark page, 8 Oct 2019.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +15,7 @@ from kittidet.arrays import FloatArray
 from kittidet.errors import EvaluationError
 from kittidet.eval.kitti_protocol.curves import LEVELS, RECALL_POINTS, Curve, Scene, build_curve
 from kittidet.eval.kitti_protocol.rows import Rows, build_rows, covered_share, overlapping_pairs
-from kittidet.frame import KittiObject
+from kittidet.frame import UNKNOWN_OCCLUSION, KittiObject
 
 # The intersection over union above which a detection matches: the benchmark's, and the devkit's looser set.
 OFFICIAL_OVERLAP: Mapping[str, float] = MappingProxyType({"Car": 0.7, "Pedestrian": 0.5, "Cyclist": 0.5})
@@ -125,7 +125,8 @@ def kitti_ap(
     order of rows changes nothing, and a perfect detector scores 100 however few objects there are.
 
     Args:
-        ground_truth: frame id -> label rows, DontCare included; these are the frames that are scored.
+        ground_truth: frame id -> label rows, DontCare included; these are the frames that are scored. Occlusion -1
+            is unknown, as 3 is, and counts at no level; the devkit, which never meets it, would take it for visible.
         detections: frame id -> result rows; a frame that is missing has no detections.
         order_free: also score by the order-free rule.
 
@@ -139,7 +140,7 @@ def kitti_ap(
     if not any(score.objects[-1] for score in official.values()):
         raise EvaluationError(
             f"no ground truth: the labels of {len(ground_truth)} frames hold no {', '.join(official)} that counts at "
-            "any level. Check the label folder and the list of frames."
+            f"any level{_why_none_counts(scene.truth, official)}. Check the label folder and the list of frames."
         )
     return KittiAp(
         official=official,
@@ -149,7 +150,7 @@ def kitti_ap(
         order_free=_score(_build_scene(ground_truth, detections, keep_order=False), OFFICIAL_OVERLAP, as_devkit=False)
         if order_free
         else None,
-        notes=tuple(_notes(official, scene.found)),
+        notes=tuple(_notes(official, scene.truth, scene.found)),
     )
 
 
@@ -207,7 +208,7 @@ def _differences(devkit: Triple, order_free: Triple) -> Triple:
     return easy, moderate, hard
 
 
-def _notes(scores: Mapping[str, ClassAp], found: Rows) -> list[str]:
+def _notes(scores: Mapping[str, ClassAp], truth: Rows, found: Rows) -> list[str]:
     notes = []
     for name, score in scores.items():
         few = [
@@ -221,11 +222,29 @@ def _notes(scores: Mapping[str, ClassAp], found: Rows) -> list[str]:
                 f"{name}: fewer than {RECALL_POINTS} objects; the devkit caps R40 there: {'; '.join(few)}. "
                 "The order-free rule has no such cap."
             )
+        unknown = int((truth.occluded[truth.kind == name.lower()] >= UNKNOWN_OCCLUSION).sum())
+        if unknown:
+            notes.append(f"{name}: {unknown} labels of unknown occlusion count at no level.")
         if not score.objects[-1]:
             notes.append(f"{name}: no ground truth.")
         elif not (found.kind == name.lower()).any():
             notes.append(f"{name}: no detections.")
     return notes
+
+
+def _why_none_counts(truth: Rows, names: Iterable[str]) -> str:
+    """Return, in brackets, what keeps the labels of these classes from counting at the most lenient level."""
+    last = LEVELS[-1]
+    own = truth.take(np.isin(truth.kind, [name.lower() for name in names]))
+    if not len(own):
+        return ""
+    unknown = own.occluded >= UNKNOWN_OCCLUSION
+    reasons = (
+        (unknown, f"have occlusion 3 or -1, unknown, which no level counts (they count up to {last.max_occluded})"),
+        (own.truncated > last.max_truncated, f"are truncated by more than {last.max_truncated:g}"),
+        (own.height < last.min_height, f"are lower than {last.min_height:g} px"),
+    )
+    return f" ({len(own)} labels: {', '.join(f'{mask.sum()} {why}' for mask, why in reasons if mask.any())})"
 
 
 def _check(ground_truth: Mapping[str, Sequence[KittiObject]], detections: Mapping[str, Sequence[KittiObject]]) -> None:

@@ -1,7 +1,8 @@
 """Folders of KITTI label and result files, to the rows that are scored.
 
-As lenient as the devkit where it is lenient (letter case of class names, blank lines, classes it does not know), and
-then counted in the notes; everything that would bend the numbers is an error that names file and line.
+As lenient as the devkit where it is lenient (letter case of class names, blank lines, classes it does not know, how the
+columns that it skips are written), and then counted in the notes where it matters; everything that would bend the
+numbers is an error that names file and line.
 """
 
 from collections import Counter
@@ -14,6 +15,9 @@ from kittidet.errors import EvaluationError, LabelParseError
 from kittidet.frame import KittiObject
 from kittidet.kitti.labels import RESULT_FIELDS, is_blank, parse_fields, read_lines
 
+_OTHER_SPLIT = (
+    "Labels and detections must be of the same data set and split; a frame without objects has an empty label file."
+)
 _CANONICAL = {name.lower(): name for name in (*KITTI_TYPES, DONT_CARE)}
 
 
@@ -37,6 +41,7 @@ class _Oddities:
     renamed: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     blank: int = 0
+    scored_labels: int = 0
 
     def notes(self) -> list[str]:
         notes = []
@@ -46,10 +51,14 @@ class _Oddities:
             notes.append(f"{self.unknown.total()} rows of classes KITTI does not have: {_counts(self.unknown)}.")
         if self.blank:
             notes.append(f"{self.blank} blank lines were skipped.")
+        if self.scored_labels:
+            notes.append(f"{self.scored_labels} label rows have a 16th column, a score: it is passed over.")
         return notes
 
 
-def read_scoring_input(labels_dir: Path, detections_dir: Path, frames_path: Path | None = None) -> ScoringInput:
+def read_scoring_input(
+    labels_dir: Path, detections_dir: Path, frames_path: Path | None = None, *, missing_is_empty: bool = False
+) -> ScoringInput:
     """Return labels and detections of the frames to score.
 
     With a list, those are its frames, and each needs both files. Without, they are the frames that have a detection
@@ -59,15 +68,19 @@ def read_scoring_input(labels_dir: Path, detections_dir: Path, frames_path: Path
         labels_dir: holds ``<frame>.txt`` label files.
         detections_dir: holds ``<frame>.txt`` result files, in it or in its ``data`` folder.
         frames_path: text file with one frame id a line.
+        missing_is_empty: nothing was found in a listed frame that has no detection file.
 
     Raises:
+        ValueError: on ``missing_is_empty`` without a list.
         EvaluationError: on a missing folder, detections for frames without labels, or listed frames that are repeated
             or lack a file.
         LabelParseError: naming file and line of a row that does not parse.
     """
+    if missing_is_empty and frames_path is None:
+        raise ValueError("read_scoring_input: missing_is_empty needs a list of frames")
     labels = _find_files(labels_dir, "label")
     nested = detections_dir / "data"
-    found = _find_files(nested if nested.is_dir() else detections_dir, "detection")
+    found = _find_files(nested if nested.is_dir() else detections_dir, "detection", may_be_empty=missing_is_empty)
     oddities = _Oddities()
     notes = []
     beside = len(list(detections_dir.glob("*.txt"))) if nested.is_dir() else 0
@@ -76,8 +89,12 @@ def read_scoring_input(labels_dir: Path, detections_dir: Path, frames_path: Path
     if frames_path is not None:
         frame_ids = read_frame_list(frames_path)
         _check_has_files(frame_ids, labels, f"{frames_path}: {labels_dir} lacks the label file of")
-        missing = "Write an empty file for a frame in which nothing was found."
-        _check_has_files(frame_ids, found, f"{frames_path}: {detections_dir} lacks the detection file of", missing)
+        absent = sum(name not in found for name in frame_ids)
+        if absent and missing_is_empty:
+            notes.append(f"{absent} of {len(frame_ids)} frames have no detection file: nothing was found in them.")
+        else:
+            advice = "Write an empty file for a frame in which nothing was found, or give --missing-is-empty."
+            _check_has_files(frame_ids, found, f"{frames_path}: {detections_dir} lacks the detection file of", advice)
     else:
         frame_ids = sorted(found)
         _check_has_files(frame_ids, labels, f"{detections_dir}: {labels_dir} has no labels for")
@@ -87,8 +104,10 @@ def read_scoring_input(labels_dir: Path, detections_dir: Path, frames_path: Path
                 f"{left_out} label files have no detection file and are not scored; name frames with --frames."
             )
     ground_truth = {name: _read_rows(labels[name], with_score=False, oddities=oddities) for name in frame_ids}
-    detections = {name: _read_rows(found[name], with_score=True, oddities=oddities) for name in frame_ids}
-    empty = sum(not rows for rows in detections.values())
+    detections = {
+        name: _read_rows(found[name], with_score=True, oddities=oddities) if name in found else [] for name in frame_ids
+    }
+    empty = sum(not detections[name] for name in frame_ids if name in found)
     if empty:
         notes.append(f"{empty} of {len(frame_ids)} detection files are empty.")
     return ScoringInput(ground_truth, detections, (*notes, *oddities.notes()))
@@ -118,11 +137,11 @@ def read_frame_list(path: Path) -> list[str]:
     return list(first)
 
 
-def _find_files(folder: Path, what: str) -> dict[str, Path]:
+def _find_files(folder: Path, what: str, *, may_be_empty: bool = False) -> dict[str, Path]:
     if not folder.is_dir():
         raise EvaluationError(f"{folder}: expected a folder of {what} files, got nothing there.")
     files = {path.stem: path for path in sorted(folder.glob("*.txt"))}
-    if not files:
+    if not files and not may_be_empty:
         raise EvaluationError(f"{folder}: expected {what} files named like 000123.txt, got none.")
     return files
 
@@ -132,8 +151,7 @@ def _check_has_files(frame_ids: Sequence[str], files: dict[str, Path], message: 
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise EvaluationError(
-            f"{message} {len(missing)} of {len(frame_ids)} frames: {shown}. "
-            f"{next_step or 'Labels and detections must be of the same data set and split.'}"
+            f"{message} {len(missing)} of {len(frame_ids)} frames: {shown}. {next_step or _OTHER_SPLIT}"
         )
 
 
@@ -144,14 +162,8 @@ def _read_rows(path: Path, *, with_score: bool, oddities: _Oddities) -> list[Kit
             oddities.blank += 1
             continue
         where = f"{path.parent.name}/{path.name}:{number}"
-        columns = len(line.split())
-        if with_score and columns != len(RESULT_FIELDS):
-            hint = "the score is missing" if columns == len(RESULT_FIELDS) - 1 else "this is not a result row"
-            raise LabelParseError(
-                f"{where}: expected {len(RESULT_FIELDS)} columns, score last, got {columns}: {hint}. "
-                "Write KITTI result files with one score a row."
-            )
         row = parse_fields(line.rstrip(), where=where, with_score=with_score)
+        oddities.scored_labels += not with_score and len(line.split()) == len(RESULT_FIELDS)
         left, top, right, bottom = row.xyxy
         if right < left or bottom < top:
             raise LabelParseError(

@@ -1,7 +1,8 @@
 """The contract for rows of label files: what each column may hold, as pandera schemas over one table.
 
 The table has one row per object that parses; rows of objects and of DontCare regions have different rules. Rules on
-boxes are errors. Rules on 3-D values, which a 2-D detector never reads, are warnings.
+boxes are errors. Rules on 3-D values, which a 2-D detector never reads, are warnings. Habits of other writers, which
+all of their rows have, are one warning for the whole folder.
 
 Source:
     KITTI object devkit, readme.txt, "Data Format Description".
@@ -17,6 +18,7 @@ import pandera.pandas as pa
 
 from kittidet.classes import DONT_CARE
 from kittidet.frame import UNKNOWN, UNKNOWN_ANGLE, KittiObject
+from kittidet.kitti.labels import LABEL_FIELDS
 from kittidet.kitti.validation.findings import Finding, Severity
 
 # Angles are written with two decimals, so pi may appear as 3.15.
@@ -32,12 +34,14 @@ class Row:
         line: 1-based line of its label file.
         obj: the parsed line.
         size_wh: the image's size, pixels; None where the image cannot be read.
+        has_score: whether the line has a 16th column.
     """
 
     frame_id: str
     line: int
     obj: KittiObject
     size_wh: tuple[int, int] | None
+    has_score: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class _Rule:
     expected: str
     severity: Severity = "error"
     dont_care: bool | None = None  # None: for objects and DontCare regions alike
+    habit: str = ""  # what becomes of the value; such a rule has one finding for all rows that break it
 
 
 def find_row_faults(
@@ -65,17 +70,34 @@ def find_row_faults(
     """
     table = _build_table(rows)
     rules = _rules(classes, edge_tolerance_px)
+    habits: dict[str, list[Row]] = {}
     for dont_care in (False, True):
         part = table[table["is_dont_care"] == dont_care]
         chosen = {rule.name: rule for rule in rules if rule.dont_care in {None, dont_care}}
         for index, name in _failures(part, chosen):
             row, rule = rows[index], chosen[name]
+            if rule.habit:
+                habits.setdefault(name, []).append(row)
+                continue
             file = f"{label_dir}/{row.frame_id}.txt"
             message = (
                 f"{file}:{row.line}: {rule.column}: expected {rule.expected}, got {_got(row, rule)}. {_advice(rule)}"
             )
             yield Finding(row.frame_id, file, row.line, rule.name, rule.severity, message)
+    for rule in rules:
+        if rule.name in habits:
+            yield _habit(rule, habits[rule.name], label_dir)
     yield from _repeated(table, rows, label_dir)
+
+
+def _habit(rule: _Rule, rows: Sequence[Row], label_dir: str) -> Finding:
+    first = min(rows, key=lambda r: (r.frame_id, r.line))
+    message = (
+        f"{label_dir}: {len(rows):,} rows of {len({r.frame_id for r in rows}):,} files, the first "
+        f"{first.frame_id}.txt:{first.line}: {rule.column}: expected {rule.expected}, got {_got(first, rule)}. "
+        f"{rule.habit}"
+    )
+    return Finding("", label_dir, 0, rule.name, rule.severity, message)
 
 
 def _build_table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -89,6 +111,9 @@ def _build_table(rows: Sequence[Row]) -> pd.DataFrame:
     sizes = np.array([r.size_wh if r.size_wh is not None else (math.nan, math.nan) for r in rows]).reshape(-1, 2)
     left, top, right, bottom = numbers[:, 2:6].T
     outside = np.stack([-left, -top, right - sizes[:, 0], bottom - sizes[:, 1]])
+    visible = np.minimum(numbers[:, 4:6], sizes) - np.maximum(numbers[:, 2:4], 0)
+    # An inverted box has a finding of its own.
+    visible[(right <= left) | (bottom <= top)] = math.inf
     return pd.DataFrame(
         {
             "frame_id": pd.Series([r.frame_id for r in rows], dtype=object),
@@ -104,9 +129,11 @@ def _build_table(rows: Sequence[Row]) -> pd.DataFrame:
             "box width": right - left,
             "box height": bottom - top,
             "box": outside.max(axis=0, initial=-math.inf),  # pixels beyond the image's nearest edge; NaN: size unknown
+            "box in image": visible.min(axis=1, initial=math.inf),  # its smaller side after clipping, pixels
             "dimensions": numbers[:, 6:9].min(axis=1, initial=math.inf),
             "location": np.abs(numbers[:, 9:12]).max(axis=1, initial=0.0),
             "rotation_y": numbers[:, 12],
+            "columns": np.array([len(LABEL_FIELDS) + r.has_score for r in rows], dtype=np.int64),
         }
     )
 
@@ -117,8 +144,44 @@ def _rules(classes: Collection[str], edge_tolerance_px: float) -> tuple[_Rule, .
     angle = f"-pi..pi, or {UNKNOWN_ANGLE} where unknown"
     return (
         _Rule("type", "class_known", lambda s: s.isin(names), f"one of {', '.join(names)}"),
-        _Rule("truncated", "truncated_range", lambda s: s.between(0, 1), "0..1", dont_care=False),
-        _Rule("occluded", "occluded_range", lambda s: s.isin([0, 1, 2, 3]), "0, 1, 2 or 3", dont_care=False),
+        _Rule("truncated", "truncated_range", _is_truncation, "0..1", dont_care=False),
+        _Rule("occluded", "occluded_range", lambda s: s.between(-1, 4), "0, 1, 2 or 3", dont_care=False),
+        _Rule(
+            "truncated",
+            "truncated_unknown",
+            lambda s: s != UNKNOWN,
+            "0..1",
+            "warning",
+            dont_care=False,
+            habit="-1 is unknown: the frame is used, and every KITTI level takes the object for not truncated.",
+        ),
+        _Rule(
+            "truncated",
+            "truncated_level",
+            lambda s: (s <= 1) | ~_is_truncation(s),
+            "0..1",
+            "warning",
+            dont_care=False,
+            habit="KITTI's tracking labels have the levels 0, 1, 2 here: the frame is used, and objects above 0.5 "
+            "count at no KITTI level.",
+        ),
+        _Rule(
+            "occluded",
+            "occluded_unknown",
+            lambda s: ~s.isin([-1, 4]),
+            "0, 1, 2 or 3",
+            "warning",
+            dont_care=False,
+            habit="It is read as 3, unknown: the frame is used, and the object counts at no KITTI level.",
+        ),
+        _Rule(
+            "columns",
+            "label_score",
+            lambda s: s == len(LABEL_FIELDS),
+            f"{len(LABEL_FIELDS)}",
+            "warning",
+            habit="The score is passed over; make sure that these are labels and not detections.",
+        ),
         _Rule("truncated", "truncated_dont_care", lambda s: s == UNKNOWN, unknown, "warning", dont_care=True),
         _Rule("occluded", "occluded_dont_care", lambda s: s == UNKNOWN, unknown, "warning", dont_care=True),
         _Rule("box width", "box_left_right", lambda s: s > 0, "left < right"),
@@ -129,6 +192,8 @@ def _rules(classes: Collection[str], edge_tolerance_px: float) -> tuple[_Rule, .
             lambda s: s <= edge_tolerance_px,
             f"inside the image within {edge_tolerance_px:g} px",
         ),
+        # What is clipped to nothing cannot be written into a record.
+        _Rule("box in image", "box_visible", lambda s: s > 0, "a part of the box inside the image"),
         _Rule("alpha", "alpha_range", _is_angle, angle, "warning", dont_care=False),
         _Rule("rotation_y", "rotation_y_range", _is_angle, angle, "warning", dont_care=False),
         _Rule(
@@ -142,13 +207,21 @@ def _is_angle(angles: pd.Series) -> pd.Series:
     return (angles.abs() <= _ANGLE_LIMIT) | (angles == UNKNOWN_ANGLE)
 
 
+def _is_truncation(values: pd.Series) -> pd.Series:
+    """Return which values are a share, unknown, or a whole number such as the levels of KITTI's tracking labels."""
+    return values.between(0, 1) | (values == UNKNOWN) | (values.between(1, 100) & (values % 1 == 0))
+
+
 def _failures(table: pd.DataFrame, rules: Mapping[str, _Rule]) -> Iterator[tuple[int, str]]:
     columns: dict[str, list[pa.Check]] = {}
     for rule in rules.values():
         columns.setdefault(rule.column, []).append(pa.Check(rule.holds, name=rule.name, error=rule.name))
     schema = pa.DataFrameSchema(
         # An image of unknown size has its own finding; its boxes cannot be checked.
-        {column: pa.Column(checks=checks, nullable=column == "box") for column, checks in columns.items()}
+        {
+            column: pa.Column(checks=checks, nullable=column in {"box", "box in image"})
+            for column, checks in columns.items()
+        }
     )
     try:
         schema.validate(table, lazy=True)
@@ -176,6 +249,8 @@ def _got(row: Row, rule: _Rule) -> str:
         image = "" if row.size_wh is None else f" in an image of {row.size_wh[0]}x{row.size_wh[1]}"
         return f"left={left:g} top={top:g} right={right:g} bottom={bottom:g}{image}"
     values = {"dimensions": row.obj.dimensions_hwl, "location": row.obj.location_xyz}
+    if rule.column == "columns":
+        return f"{len(LABEL_FIELDS) + 1}, the last one a score"
     return repr(values[rule.column] if rule.column in values else getattr(row.obj, rule.column))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from kittidet.classes import KITTI_TYPES
 from kittidet.config import ValidateConfig
 from kittidet.errors import LabelParseError
-from kittidet.kitti.labels import is_blank, parse_fields, read_lines
+from kittidet.kitti.labels import RESULT_FIELDS, is_blank, parse_fields, read_lines
 from kittidet.kitti.tree import LABEL_DIR, KittiTree
 from kittidet.kitti.validation.findings import Finding, ValidationReport, build_report
 from kittidet.kitti.validation.image_files import find_image_faults
@@ -86,4 +86,5 @@ def _read_rows(
         except LabelParseError as error:
             yield Finding(frame_id, file, number, "row_form", "error", str(error))
         else:
-            into.append(Row(frame_id, number, obj, sizes.get(frame_id)))
+            has_score = len(line.split()) == len(RESULT_FIELDS)
+            into.append(Row(frame_id, number, obj, sizes.get(frame_id), has_score))

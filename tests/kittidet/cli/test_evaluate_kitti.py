@@ -65,3 +65,16 @@ def test_a_json_file_in_a_missing_folder_is_refused_before_the_work(run, tmp_pat
     result = run("--json", tmp_path / "absent" / "ap.json")
     assert isinstance(result.exception, EvaluationError)
     assert "does not exist" in str(result.exception)
+
+
+def test_a_frame_without_a_result_file_may_count_as_empty(run, tmp_path):
+    (tmp_path / "val.txt").write_text("000003\n000004\n")
+    (tmp_path / "found" / "000004.txt").unlink()
+    listed = ("--frames", tmp_path / "val.txt")
+    assert isinstance(run(*listed).exception, EvaluationError)
+    result = run(*listed, "--missing-is-empty")
+    assert result.exit_code == 0, result.output
+    assert "1 of 2 frames have no detection file: nothing was found in them." in result.output
+    refused = run("--missing-is-empty")
+    assert refused.exit_code == 2
+    assert "needs --frames" in refused.output

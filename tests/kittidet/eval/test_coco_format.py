@@ -1,6 +1,7 @@
 """Frames and detections as COCO dictionaries, and back."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,14 @@ def test_an_image_id_is_the_frames_number_where_it_has_one(names, expected):
 def test_repeated_frames_are_named():
     with pytest.raises(EvaluationError, match="2 frames are there more than once: 000001, 000002"):
         image_ids(["000002", "000001", "000002", "000001", "000003"])
+
+
+def test_labels_are_clipped_to_their_image():
+    """Case: box_outside_clip."""
+    frame = replace(FRAME, objects=(item("Car", (-33.65, 300, 1300, 376)), item("DontCare", (-5, -5, 5, 5))))
+    car, region, _ = coco_ground_truth([frame], TABLE, ignore_dont_care=True)["annotations"]
+    assert (car["bbox"], car["area"]) == ([0, 300, 1242, 75], 1242 * 75)
+    assert region["bbox"] == [0, 0, 5, 5]
 
 
 def test_labels_keep_their_pixels_and_types_outside_of_the_table_are_left_out():

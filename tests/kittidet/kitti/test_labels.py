@@ -86,7 +86,7 @@ def test_a_blank_line_is_an_error_with_its_place(line):
 
 
 @pytest.mark.parametrize(
-    ("line", "count"), [("Car", 1), (" ".join(FIELDS[:14]), 14), (f"{CAR} 0.9", 16), (f"{CAR} {CAR}", 30)]
+    ("line", "count"), [("Car", 1), (" ".join(FIELDS[:14]), 14), (f"{CAR} 0.9 1", 17), (f"{CAR} {CAR}", 30)]
 )
 def test_a_wrong_number_of_columns_is_counted(line, count):
     with pytest.raises(
@@ -95,14 +95,30 @@ def test_a_wrong_number_of_columns_is_counted(line, count):
         parse_label_line(line, where="label_2/000123.txt:4")
 
 
-def test_a_result_line_in_place_of_a_label_is_recognised():
-    with pytest.raises(LabelParseError, match="looks like a result file"):
-        parse_label_line(f"{CAR} 0.9", where="x:1")
+def test_a_label_with_a_score_is_read_without_it():
+    """Case: labels_16_columns. CVAT's and nuScenes' exports write a score after the 15 columns."""
+    assert parse_label_line(f"{CAR} 0.9", where="x:1") == parse_label_line(CAR, where="x:1")
+    with pytest.raises(LabelParseError, match="score: expected a finite number, got 'high'"):
+        parse_label_line(f"{CAR} high", where="x:1")
 
 
 def test_a_label_in_place_of_a_result_line_lacks_its_score():
-    with pytest.raises(LabelParseError, match="expected 16 fields, got 15"):
+    with pytest.raises(LabelParseError, match=r"expected 16 fields, score last, got 15: .* The score is missing"):
         parse_label_line(CAR, where="x:1", with_score=True)
+
+
+@pytest.mark.parametrize(("score", "with_score"), [("", False), (" 0.9", False), (" 0.9", True)])
+def test_a_class_name_of_two_words_is_named(score, with_score):
+    line = with_field(0, "Person sitting") + score
+    with pytest.raises(LabelParseError, match=r"x:1: class name 'Person sitting': .* Write it as Person_sitting"):
+        parse_label_line(line, where="x:1", with_score=with_score)
+
+
+def test_a_file_that_git_lfs_never_fetched_is_named(tmp_path):
+    path = tmp_path / "000000.txt"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    with pytest.raises(LabelParseError, match=r"git-LFS pointer.*git lfs pull"):
+        parse_label_file(path)
 
 
 @pytest.mark.parametrize("position", [1, 3, 4, 14])
@@ -132,10 +148,24 @@ def test_what_is_no_finite_number_is_refused_by_field(position, text):
         parse_label_line(with_field(position, text), where="x:1")
 
 
-@pytest.mark.parametrize("text", ["1.0", "0.5", "nan", "1_0", "x", "1" * 5000])
+@pytest.mark.parametrize("text", ["0.5", "-1.01", "nan", "1_0", "x", "1" * 5000, "1e300"])
 def test_occlusion_is_an_integer(text):
     with pytest.raises(LabelParseError, match="occluded: expected an integer"):
         parse_label_line(with_field(2, text), where="x:1")
+
+
+@pytest.mark.parametrize(("text", "state"), [("0.0000", 0), ("1.", 1), ("-1.00", -1), ("2e0", 2)])
+def test_occlusion_may_be_written_with_decimals(text, state):
+    """Case: results_float_occluded."""
+    assert parse_label_line(with_field(2, text), where="x:1").occluded == state
+    assert parse_label_line(with_field(2, text) + " 0.9", where="x:1", with_score=True).occluded == state
+
+
+@pytest.mark.parametrize("text", ["0.8523", "1e300"])
+def test_occlusion_of_a_result_has_no_meaning(text):
+    assert parse_label_line(with_field(2, text) + " 0.9", where="x:1", with_score=True).occluded == -1
+    with pytest.raises(LabelParseError, match=r"occluded: expected a finite number, got 'x'.* Write the result file"):
+        parse_label_line(with_field(2, "x") + " 0.9", where="x:1", with_score=True)
 
 
 @pytest.mark.parametrize("text", ["1", "+1", "1.", ".5", "1e2", "1E-02", "-0"])

@@ -1,26 +1,16 @@
+import gzip
+import io
+import struct
+import zlib
+
 import pytest
-from fixtures.small_records import encode_example
+from fixtures.small_records import SHARD, change
 from PIL import Image
 
 from kittidet.errors import RecordError
-from kittidet.records.inspect import draw_grid, inspect_records
+from kittidet.records.inspect import inspect_records
 from kittidet.records.message import decode_example
-from kittidet.records.shard import ShardWriter, read_records
-
-SHARD = "val-00000-of-00002.tfrecord"
-
-
-def change(folder, shard=SHARD, record=0, **features):
-    """Write one shard again with some features of one record changed; None takes a feature out."""
-    payloads = list(read_records(folder / shard))
-    found = decode_example(payloads[record], where="")
-    found.update({name: value for name, value in features.items() if value is not None})
-    for name in [name for name, value in features.items() if value is None]:
-        del found[name]
-    payloads[record] = encode_example(found)
-    with ShardWriter(folder / shard) as writer:
-        for payload in payloads:
-            writer.write(payload)
+from kittidet.records.shard import read_records
 
 
 @pytest.fixture
@@ -89,6 +79,55 @@ def test_what_breaks_a_reader_is_a_problem(three_records, features, problem):
     assert report.num_problems == len(report.problems)
 
 
+@pytest.mark.parametrize(("kind", "keep"), [("PNG", 60), ("PNG", -200), ("JPEG", -200), ("BMP", -200)])
+def test_an_image_cut_short_is_a_problem_in_any_format(three_records, kind, keep):
+    """Case: records_image_cut_short."""
+    stream = io.BytesIO()
+    Image.effect_noise((80, 50), 90).convert("RGB").save(stream, kind)
+    change(three_records, **{"image/encoded": ("bytes", [stream.getvalue()])})
+    assert not any("image/encoded" in line for line in inspect_records(three_records).problems)
+    change(three_records, **{"image/encoded": ("bytes", [stream.getvalue()[:keep]])})
+    assert any("record 0" in line and "image/encoded is" in line for line in inspect_records(three_records).problems)
+
+
+def test_a_png_that_lacks_rows_is_a_problem(three_records):
+    """Every chunk is whole, but the pixels end early: Pillow would fill them with black."""
+    encoded = decode_example(next(read_records(three_records / SHARD)), where="")["image/encoded"][1][0]
+    taller = b"IHDR" + struct.pack(">II", 80, 51) + encoded[24:29]
+    change(
+        three_records,
+        **{
+            "image/encoded": ("bytes", [encoded[:12] + taller + struct.pack(">I", zlib.crc32(taller)) + encoded[33:]]),
+            "image/height": ("int64", [51]),
+        },
+    )
+    assert any("bytes of rows are present" in line for line in inspect_records(three_records).problems)
+
+
+def test_a_label_with_two_names_is_a_problem(foreign):
+    """Case: records_two_names_one_id. Each record is right by itself."""
+    change(foreign, **{"image/object/class/label": ("int64", [1, 1])})
+    assert any("label 1: expected one name, got Car, Pedestrian" in line for line in inspect_records(foreign).problems)
+
+
+def test_a_shard_without_records_is_a_problem(foreign):
+    (foreign / SHARD).write_bytes(b"")
+    assert (
+        f"{SHARD}: expected one or more records, got 0. Write the records again." in inspect_records(foreign).problems
+    )
+
+
+def test_a_compressed_shard_is_named_and_read(foreign):
+    before = inspect_records(foreign)
+    (foreign / SHARD).write_bytes(gzip.compress((foreign / SHARD).read_bytes()))
+    report = inspect_records(foreign)
+    assert report.notes == (f"{SHARD}: GZIP-compressed; readers have to be told so",)
+    assert report.problems == ()
+    assert (report.num_frames, report.counts) == (before.num_frames, before.counts)
+    (foreign / SHARD).write_bytes((foreign / SHARD).read_bytes()[:-20])
+    assert any("GZIP-compressed and damaged" in line for line in inspect_records(foreign).problems)
+
+
 @pytest.mark.parametrize("label", [0, -3])
 def test_labels_below_one_are_problems_without_a_manifest_too(foreign, label):
     change(foreign, **{"image/object/class/label": ("int64", [label, 4])})
@@ -134,40 +173,3 @@ def test_records_without_any_box_are_noted(foreign):
         change(foreign, **{f"image/object/bbox/{side}": None})
     change(foreign, **{"image/object/class/label": None})
     assert any("no record has a box" in note for note in inspect_records(foreign).notes)
-
-
-def test_the_grid_shows_every_frame_and_replaces_nothing_half(three_records, tmp_path):
-    out = tmp_path / "pictures" / "grid.png"
-    draw_grid(three_records, out, columns=2, width=400)
-    with Image.open(out) as image:
-        image.load()
-        assert image.width == 400
-        assert len(image.getcolors(10**6)) > 100
-    assert [p.name for p in out.parent.iterdir()] == ["grid.png"]
-
-
-def test_boxes_are_in_the_grid(three_records, tmp_path):
-    """The picture with boxes differs from the one without them."""
-    draw_grid(three_records, tmp_path / "with.png")
-    empty = {
-        f"image/{kind}/bbox/{side}": ("float", [])
-        for kind in ("object", "dont_care")
-        for side in ("xmin", "ymin", "xmax", "ymax")
-    }
-    change(three_records, **empty, **{"image/object/class/label": ("int64", []), "image/object/class/text": None})
-    draw_grid(three_records, tmp_path / "without.png")
-    with Image.open(tmp_path / "with.png") as one, Image.open(tmp_path / "without.png") as other:
-        assert one.tobytes() != other.tobytes()
-
-
-def test_a_record_without_image_cannot_be_drawn(three_records, tmp_path):
-    change(three_records, **{"image/encoded": ("bytes", [b"no image"])})
-    with pytest.raises(RecordError, match="image/encoded cannot be decoded"):
-        draw_grid(three_records, tmp_path / "grid.png")
-    assert not (tmp_path / "grid.png").exists()
-
-
-def test_a_picture_that_cannot_be_written_is_named(three_records, tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(RecordError, match=r"grid\.png: cannot write the image"):
-        draw_grid(three_records, tmp_path / "file" / "grid.png")

@@ -1,3 +1,4 @@
+import gzip
 import struct
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 
 from kittidet.errors import RecordError
 from kittidet.files import digest_file
-from kittidet.records.shard import ShardWriter, index_records, partial_path, read_record, read_records
+from kittidet.records.shard import ShardWriter, index_records, is_compressed, partial_path, read_record, read_records
 
 PAYLOADS = [b"", b"one", b"\x00" * 1000, bytes(range(256))]
 
@@ -132,3 +133,20 @@ def test_a_payload_damaged_after_indexing_is_not_returned(shard):
     shard.write_bytes(data)
     with pytest.raises(RecordError, match=f"byte {span.offset}: the checksum"):
         read_record(shard, span)
+
+
+def test_a_compressed_shard_is_read_in_order_and_by_place_refused_by_name(shard):
+    shard.write_bytes(gzip.compress(shard.read_bytes()))
+    assert is_compressed(shard)
+    assert list(read_records(shard)) == PAYLOADS
+    with pytest.raises(RecordError, match=r"byte 0: .* The file is GZIP-compressed: unpack it with gunzip"):
+        index_records(shard)
+
+
+def test_a_first_length_that_looks_like_gzip_is_none(tmp_path):
+    payload = bytes(0x088B1F)
+    with ShardWriter(tmp_path / "a") as writer:
+        writer.write(payload)
+    assert (tmp_path / "a").read_bytes().startswith(b"\x1f\x8b\x08")
+    assert not is_compressed(tmp_path / "a")
+    assert list(read_records(tmp_path / "a")) == [payload]

@@ -53,3 +53,16 @@ def test_data_that_the_run_was_not_scored_on_is_refused(frames, synthetic_tree, 
     label.unlink()
     with pytest.raises(DatasetContractError, match="not there"):
         with_labels(bare, open_tree(other), KITTI8)
+
+
+def test_data_with_a_box_beyond_the_image_are_the_runs_own_clipped_or_not(frames, synthetic_tree, tmp_path):
+    """Case: box_outside_clip. Runs of an earlier version kept the box as the label has it."""
+    root = Path(shutil.copytree(synthetic_tree.root, tmp_path / "tree"))
+    label = root / "training" / "label_2" / f"{synthetic_tree.frame_ids[0]}.txt"
+    label.write_text("Car 0.00 0 0.00 -33.65 1.00 9.00 9.00 1.50 1.60 3.90 0.00 1.50 20.00 0.00\n")
+    tree = open_tree(root)
+    raw = [load_frame(tree, i) for i in tree.frame_ids]
+    clipped = labelled_frames(coco_ground_truth(raw, KITTI8), KITTI8)
+    assert clipped[0].objects[0].xyxy == (0, 1, 9, 9)
+    for ours in (clipped, raw):
+        assert with_labels(ours, tree, KITTI8)[0].objects[0].xyxy == (0, 1, 9, 9)

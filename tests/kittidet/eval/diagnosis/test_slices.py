@@ -79,3 +79,11 @@ def test_classes_count_alike(make_frame, make_found):
     found = [make_found(i, (1, NEAR, 0.9)) for i in range(3)]
     assert slices_of(frames, found)["distance_m", 10.0].ap == pytest.approx(0.5)
     assert np.isfinite(NEAR).all()
+
+
+def test_unknown_occlusion_is_one_slice_however_it_is_written_and_unknown_truncation_none(make_frame):
+    """Case: labels_minus_one."""
+    rows = [("Car", NEAR, {"occluded": state, "truncated": -1.0}) for state in (3, -1, 4)]
+    slices = slices_of([make_frame(0, *rows)], [])
+    assert slices["occluded", 3.0].objects == 3
+    assert sum(one.objects for (name, _), one in slices.items() if name == "truncated") == 0

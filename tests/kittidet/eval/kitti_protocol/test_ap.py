@@ -95,7 +95,12 @@ def test_a_perfect_detector_scores_100_on_any_labels(seed):
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 10_000), st.integers(0, 3), st.floats(0, 0.4))
+@given(
+    st.integers(0, 10_000),
+    st.integers(0, 3),
+    # Where boxes overlap by exactly .5 or .7, rounding decides which of them match.
+    st.floats(0, 0.4).filter(lambda s: min(abs((1 - s) / (1 + s) - iou) for iou in (0.5, 0.7)) > 1e-6),
+)
 def test_a_detector_that_is_equally_good_at_all_it_sees_never_ranks_hard_above_easy(seed, sees, shift):
     """It sees everything up to some level, and every box of it is off by the same share of its width."""
     limits = [(40, 0, 0.15), (25, 1, 0.30), (25, 2, 0.50), (0, 3, 1.0)]
@@ -248,6 +253,31 @@ CAR = label("Car", (10, 10, 110, 90))
 def test_what_cannot_be_scored_is_refused(labels, detections, message):
     with pytest.raises(EvaluationError, match=message):
         kitti_ap(labels, detections)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (
+            [label("Car", (0, 0, 50, 50), occluded) for occluded in (3, -1, 4)],
+            r"\(3 labels: 3 have occlusion 3 or -1, unknown, which no level counts \(they count up to 2\)\)",
+        ),
+        ([label("Car", (0, 0, 50, 50), 0, 2.0)], r"\(1 labels: 1 are truncated by more than 0.5\)"),
+        ([label("Car", (0, 0, 50, 24)), label("Van", (0, 0, 50, 50), 3)], r"\(1 labels: 1 are lower than 25 px\)"),
+    ],
+)
+def test_labels_that_no_level_counts_are_refused_with_the_reason(rows, reason):
+    """Case: coco_to_kitti_occluded_3."""
+    with pytest.raises(EvaluationError, match=f"no Car, Pedestrian, Cyclist that counts at any level {reason}"):
+        kitti_ap({"0": rows}, {})
+
+
+def test_unknown_occlusion_counts_at_no_level_and_a_note_says_how_often():
+    """Case: labels_minus_one."""
+    seen, unknown = label("Car", (0, 0, 50, 50), 0, -1), label("Car", (100, 0, 150, 50), -1, -1)
+    scores = kitti_ap({"0": [seen, unknown]}, {})
+    assert scores.official["Car"].objects == (1, 1, 1)
+    assert "Car: 1 labels of unknown occlusion count at no level." in scores.notes
 
 
 def test_frames_without_detections_count_as_missed():

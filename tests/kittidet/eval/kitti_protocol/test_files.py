@@ -87,10 +87,11 @@ def test_letter_case_foreign_classes_and_blank_lines_are_read_as_in_the_devkit_a
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (RESULT.rsplit(" ", 1)[0], "expected 16 columns, score last, got 15: the score is missing"),
-        (RESULT + " 7", "expected 16 columns, score last, got 17: this is not a result row"),
+        (RESULT.rsplit(" ", 1)[0], "expected 16 fields, score last, got 15: .*The score is missing"),
+        (RESULT + " 7", "expected 16 fields, score last, got 17"),
         (RESULT.replace("110.00", "nan"), "right: expected a finite number, got 'nan'"),
         (RESULT.replace("0.9", "high"), "score: expected a finite number, got 'high'"),
+        (RESULT.replace("Car", "Person sitting"), "class name 'Person sitting': expected one word, got 2"),
         (RESULT.replace("110.00", "5.00"), "negative size: .* right=5"),
         (RESULT.replace("90.00", "-3"), "negative size: .* bottom=-3"),
     ],
@@ -101,10 +102,43 @@ def test_a_wrong_result_row_is_named_by_file_and_line(folders, line, message):
         read_scoring_input(*folders)
 
 
-def test_a_wrong_label_row_is_named_by_file_and_line(folders):
-    (folders[0] / "000001.txt").write_text(RESULT + "\n")
-    with pytest.raises(LabelParseError, match=r"label_2/000001\.txt:1: expected 15 fields, got 16"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (LABEL + " 1 2", r":1: expected 15 fields, got 17"),
+        (LABEL.replace(" 0 ", " 0.5 "), r":1: occluded: expected an integer"),
+        (LABEL.replace("Car", "Person sitting"), r":1: class name 'Person sitting'.* Write it as Person_sitting"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git-LFS pointer"),
+    ],
+)
+def test_a_wrong_label_row_is_named_by_file_and_line(folders, text, message):
+    (folders[0] / "000001.txt").write_text(text + "\n")
+    with pytest.raises(LabelParseError, match=r"label_2/000001\.txt" + ".*" + message):
         read_scoring_input(*folders)
+
+
+def test_what_the_devkit_skips_may_be_written_in_any_way(folders):
+    """Cases: results_float_occluded, labels_16_columns."""
+    labels, detections = folders
+    (labels / "000000.txt").write_text(LABEL.replace(" 0.00 0 ", " 0 1.0000 ") + " 1.00\n")
+    (detections / "000000.txt").write_text(RESULT.replace(" -1 -1 -10 ", " 0.0000 0.3 -10 ") + "\n")
+    given = read_scoring_input(labels, detections)
+    assert (given.ground_truth["000000"][0].occluded, given.ground_truth["000000"][0].score) == (1, None)
+    assert given.detections["000000"][0].score == 0.9
+    assert given.notes == ("1 label rows have a 16th column, a score: it is passed over.",)
+
+
+def test_listed_frames_without_a_result_file_may_count_as_empty(folders, tmp_path):
+    listed = frame_list(tmp_path, "000000\n000001\n")
+    (folders[1] / "000001.txt").unlink()
+    given = read_scoring_input(*folders, listed, missing_is_empty=True)
+    assert {name: len(rows) for name, rows in given.detections.items()} == {"000000": 1, "000001": 0}
+    assert given.notes == ("1 of 2 frames have no detection file: nothing was found in them.",)
+    for file in folders[1].iterdir():
+        file.unlink()
+    assert read_scoring_input(*folders, listed, missing_is_empty=True).detections == {"000000": [], "000001": []}
+    with pytest.raises(ValueError, match="needs a list"):
+        read_scoring_input(*folders, missing_is_empty=True)
 
 
 def test_results_for_frames_without_labels_are_refused(folders):

@@ -1,5 +1,7 @@
 """Promises of the row contract: each rule finds its fault, at its line, and real rows have none."""
 
+from dataclasses import replace
+
 import pytest
 
 from kittidet.classes import KITTI_TYPES
@@ -82,9 +84,11 @@ def test_right_rows_have_no_faults():
         (CAR, {"type": "Bus"}, "class_known", "error"),
         (CAR, {"type": "car"}, "class_known", "error"),
         (CAR, {"truncated": "1.01"}, "truncated_range", "error"),
-        (CAR, {"truncated": "-1"}, "truncated_range", "error"),
-        (CAR, {"occluded": "4"}, "occluded_range", "error"),
-        (CAR, {"occluded": "-1"}, "occluded_range", "error"),
+        (CAR, {"truncated": "-0.5"}, "truncated_range", "error"),
+        (CAR, {"truncated": "-2"}, "truncated_range", "error"),
+        (CAR, {"truncated": "1e39"}, "truncated_range", "error"),
+        (CAR, {"occluded": "5"}, "occluded_range", "error"),
+        (CAR, {"occluded": "-2"}, "occluded_range", "error"),
         (CAR, {"left": "30.00"}, "box_left_right", "error"),
         (CAR, {"right": "9.99"}, "box_left_right", "error"),
         (CAR, {"bottom": "10.00"}, "box_top_bottom", "error"),
@@ -119,8 +123,39 @@ def test_a_box_may_leave_the_image_by_the_tolerance(changes):
 
 
 def test_a_row_may_have_several_faults():
-    found = faults(row(type="Bus", truncated="2", right="5", bottom="500"))
+    found = faults(row(type="Bus", truncated="1.5", right="5", bottom="500"))
     assert {f.check for f in found} == {"class_known", "truncated_range", "box_left_right", "box_inside_image"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "got"),
+    [
+        ({"truncated": "-1"}, "truncated_unknown", "truncated: expected 0..1, got -1.0"),
+        ({"truncated": "2"}, "truncated_level", "truncated: expected 0..1, got 2.0"),
+        ({"occluded": "-1"}, "occluded_unknown", "occluded: expected 0, 1, 2 or 3, got -1"),
+        ({"occluded": "4"}, "occluded_unknown", "occluded: expected 0, 1, 2 or 3, got 4"),
+    ],
+)
+def test_a_habit_of_another_writer_is_one_warning_for_all_rows(changes, check, got):
+    """Cases: labels_minus_one, labels_tracking_truncated_2."""
+    rows = [row(frame_id=f"{k:06d}", line=n, **changes) for k in (3, 2, 5) for n in (1, 2)]
+    rows = [replace(r, obj=replace(r.obj, xyxy=(float(n), 1.0, 30.0, 30.0))) for n, r in enumerate(rows)]
+    (found,) = faults(row(), *rows, row(DONT_CARE))
+    assert (found.frame_id, found.file, found.line, found.check, found.severity) == ("", "label_2", 0, check, "warning")
+    assert found.message.startswith(f"label_2: 6 rows of 3 files, the first 000002.txt:1: {got}. ")
+
+
+def test_a_score_in_labels_is_one_warning_for_all_rows():
+    """Case: labels_16_columns."""
+    (found,) = faults(replace(row(), has_score=True), replace(row(DONT_CARE, line=2), has_score=True))
+    assert (found.check, found.severity) == ("label_score", "warning")
+    assert "2 rows of 1 files, the first 000001.txt:1: columns: expected 15, got 16" in found.message
+
+
+def test_a_box_of_which_nothing_is_inside_the_image_is_refused_at_any_tolerance():
+    assert [f.check for f in faults(row(left="-40", right="0"), edge_tolerance_px=50)] == ["box_visible"]
+    assert [f.check for f in faults(row(DONT_CARE, top="40", bottom="60"), edge_tolerance_px=50)] == ["box_visible"]
+    assert faults(row(left="-40", right="0.01"), edge_tolerance_px=50) == []
 
 
 def test_a_box_in_an_image_of_unknown_size_is_not_judged_by_it():

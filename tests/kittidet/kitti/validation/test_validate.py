@@ -47,7 +47,7 @@ def test_real_frames_pass_whole(real_mini):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("{row} 0.9\n", [(1, "row_form", "error")]),
+        ("{row} 0.9 1\n", [(1, "row_form", "error")]),
         ("{row}\n{short}\n", [(2, "row_form", "error")]),
         ("Bus{rest}\n", [(1, "class_known", "error")]),
         ("{row}\n{nan}\n", [(2, "row_form", "error")]),
@@ -117,7 +117,17 @@ def test_faults_of_names_images_and_rows_are_found_together(small_tree, row):
 
 def test_whatever_passes_is_read_by_the_strict_parser(small_tree, row):
     """The two must agree: a frame that validation accepts never stops a later step."""
-    lines = ["", row, row + "\r", f"{row} 1", row.replace("30.00 30.00", "10.00 30.00"), row.replace("Car", "X"), " "]
+    lines = [
+        "",
+        row,
+        row + "\r",
+        f"{row} 1",
+        f"{row} 1 2",
+        row.replace("30.00 30.00", "10.00 30.00"),
+        row.replace("Car", "X"),
+        " ",
+    ]
+    lines += [row.replace("Car 0.00 0", f"Car {values}") for values in ("-1 -1", "2 4", "1.00 1.0", "0 0.5")]
     path = small_tree / "training/label_2/000000.txt"
     for first in lines:
         for second in lines:
@@ -129,6 +139,23 @@ def test_whatever_passes_is_read_by_the_strict_parser(small_tree, row):
             except Exception:  # noqa: BLE001 - any error at all would stop a later step
                 parses = False
             assert accepted == parses, (first, second)
+
+
+def test_labels_of_other_writers_are_accepted_with_one_warning_for_each_habit(small_tree, row):
+    """Cases: labels_16_columns, labels_minus_one, labels_tracking_truncated_2."""
+    for k, values in enumerate(("-1 -1", "2 4", "1 3")):
+        (small_tree / f"training/label_2/{k:06d}.txt").write_text(f"{row.replace('0.00 0', values)} 0.9\n" * 2)
+    report = validate(small_tree)
+    assert report.set_aside_ids == ()
+    habits = report.findings[report.findings["check"] != "row_repeated"]
+    assert [
+        (c, s, m.split(",")[0]) for c, s, m in habits[["check", "severity", "message"]].itertuples(index=False)
+    ] == [
+        ("label_score", "warning", "label_2: 6 rows of 3 files"),
+        ("occluded_unknown", "warning", "label_2: 4 rows of 2 files"),
+        ("truncated_level", "warning", "label_2: 2 rows of 1 files"),
+        ("truncated_unknown", "warning", "label_2: 2 rows of 1 files"),
+    ]
 
 
 def test_other_class_names_may_be_asked_for(small_tree):

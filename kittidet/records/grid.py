@@ -1,0 +1,69 @@
+"""Draws the first frames of TFRecords, ours and those of other writers, with their stored boxes; without TensorFlow."""
+
+import io
+from itertools import islice
+from pathlib import Path
+
+from PIL import Image
+
+from kittidet.classes import DONT_CARE, ClassTable
+from kittidet.drawing import draw_frame, draw_gallery
+from kittidet.errors import RecordError
+from kittidet.files import whole_file
+from kittidet.frame import KittiObject
+from kittidet.records.example import DONT_CARE_BOX, LABEL, OBJECT_BOX, SIDES
+from kittidet.records.inspect import IMAGE_ERRORS, Features, first_value, frame_name, list_shards
+from kittidet.records.message import decode_example
+from kittidet.records.shard import read_records
+
+
+def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3, width: int = 1800) -> None:
+    """Write a PNG with the first frames of the records and their stored boxes.
+
+    Args:
+        folder: as in `inspect.inspect_records`.
+        out_png: the image file; it appears only when it is complete.
+        frames: how many.
+        columns: images per row.
+        width: of the whole grid, pixels.
+
+    Raises:
+        RecordError: if there are no such files, a record is damaged, or none holds an image that can be drawn.
+    """
+    payloads = ((path, payload) for path in list_shards(folder) for payload in read_records(path))
+    pictures = []
+    for number, (path, payload) in enumerate(islice(payloads, frames)):
+        where = f"{path.name} record {number}"
+        features = decode_example(payload, where=where)
+        encoded = first_value(features, "image/encoded", b"")
+        try:
+            with Image.open(io.BytesIO(encoded)) as image:
+                objects = _pixel_objects(features, image.size)
+                table = ClassTable(tuple(sorted({o.type for o in objects})) or (DONT_CARE,))
+                picture = draw_frame(image, objects=objects, table=table, min_score=0)
+        except IMAGE_ERRORS as error:
+            raise RecordError(f"{where}: image/encoded cannot be decoded: {error}. Write the records again.") from error
+        num_boxes = sum(not o.is_dont_care for o in objects)
+        pictures.append((f"{frame_name(features)}  {num_boxes} objects", picture))
+    if not pictures:
+        raise RecordError(f"{folder}: expected one or more records, got 0. Write the records again.")
+    try:
+        out_png.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(out_png) as partial:
+            draw_gallery(pictures, columns=columns, width=width).save(partial, format="PNG")
+    except OSError as error:
+        raise RecordError(f"{out_png}: cannot write the image: {error.strerror or error}.") from error
+
+
+def _pixel_objects(features: Features, size_wh: tuple[int, int]) -> list[KittiObject]:
+    """Return the stored boxes in pixels, as label rows that `drawing` can draw."""
+    labels = features.get(LABEL, ("", []))[1]
+    texts = [text.decode(errors="replace") for text in features.get("image/object/class/text", ("", []))[1]]
+    names = texts if len(texts) == len(labels) else [f"label {label}" for label in labels]
+    objects = []
+    for prefix, types in ((OBJECT_BOX, names), (DONT_CARE_BOX, None)):
+        boxes = list(zip(*(features.get(prefix + side, ("", []))[1] for side in SIDES), strict=False))
+        for name, box in zip(types or [DONT_CARE] * len(boxes), boxes, strict=False):
+            left, top, right, bottom = (side * extent for side, extent in zip(box, size_wh * 2, strict=True))
+            objects.append(KittiObject.of_box(name, (left, top, right, bottom)))
+    return objects
