@@ -59,8 +59,8 @@ def building_parts(hwl: tuple[float, float, float], variant: int) -> tuple[Part,
     gable = PartBuilder((0, height, 0))
     if draws.random() < 0.7:
         ridge = height + float(draws.uniform(1.5, 3.5))
-        eaves, top = [(-length / 2, height), (length / 2, height)], [(length / 2, ridge), (-length / 2, ridge)]
-        gable.both_sides([*((a, u, side + 0.3) for a, u in eaves), *((a, u, 0) for a, u in top)], roof)
+        eaves = [(a, height, side + 0.3) for a in (-length / 2, length / 2)]
+        gable.both_sides([*eaves, (length / 2, ridge, 0), (-length / 2, ridge, 0)], roof)
         for a in (-length / 2, length / 2):
             gable.face([(a, height, -side), (a, ridge, 0), (a, height, side)], wall)
         return part.build(), gable.build()
