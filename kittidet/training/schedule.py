@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from kittidet.config import TrainConfig
+
 # The published rates are for this many images per step; the rate is proportional to the batch size.
 REFERENCE_BATCH = 64
 # The warm-up starts at this share of the peak: 0.008 of the published 0.08.
@@ -66,25 +68,21 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-def fine_tune_schedule(
-    *, learning_rate: float, batch_size: int, steps_per_epoch: int, epochs: int, warmup_epochs: float
-) -> WarmupCosine:
+def fine_tune_schedule(train: TrainConfig, *, steps_per_epoch: int) -> WarmupCosine:
     """Return the schedule of a run, peak and warm-up start both scaled by the batch.
 
     (The reference's newer code does not scale the start: below a batch of 6.4 its rate falls during the warm-up.)
 
     Args:
-        learning_rate: peak at a batch of 64.
-        batch_size: images per step.
+        train: the recipe: peak at a batch of 64, images per step, epochs, and epochs of the warm-up, for which at most
+            half the run is used.
         steps_per_epoch: steps in an epoch.
-        epochs: length of the run.
-        warmup_epochs: length of the warm-up; at most half the run is used for it.
     """
-    total_steps = steps_per_epoch * epochs
-    peak = learning_rate * batch_size / REFERENCE_BATCH
+    total_steps = steps_per_epoch * train.epochs
+    peak = train.learning_rate * train.batch_size / REFERENCE_BATCH
     return WarmupCosine(
         peak=peak,
         warmup_start=WARMUP_START_SHARE * peak,
-        warmup_steps=min(round(warmup_epochs * steps_per_epoch), total_steps // 2),
+        warmup_steps=min(round(train.warmup_epochs * steps_per_epoch), total_steps // 2),
         total_steps=total_steps,
     )
