@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
@@ -33,6 +33,7 @@ from kittidet.steps.train import train_key
 from kittidet.steps.validate import check_output, validate_key
 from kittidet.steps.validate import validate as validate_step
 from kittidet.store import StepKey, StepOutput, Store
+from kittidet.training.history import EpochReport
 from tasks.caching import StepCache
 from tasks.retrying import BACKOFF, may_pass
 from tasks.show import (
@@ -49,9 +50,6 @@ from tasks.show import (
     show_table,
     show_text,
 )
-
-if TYPE_CHECKING:
-    from kittidet.training.history import EpochReport
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -197,7 +195,7 @@ def fine_tune(store_dir: Path, records: StepOutput, model: ModelConfig, recipe: 
     """Return the kept checkpoints. TensorFlow is loaded when the step runs, in the process that runs it."""
     bar = ProgressBar("kitti-training-progress", f"Fine-tuning {model.variant}")
 
-    def on_epoch(report: "EpochReport") -> None:
+    def on_epoch(report: EpochReport) -> None:
         bar.update(report.epoch / recipe.epochs, f"epoch {report.epoch} of {recipe.epochs}, loss {report.loss:.4f}")
 
     output = train_step(Store(store_dir), records, model, recipe, on_epoch=on_epoch)

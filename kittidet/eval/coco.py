@@ -16,18 +16,8 @@ from typing import Any, Literal, TypeAlias
 from kittidet.arrays import FloatArray
 from kittidet.classes import ClassTable
 from kittidet.errors import EvaluationError
-from kittidet.eval.coco_format import ResultArray, coco_ground_truth, coco_results, result_rows
+from kittidet.eval.coco_format import ResultArray, coco_ground_truth, result_rows
 from kittidet.frame import Detections, Frame
-
-__all__ = [
-    "CocoMetrics",
-    "Engine",
-    "coco_ground_truth",
-    "coco_metrics",
-    "coco_results",
-    "hotcoco_evaluator",
-    "score_coco",
-]
 
 Engine: TypeAlias = Literal["pycocotools", "hotcoco"]
 

@@ -1,8 +1,6 @@
 """The whole pipeline without an orchestrator: the same steps, in the same order, over the same store."""
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from kittidet.config import RunConfig
 from kittidet.progress import FileProgress
@@ -15,9 +13,6 @@ from kittidet.steps.split import split
 from kittidet.steps.train import train
 from kittidet.steps.validate import validate
 from kittidet.store import StepOutput, Store
-
-if TYPE_CHECKING:
-    from kittidet.training.history import EpochReport
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +30,7 @@ def prepare(
     return dataset, validation, split(store, dataset, validation, config.split)
 
 
-def train_on_records(
-    store: Store,
-    config: RunConfig,
-    *,
-    progress: FileProgress | None = None,
-    on_epoch: "Callable[[EpochReport], None] | None" = None,
-) -> PipelineOutputs:
+def train_on_records(store: Store, config: RunConfig, *, progress: FileProgress | None = None) -> PipelineOutputs:
     """Return every output up to the trained checkpoints; ``evaluations`` is empty.
 
     Raises:
@@ -56,7 +45,7 @@ def train_on_records(
         split=parts,
         train_records=train_records,
         val_records=val_records,
-        trained=train(store, train_records, config.model, config.train, on_epoch=on_epoch),
+        trained=train(store, train_records, config.model, config.train),
     )
 
 
@@ -81,19 +70,14 @@ def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> P
     return outputs.model_copy(update={"evaluations": evaluations})
 
 
-def run_pipeline(
-    config: RunConfig,
-    *,
-    progress: FileProgress | None = None,
-    on_epoch: "Callable[[EpochReport], None] | None" = None,
-) -> PublishedRun:
+def run_pipeline(config: RunConfig, *, progress: FileProgress | None = None) -> PublishedRun:
     """Return the published run of a configuration, with its report, doing only what its store does not hold.
 
     Raises:
         KittidetError: from the step that cannot be done.
     """
     store = Store(config.store_dir)
-    outputs = train_on_records(store, config, progress=progress, on_epoch=on_epoch)
+    outputs = train_on_records(store, config, progress=progress)
     run = publish(store, evaluate_all(store, config, outputs), config)
     made = report(store, run, outputs.dataset)
     log.info("step.%s step=report page=%s", "cached" if made.cached else "made", made.page)

@@ -19,6 +19,7 @@ from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepOutput, Store
 
 VERSION = 1
+_AP = ("ap", "ap50", "ap75")
 
 
 class PipelineOutputs(BaseModel):
@@ -150,11 +151,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
     metrics = best.summary["metrics"]
     return {
         "name": config.name,
-        "ap": metrics["ap"],
-        "ap50": metrics["ap50"],
-        "ap75": metrics["ap75"],
-        "per_class_ap": metrics["per_class_ap"],
-        "per_class_ap50": metrics["per_class_ap50"],
+        **{name: metrics[name] for name in (*_AP, "per_class_ap", "per_class_ap50")},
         "best_step": best.summary["step"],
         "best_epoch": best.summary["epoch"],
         "checkpoint": names.BEST,
@@ -162,9 +159,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
             {
                 "step": e.summary["step"],
                 "epoch": e.summary["epoch"],
-                "ap": e.summary["metrics"]["ap"],
-                "ap50": e.summary["metrics"]["ap50"],
-                "ap75": e.summary["metrics"]["ap75"],
+                **{name: e.summary["metrics"][name] for name in _AP},
             }
             for e in sorted(outputs.evaluations, key=lambda e: e.summary["step"])
         ],

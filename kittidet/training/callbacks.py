@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ class EpochEnd(keras.callbacks.Callback):
             seconds=round(time.perf_counter() - self.started_s, 3),
             **{name: float((logs or {})[name]) for name in _PARTS},
         )
-        self.rows.append(report.to_row())
+        self.rows.append(asdict(report))
         if done % self.train.checkpoint_every_epochs == 0 or done == self.train.epochs:
             folder = self.work_dir / "checkpoints"
             with averaged_weights(self.optimizer):
