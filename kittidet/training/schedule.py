@@ -1,6 +1,7 @@
 """The learning rate as a function of the step: a linear warm-up, then half a cosine down to 0."""
 
 import math
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ REFERENCE_BATCH = 64
 WARMUP_START_SHARE = 0.1
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """A linear warm-up followed by half a cosine, which never rises again.
 
@@ -35,16 +37,17 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         google/automl ``efficientdet/tf2/train_lib.py``, ``CosineLrSchedule``.
     """
 
-    def __init__(
-        self, *, peak: float, warmup_start: float, warmup_steps: int, total_steps: int, follow_reference: bool = False
-    ) -> None:
-        if not 0 <= warmup_steps < total_steps:
-            raise ValueError(f"expected 0 <= warmup_steps < total_steps, got {warmup_steps} and {total_steps}")
-        self.peak = peak
-        self.warmup_start = warmup_start
-        self.warmup_steps = warmup_steps
-        self.total_steps = total_steps
-        self.follow_reference = follow_reference
+    peak: float
+    warmup_start: float
+    warmup_steps: int
+    total_steps: int
+    follow_reference: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup_steps < self.total_steps:
+            raise ValueError(
+                f"expected 0 <= warmup_steps < total_steps, got {self.warmup_steps} and {self.total_steps}"
+            )
 
     def __call__(self, step: Any) -> Any:
         """Return the rate at a step (scalar, counted from 0), float32."""
@@ -59,13 +62,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {
-            "peak": self.peak,
-            "warmup_start": self.warmup_start,
-            "warmup_steps": self.warmup_steps,
-            "total_steps": self.total_steps,
-            "follow_reference": self.follow_reference,
-        }
+        return asdict(self)
 
 
 def fine_tune_schedule(train: TrainConfig, *, steps_per_epoch: int) -> WarmupCosine:
