@@ -22,7 +22,8 @@ from kittidet.steps.evaluate import evaluate as evaluate_step
 from kittidet.steps.evaluate import evaluate_key
 from kittidet.steps.fetch import fetch as fetch_step
 from kittidet.steps.fetch import fetch_key
-from kittidet.steps.publish import PipelineOutputs, PublishedRun
+from kittidet.steps.outputs import DataOutputs, PipelineOutputs
+from kittidet.steps.publish import PublishedRun
 from kittidet.steps.publish import publish as publish_step
 from kittidet.steps.records import records_key, write
 from kittidet.steps.report import report as report_step
@@ -214,13 +215,7 @@ def fine_tune(store_dir: Path, records: StepOutput, model: ModelConfig, recipe: 
     key=evaluate_key,
 )
 def evaluate(
-    store_dir: Path,
-    trained: StepOutput,
-    checkpoint: str,
-    val_records: StepOutput,
-    dataset: StepOutput,
-    split: StepOutput,
-    config: EvalConfig,
+    store_dir: Path, trained: StepOutput, checkpoint: str, data: DataOutputs, config: EvalConfig
 ) -> StepOutput:
     """Return the scores of one kept checkpoint on the validation frames."""
     bar = ProgressBar(f"kitti-evaluation-{checkpoint}", f"Evaluating {checkpoint}")
@@ -228,9 +223,7 @@ def evaluate(
         Store(store_dir),
         trained,
         checkpoint,
-        val_records,
-        dataset,
-        split,
+        data,
         config,
         progress=lambda done, total: bar.update(done / max(1, total), f"{done} of {total} frames"),
     )

@@ -67,16 +67,13 @@ def split(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]
 @pipeline_verb
 def records(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
     """Write both sides of the split as sharded TFRecords."""
-    from kittidet.steps.pipeline import prepare
-    from kittidet.steps.records import write
+    from kittidet.steps.pipeline import write_data
 
-    dataset, _, parts = prepare(store, config, progress=progress)
-    train_records = write(store, dataset, parts, "train", config.records)
-    val_records = write(store, dataset, parts, "val", config.records)
+    data = write_data(store, config, progress=progress)
 
     def show() -> None:
-        print_facts("train records", store, train_records)
-        print_facts("val records", store, val_records)
+        print_facts("train records", store, data.train_records)
+        print_facts("val records", store, data.val_records)
 
     return show
 

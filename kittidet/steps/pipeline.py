@@ -6,7 +6,8 @@ from kittidet.config import RunConfig
 from kittidet.progress import FileProgress
 from kittidet.steps.evaluate import evaluate
 from kittidet.steps.fetch import fetch
-from kittidet.steps.publish import PipelineOutputs, PublishedRun, publish
+from kittidet.steps.outputs import DataOutputs, PipelineOutputs
+from kittidet.steps.publish import PublishedRun, publish
 from kittidet.steps.records import write
 from kittidet.steps.report import report
 from kittidet.steps.split import split
@@ -30,23 +31,30 @@ def prepare(
     return dataset, validation, split(store, dataset, validation, config.split)
 
 
+def write_data(store: Store, config: RunConfig, *, progress: FileProgress | None = None) -> DataOutputs:
+    """Return every output up to the records of both sides.
+
+    Raises:
+        KittidetError: from the step that cannot be done.
+    """
+    dataset, validation, parts = prepare(store, config, progress=progress)
+    return DataOutputs(
+        dataset=dataset,
+        validation=validation,
+        split=parts,
+        train_records=write(store, dataset, parts, "train", config.records),
+        val_records=write(store, dataset, parts, "val", config.records),
+    )
+
+
 def train_on_records(store: Store, config: RunConfig, *, progress: FileProgress | None = None) -> PipelineOutputs:
     """Return every output up to the trained checkpoints; ``evaluations`` is empty.
 
     Raises:
         KittidetError: from the step that cannot be done.
     """
-    dataset, validation, parts = prepare(store, config, progress=progress)
-    train_records = write(store, dataset, parts, "train", config.records)
-    val_records = write(store, dataset, parts, "val", config.records)
-    return PipelineOutputs(
-        dataset=dataset,
-        validation=validation,
-        split=parts,
-        train_records=train_records,
-        val_records=val_records,
-        trained=train(store, train_records, config.model, config.train),
-    )
+    data = write_data(store, config, progress=progress)
+    return PipelineOutputs(**dict(data), trained=train(store, data.train_records, config.model, config.train))
 
 
 def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> PipelineOutputs:
@@ -56,15 +64,7 @@ def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> P
         KittidetError: from the evaluation that cannot be done.
     """
     evaluations = tuple(
-        evaluate(
-            store,
-            outputs.trained,
-            checkpoint["name"],
-            outputs.val_records,
-            outputs.dataset,
-            outputs.split,
-            config.evaluation,
-        )
+        evaluate(store, outputs.trained, checkpoint["name"], outputs, config.evaluation)
         for checkpoint in outputs.trained.summary["checkpoints"]
     )
     return outputs.model_copy(update={"evaluations": evaluations})

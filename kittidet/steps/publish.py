@@ -15,25 +15,12 @@ from kittidet.runs import run as names
 from kittidet.runs.environment import describe_environment
 from kittidet.runs.write import RunContent, write_run
 from kittidet.steps.evaluate import val_frames
+from kittidet.steps.outputs import PipelineOutputs
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepOutput, Store
 
 VERSION = 1
 _AP = ("ap", "ap50", "ap75")
-
-
-class PipelineOutputs(BaseModel):
-    """The step outputs a run is published from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: StepOutput
-    validation: StepOutput
-    split: StepOutput
-    train_records: StepOutput
-    val_records: StepOutput
-    trained: StepOutput
-    evaluations: tuple[StepOutput, ...] = ()
 
 
 class PublishedRun(BaseModel):
