@@ -71,9 +71,7 @@ def prepare_ours(task: str) -> Run:
     if "frozen" in task:
         freeze_batch_norm(model)
     detector = Detector(model, anchors_xyxy=build_anchors("d0", input_hw=(SIZE, SIZE)), recipe=TrainConfig())
-    optimizer = build_optimizer(
-        "sgd", learning_rate=0.001, clip_norm=10.0, ema_decay=0.0, weight_decay=0.0, model=detector
-    )
+    optimizer = build_optimizer(TrainConfig(ema_decay=0.0), learning_rate=0.001, model=detector)
     detector.compile(optimizer=optimizer, jit_compile=False, auto_scale_loss=False)
     batch = {
         "image": tf.constant(rng.normal(size=(2, SIZE, SIZE, 3)).astype(np.float32)),

@@ -22,32 +22,15 @@ SETTLED_S = 60
 
 def automations(deployment_ids: Collection[UUID]) -> tuple[AutomationCore, AutomationCore]:
     """Return both automations, for runs of these deployments only."""
-    # By id, not by name: a heartbeat carries only its deployment's id, a change of state carries both.
-    of_ours = {
-        "prefect.resource.role": "deployment",
-        "prefect.resource.id": [f"prefect.deployment.{i}" for i in sorted(deployment_ids)],
-    }
     silent = AutomationCore(
         name="kittidet: a run without heartbeat has crashed",
         description=f"No sign of life for {SILENCE_S} s: its process and its worker are gone.",
-        trigger=EventTrigger(
-            match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related=of_ours,
+        trigger=_absence(
+            deployment_ids,
             # A run may be killed before its first heartbeat is sent.
-            after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
-            expect={
-                "prefect.flow-run.heartbeat",
-                "prefect.flow-run.Completed",
-                "prefect.flow-run.Failed",
-                "prefect.flow-run.TimedOut",
-                "prefect.flow-run.Cancelled",
-                "prefect.flow-run.Crashed",
-                "prefect.flow-run.AwaitingRetry",
-            },
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=timedelta(seconds=SILENCE_S),
+            after=("Running", "heartbeat"),
+            expect=("heartbeat", "Completed", "Failed", "TimedOut", "Cancelled", "Crashed", "AwaitingRetry"),
+            within_s=SILENCE_S,
         ),
         actions=[
             ChangeFlowRunState(
@@ -58,22 +41,11 @@ def automations(deployment_ids: Collection[UUID]) -> tuple[AutomationCore, Autom
     crashed = AutomationCore(
         name="kittidet: a crashed run starts again",
         description="Finished steps are Cached and training resumes from its checkpoint.",
-        trigger=EventTrigger(
-            match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related=of_ours,
-            after={"prefect.flow-run.Crashed"},
-            expect={
-                "prefect.flow-run.AwaitingRetry",
-                "prefect.flow-run.Scheduled",
-                "prefect.flow-run.Pending",
-                "prefect.flow-run.Running",
-                "prefect.flow-run.Cancelling",
-                "prefect.flow-run.Cancelled",
-            },
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=timedelta(seconds=SETTLED_S),
+        trigger=_absence(
+            deployment_ids,
+            after=("Crashed",),
+            expect=("AwaitingRetry", "Scheduled", "Pending", "Running", "Cancelling", "Cancelled"),
+            within_s=SETTLED_S,
         ),
         actions=[
             ChangeFlowRunState(
@@ -82,6 +54,26 @@ def automations(deployment_ids: Collection[UUID]) -> tuple[AutomationCore, Autom
         ],
     )
     return silent, crashed
+
+
+def _absence(
+    deployment_ids: Collection[UUID], *, after: Collection[str], expect: Collection[str], within_s: float
+) -> EventTrigger:
+    """Return the trigger that fires for a run of these deployments if no expected event follows one of ``after``."""
+    return EventTrigger(
+        match={"prefect.resource.id": "prefect.flow-run.*"},
+        # By id, not by name: a heartbeat carries only its deployment's id, a change of state carries both.
+        match_related={
+            "prefect.resource.role": "deployment",
+            "prefect.resource.id": [f"prefect.deployment.{i}" for i in sorted(deployment_ids)],
+        },
+        after={f"prefect.flow-run.{event}" for event in after},
+        expect={f"prefect.flow-run.{event}" for event in expect},
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=timedelta(seconds=within_s),
+    )
 
 
 def ensure_automations(deployment_ids: Collection[UUID]) -> None:

@@ -24,21 +24,6 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class WeeklySchedule:
-    """A cron schedule, off until a person switches it on.
-
-    Attributes:
-        cron: five fields, in UTC.
-        slug: its name within the deployment.
-        parameters: the deployment parameters it overrides.
-    """
-
-    cron: str
-    slug: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """One deployment.
 
@@ -48,7 +33,7 @@ class Entry:
         pool: name of the work pool.
         description: for Prefect's UI.
         parameters: the flow's parameters, JSON types.
-        schedule: inactive until switched on; None: run only by hand or by another flow.
+        cron: when it runs, five fields, in UTC; inactive until switched on. None: run only by hand or by another flow.
         tags: for filters in Prefect's UI.
     """
 
@@ -57,7 +42,7 @@ class Entry:
     pool: str
     description: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    schedule: WeeklySchedule | None = None
+    cron: str | None = None
     tags: tuple[str, ...] = ("kitti",)
 
 
@@ -76,7 +61,7 @@ CATALOG = (
         description="EfficientDet-D0 on KITTI: data to the checkpoint with the best AP.",
         parameters=MappingProxyType({"preset": DEFAULT_PRESET}),
         # Saturday night: if there is new data, training has the weekend. Without new data every task is Cached.
-        schedule=WeeklySchedule(cron="0 3 * * 6", slug="weekly-retraining"),
+        cron="0 3 * * 6",
     ),
     Entry(
         name="kitti-finetune-d2",

@@ -77,13 +77,8 @@ def _print_result(run: "PublishedRun", server: Server, *, stopped: bool) -> None
 def _without_handlers() -> Iterator[None]:
     """Remove the command line's log handler: Prefect's own shows which task a line belongs to."""
     root = logging.getLogger()
-    before = list(root.handlers)
-    for handler in before:
-        root.removeHandler(handler)
+    before, root.handlers = root.handlers, []
     try:
         yield
     finally:
-        for handler in list(root.handlers):
-            root.removeHandler(handler)
-        for handler in before:
-            root.addHandler(handler)
+        root.handlers = before

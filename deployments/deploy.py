@@ -16,6 +16,9 @@ from prefect.workers.process import ProcessWorker
 
 from deployments.catalog import CATALOG, POOLS, Entry, Pool
 
+# The name of a deployment's schedule: what a person switched on is found again by it.
+SCHEDULE_SLUG = "weekly-retraining"
+
 
 def deploy_all(working_dir: Path, *, schedule: bool | None) -> dict[str, UUID]:
     """Return the ids of the deployments by ``FLOW/DEPLOYMENT`` after deploying pools and catalog.
@@ -79,25 +82,13 @@ def load_flow(entry: Entry) -> Flow[..., Any]:
 
 
 def _schedules(entry: Entry, *, active: bool) -> list[Schedule]:
-    if entry.schedule is None:
-        return []
-    return [
-        Cron(
-            entry.schedule.cron,
-            timezone="UTC",
-            active=active,
-            slug=entry.schedule.slug,
-            parameters=dict(entry.schedule.parameters),
-        )
-    ]
+    return [] if entry.cron is None else [Cron(entry.cron, timezone="UTC", active=active, slug=SCHEDULE_SLUG)]
 
 
 def _is_scheduled(client: SyncPrefectClient, flow: Flow[..., Any], entry: Entry) -> bool:
     """Whether a person has switched the entry's schedule on."""
-    if entry.schedule is None:
-        return False
     try:
         known = client.read_deployment_by_name(f"{flow.name}/{entry.name}")
     except ObjectNotFound:
         return False
-    return any(s.active for s in known.schedules if s.slug == entry.schedule.slug)
+    return any(s.active for s in known.schedules if s.slug == SCHEDULE_SLUG)

@@ -10,7 +10,8 @@ from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
-from kittidet.steps.publish import PipelineOutputs, PublishedRun
+from kittidet.steps.outputs import DataOutputs, PipelineOutputs
+from kittidet.steps.publish import PublishedRun
 from kittidet.store import Store
 from tasks.caching import in_store
 from tasks.gpu_pool import cancel_children, has_gpu_worker, is_trained, train_on_gpu_pool
@@ -55,27 +56,24 @@ def kitti_finetune(
     validation = in_store(validate, store_dir)(store_dir, dataset, run.validation)
     parts = in_store(split, store_dir)(store_dir, dataset, validation, run.split)
     # One after the other: each already uses every core, and only in the main thread can a timeout end a task.
-    train_records = in_store(write_records, store_dir)(store_dir, dataset, parts, "train", run.records)
-    val_records = in_store(write_records, store_dir)(store_dir, dataset, parts, "val", run.records)
-
-    if (
-        trainer != "here"
-        and not is_trained(Store(store_dir), train_records, val_records, run)
-        and (trainer == "gpu-pool" or has_gpu_worker())
-    ):
-        train_on_gpu_pool(store_dir, run, dataset, parts, train_records, val_records)
-    # Cached where the GPU pool has just done it.
-    trained, evaluations = train_and_evaluate(store_dir, run, dataset, parts, train_records, val_records)
-
-    outputs = PipelineOutputs(
+    data = DataOutputs(
         dataset=dataset,
         validation=validation,
         split=parts,
-        train_records=train_records,
-        val_records=val_records,
-        trained=trained,
-        evaluations=evaluations,
+        train_records=in_store(write_records, store_dir)(store_dir, dataset, parts, "train", run.records),
+        val_records=in_store(write_records, store_dir)(store_dir, dataset, parts, "val", run.records),
     )
+
+    if (
+        trainer != "here"
+        and not is_trained(Store(store_dir), data, run)
+        and (trainer == "gpu-pool" or has_gpu_worker())
+    ):
+        train_on_gpu_pool(store_dir, run, data)
+    # Cached where the GPU pool has just done it.
+    trained, evaluations = train_and_evaluate(store_dir, run, data)
+
+    outputs = PipelineOutputs(**dict(data), trained=trained, evaluations=evaluations)
     published = publish(store_dir, outputs, run)
     report(store_dir, published, dataset)
     return published

@@ -9,6 +9,7 @@ from prefect import flow
 
 from flows.attempts import check_starts
 from kittidet.config import RunConfig
+from kittidet.steps.outputs import DataOutputs
 from kittidet.store import StepOutput
 from tasks.caching import in_store
 from tasks.logs import show_library_lines
@@ -16,19 +17,12 @@ from tasks.steps import evaluate, fine_tune
 
 
 def train_and_evaluate(
-    store_dir: Path,
-    config: RunConfig,
-    dataset: StepOutput,
-    split: StepOutput,
-    train_records: StepOutput,
-    val_records: StepOutput,
+    store_dir: Path, config: RunConfig, data: DataOutputs
 ) -> tuple[StepOutput, tuple[StepOutput, ...]]:
     """Return the training and the scores of each kept checkpoint; both run in the calling process's main thread."""
-    trained = in_store(fine_tune, store_dir)(store_dir, train_records, config.model, config.train)
+    trained = in_store(fine_tune, store_dir)(store_dir, data.train_records, config.model, config.train)
     evaluations = tuple(
-        in_store(evaluate, store_dir)(
-            store_dir, trained, checkpoint["name"], val_records, dataset, split, config.evaluation
-        )
+        in_store(evaluate, store_dir)(store_dir, trained, checkpoint["name"], data, config.evaluation)
         for checkpoint in trained.summary["checkpoints"]
     )
     return trained, evaluations
@@ -38,15 +32,8 @@ def train_and_evaluate(
     name="kitti-train",
     description="Fine-tune and evaluate on records that are already in the store.",
 )
-def kitti_train(
-    store_dir: Path,
-    config: RunConfig,
-    dataset: StepOutput,
-    split: StepOutput,
-    train_records: StepOutput,
-    val_records: StepOutput,
-) -> None:
+def kitti_train(store_dir: Path, config: RunConfig, data: DataOutputs) -> None:
     """Leave the training and the scores of each kept checkpoint in the store."""
     show_library_lines()
     check_starts()
-    train_and_evaluate(store_dir, config, dataset, split, train_records, val_records)
+    train_and_evaluate(store_dir, config, data)

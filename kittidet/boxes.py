@@ -1,6 +1,6 @@
 """NumPy geometry on boxes: ``xyxy`` corners in pixels, any float dtype, last axis 4.
 
-Areas and overlaps use real extents (no ``+1`` pixel). The Keras twin of ``iou_xyxy`` lives in ``training.targets``.
+Areas and overlaps use real extents (no ``+1`` pixel). The Keras twin of ``iou_xyxy`` is in ``training.targets``.
 """
 
 import numpy as np

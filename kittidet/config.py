@@ -187,7 +187,6 @@ class PredictConfig(Section):
     """Images with drawn predictions."""
 
     min_score: float = Field(0.3, ge=0, le=1, description="lowest score that is drawn; files keep all detections")
-    jpeg_quality: int = Field(90, ge=30, le=95, description="of the drawn images")
 
 
 class CompareConfig(Section):
@@ -199,26 +198,18 @@ class CompareConfig(Section):
 
 
 class ExportConfig(Section):
-    """Exported models, and how closely they must match their source."""
+    """Exported models."""
 
     formats: tuple[Literal["saved_model", "tflite_float16", "tflite_dynamic", "onnx"], ...] = ("saved_model",)
-    check_frames: int = Field(3, ge=1, description="images on which export and source are compared")
-    check_seed: int = Field(3, description="seed of those images if they are synthetic")
-    check_min_score: float = Field(0.1, gt=0, lt=1, description="detections from this score on must be in both")
 
 
 class ReportConfig(Section):
     """The report page of a run; not part of the run's identity."""
 
     gallery_frames: int = Field(6, ge=0, description="images in each of best, worst and random")
-    gallery_seed: int = Field(0, description="seed of the random frames")
     min_score: float | None = Field(
         None, ge=0, le=1, description="lowest score that is drawn; None: where mean F1 is best"
     )
-    jpeg_quality: int = Field(84, ge=30, le=95, description="of the images in the page")
-    worst_frames: int = Field(12, ge=0, description="frames with the most errors listed in measures.json")
-    label_errors: int = Field(10, ge=0, description="most likely label errors shown")
-    label_error_score: float = Field(0.7, ge=0, le=1, description="score from which a detection can contradict a label")
 
 
 class RunConfig(Section):

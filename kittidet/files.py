@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -112,20 +112,31 @@ def next_free(path: Path) -> Path:
 
 
 @contextmanager
-def locked(path: Path, *, waiting_for: str) -> Iterator[None]:
-    """Hold a lock file; one that another process holds is waited for as long as that takes, and said so once.
+def locked(path: Path, *, waiting_for: str, error: Callable[[OSError], Exception] | None = None) -> Iterator[None]:
+    """Hold a lock file, whose folder is made first; one that another process holds is waited for, which is logged once.
 
     The system frees it when its process dies, so that kill -9 leaves no eternal lock.
 
+    Args:
+        path: the lock file.
+        waiting_for: what the log names.
+        error: what to raise instead of the system's error if the lock file cannot be made.
+
     Raises:
-        OSError: if the lock file cannot be made.
+        OSError: if the lock file cannot be made and there is no ``error``.
     """
     lock = FileLock(path)
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        log.info("lock.wait for=%s another process has it", waiting_for)
-        lock.acquire()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            log.info("lock.wait for=%s another process has it", waiting_for)
+            lock.acquire()
+    except OSError as problem:
+        if error is None:
+            raise
+        raise error(problem) from problem
     try:
         yield
     finally:

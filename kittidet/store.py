@@ -9,7 +9,6 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +128,7 @@ class Store:
         Raises:
             StoreError: if the store cannot be written.
         """
-        with self._locked(key):
+        with locked(self.root / f".{key.name}.lock", waiting_for=key.name, error=self._unwritable):
             final = self.path(key)
             found = self.load(key)
             if found is not None:
@@ -154,18 +153,11 @@ class Store:
             log.info("step.made step=%s folder=%s", key.step, final)
             return StepOutput(step=key.step, digest=key.digest, summary=summary, cached=False)
 
-    @contextmanager
-    def _locked(self, key: StepKey) -> Iterator[None]:
-        with ExitStack() as stack:
-            try:
-                self.root.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(locked(self.root / f".{key.name}.lock", waiting_for=key.name))
-            except OSError as error:
-                raise StoreError(
-                    f"{self.root}: cannot write the store: {error.strerror or error}. "
-                    "Choose a writable folder with `store_dir`."
-                ) from error
-            yield
+    def _unwritable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"{self.root}: cannot write the store: {error.strerror or error}. "
+            "Choose a writable folder with `store_dir`."
+        )
 
 
 def _write_manifest(folder: Path, key: StepKey, summary: Mapping[str, Any]) -> None:

@@ -29,8 +29,9 @@ from prefect.states import Cancelling
 from kittidet.config import RunConfig
 from kittidet.errors import TrainingError
 from kittidet.steps.evaluate import evaluate_key
+from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.train import train_key
-from kittidet.store import StepOutput, Store
+from kittidet.store import Store
 from tasks.steps import HOUR_S, as_task
 
 log = logging.getLogger(__name__)
@@ -55,13 +56,13 @@ def has_gpu_worker() -> bool:
         return bool(client.read_workers_for_work_pool(deployment.work_pool_name, worker_filter=online))
 
 
-def is_trained(store: Store, train_records: StepOutput, val_records: StepOutput, config: RunConfig) -> bool:
+def is_trained(store: Store, data: DataOutputs, config: RunConfig) -> bool:
     """Whether the store holds the whole training of a configuration and the scores of each kept checkpoint."""
-    trained = store.load(train_key(train_records, config.model, config.train))
+    trained = store.load(train_key(data.train_records, config.model, config.train))
     if trained is None:
         return False
     keys = [
-        evaluate_key(trained, checkpoint["name"], val_records, config.evaluation)
+        evaluate_key(trained, checkpoint["name"], data, config.evaluation)
         for checkpoint in trained.summary["checkpoints"]
     ]
     return all(store.load(key) is not None for key in keys)
@@ -76,14 +77,7 @@ def is_trained(store: Store, train_records: StepOutput, val_records: StepOutput,
     tags=(),
     retries=3,
 )
-def train_on_gpu_pool(
-    store_dir: Path,
-    config: RunConfig,
-    dataset: StepOutput,
-    split: StepOutput,
-    train_records: StepOutput,
-    val_records: StepOutput,
-) -> None:
+def train_on_gpu_pool(store_dir: Path, config: RunConfig, data: DataOutputs) -> None:
     """Return when a run in the GPU pool has left training and scores in the store.
 
     A parent that died and came back waits for the child it started before; after a failed child it starts another. A
@@ -95,14 +89,11 @@ def train_on_gpu_pool(
     store = Store(store_dir)
     parent = prefect.runtime.flow_run.get_id()
     child = _attach_or_start(
-        f"{parent}:{train_key(train_records, config.model, config.train).digest}",
+        f"{parent}:{train_key(data.train_records, config.model, config.train).digest}",
         {
             "store_dir": str(store.root),
             "config": config.model_dump(mode="json"),
-            "dataset": dataset.model_dump(mode="json"),
-            "split": split.model_dump(mode="json"),
-            "train_records": train_records.model_dump(mode="json"),
-            "val_records": val_records.model_dump(mode="json"),
+            "data": data.model_dump(mode="json"),
         },
     )
     log.info("gpu_pool.waiting child=%s", child.name)
@@ -112,7 +103,7 @@ def train_on_gpu_pool(
             f"run {child.name!r} in the GPU pool ended as {state.name}: {state.message or 'no message'}. "
             "Its log in Prefect's pages says why; then retry this run."
         )
-    if not is_trained(store, train_records, val_records, config):
+    if not is_trained(store, data, config):
         raise TrainingError(
             f"run {child.name!r} in the GPU pool completed, but {store.root} does not hold its output. "
             "Both pools must see the same store: mount it at the same path on both machines."

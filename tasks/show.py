@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import numpy as np
 from PIL import Image
 from prefect.artifacts import (
     create_link_artifact,
@@ -30,10 +29,11 @@ from kittidet.classes import ClassTable
 from kittidet.drawing import draw_frame, draw_gallery
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco_format import image_ids, rows_from_results
-from kittidet.eval.score_text import score_text
+from kittidet.eval.score_text import fact_text, score_text
 from kittidet.files import read_json
 from kittidet.frame import Detections, Frame
 from kittidet.kitti.frames import load_frame
+from kittidet.runs.frames import frame_detections
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.split import Side, split_ids
 from kittidet.store import StepOutput, Store
@@ -64,7 +64,7 @@ def show_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) ->
 
 def show_facts(key: str, facts: Mapping[str, Any], description: str) -> None:
     """Show name and value pairs as a table of two columns."""
-    show_table(key, [{"what": name, "value": _text(value)} for name, value in facts.items()], description)
+    show_table(key, [{"what": name, "value": fact_text(value)} for name, value in facts.items()], description)
 
 
 def show_text(key: str, markdown: str, description: str) -> None:
@@ -136,13 +136,9 @@ def prediction_gallery(
     ids = image_ids(split_ids(store, split, "val"))
     results = read_json(predictions_path, error=EvaluationError, advice="Publish the run again.")
     rows = rows_from_results(results, where=str(predictions_path))
-    shown: list[tuple[Frame, Detections | None]] = []
-    for frame in _first_frames(store, dataset, split, "val"):
-        own = rows[rows[:, 0] == ids[frame.frame_id]]
-        xyxy = np.concatenate([own[:, 1:3], own[:, 1:3] + own[:, 3:5]], axis=1).astype(np.float32)
-        found = Detections(frame.frame_id, xyxy, own[:, 5].astype(np.float32), own[:, 6].astype(np.int32))
-        shown.append((frame, found))
-    return _gallery(shown, table)
+    frames = _first_frames(store, dataset, split, "val")
+    images = [{"id": ids[frame.frame_id], "frame_id": frame.frame_id} for frame in frames]
+    return _gallery([*zip(frames, frame_detections(rows, {"images": images}), strict=True)], table)
 
 
 def picture_markdown(picture: Image.Image, caption: str) -> str:
@@ -216,13 +212,3 @@ def _gallery(items: Sequence[tuple[Frame, Detections | None]], table: ClassTable
             picture = draw_frame(image, objects=frame.objects, detections=found, table=table, min_score=SHOWN_SCORE)
         drawn.append((frame.frame_id, picture))
     return draw_gallery(drawn, columns=min(GALLERY_COLUMNS, len(drawn)), width=MAX_PICTURE_WIDTH)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_text(item)}" for name, item in value.items()) or "none"
-    if isinstance(value, list | tuple):
-        return ", ".join(_text(item) for item in value) or "none"
-    if value is None:
-        return "not known"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
@@ -22,7 +22,8 @@ from kittidet.steps.evaluate import evaluate as evaluate_step
 from kittidet.steps.evaluate import evaluate_key
 from kittidet.steps.fetch import fetch as fetch_step
 from kittidet.steps.fetch import fetch_key
-from kittidet.steps.publish import PipelineOutputs, PublishedRun
+from kittidet.steps.outputs import DataOutputs, PipelineOutputs
+from kittidet.steps.publish import PublishedRun
 from kittidet.steps.publish import publish as publish_step
 from kittidet.steps.records import records_key, write
 from kittidet.steps.report import report as report_step
@@ -33,6 +34,7 @@ from kittidet.steps.train import train_key
 from kittidet.steps.validate import check_output, validate_key
 from kittidet.steps.validate import validate as validate_step
 from kittidet.store import StepKey, StepOutput, Store
+from kittidet.training.history import EpochReport
 from tasks.caching import StepCache
 from tasks.retrying import BACKOFF, may_pass
 from tasks.show import (
@@ -49,9 +51,6 @@ from tasks.show import (
     show_table,
     show_text,
 )
-
-if TYPE_CHECKING:
-    from kittidet.training.history import EpochReport
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -197,7 +196,7 @@ def fine_tune(store_dir: Path, records: StepOutput, model: ModelConfig, recipe: 
     """Return the kept checkpoints. TensorFlow is loaded when the step runs, in the process that runs it."""
     bar = ProgressBar("kitti-training-progress", f"Fine-tuning {model.variant}")
 
-    def on_epoch(report: "EpochReport") -> None:
+    def on_epoch(report: EpochReport) -> None:
         bar.update(report.epoch / recipe.epochs, f"epoch {report.epoch} of {recipe.epochs}, loss {report.loss:.4f}")
 
     output = train_step(Store(store_dir), records, model, recipe, on_epoch=on_epoch)
@@ -216,13 +215,7 @@ def fine_tune(store_dir: Path, records: StepOutput, model: ModelConfig, recipe: 
     key=evaluate_key,
 )
 def evaluate(
-    store_dir: Path,
-    trained: StepOutput,
-    checkpoint: str,
-    val_records: StepOutput,
-    dataset: StepOutput,
-    split: StepOutput,
-    config: EvalConfig,
+    store_dir: Path, trained: StepOutput, checkpoint: str, data: DataOutputs, config: EvalConfig
 ) -> StepOutput:
     """Return the scores of one kept checkpoint on the validation frames."""
     bar = ProgressBar(f"kitti-evaluation-{checkpoint}", f"Evaluating {checkpoint}")
@@ -230,9 +223,7 @@ def evaluate(
         Store(store_dir),
         trained,
         checkpoint,
-        val_records,
-        dataset,
-        split,
+        data,
         config,
         progress=lambda done, total: bar.update(done / max(1, total), f"{done} of {total} frames"),
     )

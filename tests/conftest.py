@@ -181,7 +181,7 @@ def fake_training(monkeypatch: pytest.MonkeyPatch) -> Counter:
 
         return store.get_or_make(train_key(records, model, recipe), make)
 
-    def evaluate(store, trained, name, val_records, dataset, split, config, *, progress=None):
+    def evaluate(store, trained, name, data, config, *, progress=None):
         def make(folder: Path) -> dict:
             calls["evaluate"] += 1
             facts = checkpoint_facts(trained, name)
@@ -192,7 +192,7 @@ def fake_training(monkeypatch: pytest.MonkeyPatch) -> Counter:
             (folder / "predictions.json").write_text("[]")
             return {**facts, "metrics": scores}
 
-        return store.get_or_make(evaluate_key(trained, name, val_records, config), make)
+        return store.get_or_make(evaluate_key(trained, name, data, config), make)
 
     monkeypatch.setattr("tasks.steps.train_step", train)
     monkeypatch.setattr("tasks.steps.evaluate_step", evaluate)

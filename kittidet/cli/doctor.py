@@ -53,9 +53,7 @@ def doctor(
     findings += examine_operations()
     if deep:
         findings += examine_outputs(store)
-    table = Table()
-    for column in ("", "what", "found", "next step"):
-        table.add_column(column)
+    table = Table("", "what", "found", "next step")
     for finding in findings:
         mark = "·" if finding.ok is None else "[green]ok[/green]" if finding.ok else "[red]no[/red]"
         table.add_row(mark, escape(finding.subject), escape(finding.found), escape(finding.advice))

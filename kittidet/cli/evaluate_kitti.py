@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kittidet.cli.json_file import check_json_file, write_json_file
+from kittidet.cli.tables import score_table
+from kittidet.eval.score_text import NO_TRUTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,13 +81,8 @@ def _print_table(
     scores: "Mapping[str, ClassAp]",
     differences: "Mapping[str, Sequence[float | None]] | None" = None,
 ) -> None:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    table.add_column("class", no_wrap=True)
-    table.add_column("IoU")
-    for column in ("R40 easy", "mod.", "hard", "R11 easy", "mod.", "hard"):
-        table.add_column(column, justify="right")
+    columns = ("class", "IoU", "R40 easy", "mod.", "hard", "R11 easy", "mod.", "hard")
+    table = score_table(title, columns, left=("class", "IoU"))
     for name, score in scores.items():
         cells = _cells(score)
         if differences is not None:
@@ -95,8 +92,6 @@ def _print_table(
 
 
 def _cells(score: "ClassAp") -> list[str]:
-    from kittidet.eval.score_text import NO_TRUTH
-
     if not any(score.objects):
         return [NO_TRUTH, "", "", "", "", ""]
     return ["-" if value is None else f"{value:.2f}" for value in (*score.r40, *score.r11)]

@@ -1,22 +1,22 @@
 """``kittidet export``: a trained detector as SavedModel, TFLite or ONNX, compared with its source."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 Source = Annotated[Path, typer.Argument(help="Run folder (its best checkpoint) or checkpoint folder.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder to make; default: RUN/export.")]
 Formats = Annotated[
-    list[str] | None,
-    typer.Option("--to", help="saved_model (default), tflite_float16, tflite_dynamic, onnx; repeat for several."),
+    list[Literal["saved_model", "tflite_float16", "tflite_dynamic", "onnx"]] | None,
+    typer.Option("--to", help="Format, default saved_model; repeat for several."),
 ]
 Images = Annotated[
     list[Path] | None, typer.Option("--image", help="Compare on this image; default: synthetic ones; repeat.")
 ]
 # The name of --image before 0.2.
 Pictures = Annotated[list[Path] | None, typer.Option("--picture", hidden=True)]
-ScoreThreshold = Annotated[float | None, typer.Option("--score", min=0, max=1, help="SavedModel: least score.")]
+ScoreThreshold = Annotated[float | None, typer.Option("--score", min=0, max=0.999, help="SavedModel: least score.")]
 
 
 def export(
@@ -28,18 +28,11 @@ def export(
     picture: Pictures = None,
 ) -> None:
     """Write the detector for use elsewhere; succeeds only if the export finds what the source finds."""
-    from pydantic import ValidationError
-
     from kittidet.config import EvalConfig, ExportConfig
-    from kittidet.errors import ConfigError
-
-    try:
-        config = ExportConfig() if not to else ExportConfig.model_validate({"formats": list(dict.fromkeys(to))})
-        evaluation = EvalConfig() if score is None else EvalConfig(score_threshold=score)
-    except ValidationError as error:
-        raise ConfigError(f"export: {error.errors()[0]['msg']}, got {error.errors()[0]['input']!r}.") from error
     from kittidet.export.write import export_detector  # TensorFlow
 
+    config = ExportConfig(formats=tuple(dict.fromkeys(to))) if to else ExportConfig()
+    evaluation = EvalConfig() if score is None else EvalConfig(score_threshold=score)
     images = [*(image or []), *(picture or [])]
     made = export_detector(source, out or source / "export", config=config, evaluation=evaluation, images=images)
     for file in made.files:

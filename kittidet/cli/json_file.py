@@ -2,9 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from kittidet.errors import EvaluationError
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything here.")]
 
 
 def check_json_file(path: Path | None) -> None:

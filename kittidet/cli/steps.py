@@ -1,6 +1,7 @@
 """Verbs of the pipeline: each runs its step and, where the store lacks them, the steps before it."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -8,109 +9,106 @@ from rich.markup import escape
 from kittidet.cli.options import ConfigFile, DataDir, Overrides, Preset, resolve_config
 from kittidet.cli.tables import print_facts, print_scores
 from kittidet.presets import DEFAULT_PRESET
-from kittidet.progress import file_progress
+from kittidet.progress import FileProgress, file_progress
+
+if TYPE_CHECKING:
+    from kittidet.config import RunConfig
+    from kittidet.store import Store
+
+# Does the work of a verb and returns what prints its result, called once the progress bars are gone.
+Work = Callable[["Store", "RunConfig", FileProgress], Callable[[], None]]
 
 
-def fetch(
-    overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
-) -> None:
-    """Download, unpack or draw the data set, and verify it."""
+def pipeline_verb(work: Work) -> Callable[..., None]:
+    """Return the verb that does ``work`` on the configuration it is given; name and help are those of ``work``."""
+
+    def verb(
+        overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
+    ) -> None:
+        from kittidet.store import Store
+
+        resolved = resolve_config(preset, config, data, overrides)
+        with file_progress() as progress:
+            show = work(Store(resolved.store_dir), resolved, progress)
+        show()
+
+    verb.__name__, verb.__doc__ = work.__name__, work.__doc__
+    return verb
+
+
+@pipeline_verb
+def fetch(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
+    """Download, unpack or render the data set, and verify it."""
     from kittidet.steps.fetch import fetch as fetch_step
 
-    resolved = resolve_config(preset, config, data, overrides)
-    store = _store(resolved)
-    with file_progress() as progress:
-        output = fetch_step(store, resolved.source, progress=progress)
-    print_facts("data set", store, output)
+    output = fetch_step(store, config.source, progress=progress)
+    return lambda: print_facts("data set", store, output)
 
 
-def validate(
-    overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
-) -> None:
+@pipeline_verb
+def validate(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
     """Check every label and image against the data contract; list every finding."""
     from kittidet.steps.fetch import fetch as fetch_step
     from kittidet.steps.validate import validate as validate_step
 
-    resolved = resolve_config(preset, config, data, overrides)
-    store = _store(resolved)
-    with file_progress() as progress:
-        dataset = fetch_step(store, resolved.source, progress=progress)
-    print_facts("validation", store, validate_step(store, dataset, resolved.validation))
+    output = validate_step(store, fetch_step(store, config.source, progress=progress), config.validation)
+    return lambda: print_facts("validation", store, output)
 
 
-def split(
-    overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
-) -> None:
+@pipeline_verb
+def split(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
     """Divide the accepted frames into train and val; print the leakage between them."""
     from kittidet.steps.pipeline import prepare
 
-    resolved = resolve_config(preset, config, data, overrides)
-    store = _store(resolved)
-    with file_progress() as progress:
-        _, _, output = prepare(store, resolved, progress=progress)
-    print_facts("split", store, output)
+    output = prepare(store, config, progress=progress)[-1]
+    return lambda: print_facts("split", store, output)
 
 
-def records(
-    overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
-) -> None:
+@pipeline_verb
+def records(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
     """Write both sides of the split as sharded TFRecords."""
-    from kittidet.steps.pipeline import prepare
-    from kittidet.steps.records import write
+    from kittidet.steps.pipeline import write_data
 
-    resolved = resolve_config(preset, config, data, overrides)
-    store = _store(resolved)
-    with file_progress() as progress:
-        dataset, _, parts = prepare(store, resolved, progress=progress)
-    for side in ("train", "val"):
-        print_facts(f"{side} records", store, write(store, dataset, parts, side, resolved.records))
+    data = write_data(store, config, progress=progress)
+
+    def show() -> None:
+        print_facts("train records", store, data.train_records)
+        print_facts("val records", store, data.val_records)
+
+    return show
 
 
-def train(
-    overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
-) -> None:
-    """Fine-tune; goes on from the last saved epoch if an earlier try was stopped."""
+@pipeline_verb
+def train(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
+    """Fine-tune; resumes from the last saved epoch if an earlier attempt was stopped."""
     from kittidet.steps.pipeline import train_on_records
 
-    resolved = resolve_config(preset, config, data, overrides)
-    store = _store(resolved)
-    with file_progress() as progress:
-        outputs = train_on_records(store, resolved, progress=progress)
-    print_facts("training", store, outputs.trained)
+    output = train_on_records(store, config, progress=progress).trained
+    return lambda: print_facts("training", store, output)
 
 
-def evaluate(
-    overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
-) -> None:
+@pipeline_verb
+def evaluate(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
     """Score every kept checkpoint on the validation labels, without publishing a run."""
     from kittidet.steps.pipeline import evaluate_all, train_on_records
     from kittidet.steps.publish import pick_best, summarise
 
-    resolved = resolve_config(preset, config, data, overrides)
-    store = _store(resolved)
-    with file_progress() as progress:
-        outputs = train_on_records(store, resolved, progress=progress)
-    outputs = evaluate_all(store, resolved, outputs)
-    print_scores(summarise(resolved, outputs, pick_best(outputs.evaluations)))
+    outputs = evaluate_all(store, config, train_on_records(store, config, progress=progress))
+    return lambda: print_scores(summarise(config, outputs, pick_best(outputs.evaluations)))
 
 
-def run(
-    overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
-) -> None:
+@pipeline_verb
+def run(_store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
     """Do every step, from the data to a published run with its report, without Prefect."""
     from kittidet.steps.pipeline import run_pipeline
     from kittidet.steps.report import page_of
 
-    resolved = resolve_config(preset, config, data, overrides)
-    with file_progress() as progress:
-        published = run_pipeline(resolved, progress=progress)
-    print_scores(published.summary)
-    console = Console()
-    console.print(f"Results saved to [bold]{escape(str(published.path))}[/bold]", soft_wrap=True)
-    console.print(f"Report:          {escape(str(page_of(published.path)))}", soft_wrap=True)
+    published = run_pipeline(config, progress=progress)
 
+    def show() -> None:
+        print_scores(published.summary)
+        console = Console()
+        console.print(f"Results saved to [bold]{escape(str(published.path))}[/bold]", soft_wrap=True)
+        console.print(f"Report:          {escape(str(page_of(published.path)))}", soft_wrap=True)
 
-def _store(resolved: Any) -> Any:
-    from kittidet.store import Store
-
-    return Store(resolved.store_dir)
+    return show

@@ -1,23 +1,38 @@
 """Step outputs and scores as tables for a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kittidet.eval.score_text import score_text
+from kittidet.eval.score_text import fact_text, score_text
 
 if TYPE_CHECKING:
     from kittidet.store import StepOutput, Store
 
 
+def score_table(title: str, columns: Sequence[str], *, left: Collection[str] = ("class",), **style: Any) -> Table:
+    """Return an empty table whose columns hold numbers, aligned right, but for those named ``left``.
+
+    Args:
+        title: above it.
+        columns: their headings.
+        left: which of them hold text.
+        **style: passed to ``rich.table.Table``.
+    """
+    table = Table(title=title, title_justify="left", **style)
+    for column in columns:
+        table.add_column(column, justify="left" if column in left else "right", no_wrap=column == "class")
+    return table
+
+
 def print_facts(title: str, store: "Store", output: "StepOutput") -> None:
-    """Print a step output's summary, one fact a row, and where it lies."""
+    """Print a step output's summary, one fact a row, and where it is."""
     table = Table(title=f"{title}{' (cached)' if output.cached else ''}", show_header=False, title_justify="left")
     for name, value in output.summary.items():
-        table.add_row(name, escape(_text(value)))
+        table.add_row(name, escape(fact_text(value)))
     console = Console()
     console.print(table)
     console.print(f"saved in {escape(str(store.path(output)))}", soft_wrap=True)
@@ -25,15 +40,12 @@ def print_facts(title: str, store: "Store", output: "StepOutput") -> None:
 
 def print_scores(summary: Mapping[str, Any]) -> None:
     """Print the AP table of a run's summary: all classes first, then each by name, then the checkpoints."""
-    scores = Table(title=f"COCO AP on {summary['n_val']} validation frames", title_justify="left")
-    for column in ("class", "AP", "AP50", "AP75"):
-        scores.add_column(column, justify="left" if column == "class" else "right")
+    title = f"COCO AP on {summary['n_val']} validation frames"
+    scores = score_table(title, ("class", "AP", "AP50", "AP75"))
     scores.add_row("all", *(score_text(summary[k]) for k in ("ap", "ap50", "ap75")), style="bold")
     for name, ap in sorted(summary["per_class_ap"].items()):
         scores.add_row(name, score_text(ap), score_text(summary["per_class_ap50"][name]), "")
-    steps = Table(title="checkpoints", title_justify="left")
-    for column in ("step", "epoch", "AP", "AP50", "AP75", ""):
-        steps.add_column(column, justify="right")
+    steps = score_table("checkpoints", ("step", "epoch", "AP", "AP50", "AP75", ""))
     for row in summary["checkpoints"]:
         picked = "picked" if row["step"] == summary["best_step"] else ""
         steps.add_row(
@@ -42,11 +54,3 @@ def print_scores(summary: Mapping[str, Any]) -> None:
     console = Console()
     console.print(scores)
     console.print(steps)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {_text(v)}" for k, v in value.items()) or "none"
-    if isinstance(value, list):
-        return ", ".join(_text(v) for v in value) or "none"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -5,21 +5,20 @@ from typing import Annotated
 
 import typer
 
-from kittidet.cli.json_file import check_json_file, write_json_file
+from kittidet.cli.json_file import JsonFile, check_json_file, write_json_file
+from kittidet.cli.tables import score_table
 
 RunDir = Annotated[
     Path, typer.Argument(metavar="RUN", help="Finished run: its frames, and its scores beside the baseline.")
 ]
 Weights = Annotated[Path, typer.Option("--weights", "-w", help="COCO checkpoint of the run's variant.")]
 Data = Annotated[Path | None, typer.Option("--data", help="KITTI tree of the run; default: what its store holds.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything here.")]
 
 
 def zero_shot(run: RunDir, weights: Weights, data: Data = None, json_file: JsonFile = None) -> None:
     """Score a COCO checkpoint on the run's frames through the class map, beside the fine-tuned detector."""
     from rich.console import Console
     from rich.progress import track
-    from rich.table import Table
 
     from kittidet.detect.detector import Detector
     from kittidet.detect.images import ImageError
@@ -42,8 +41,8 @@ def zero_shot(run: RunDir, weights: Weights, data: Data = None, json_file: JsonF
         raise error  # a frame that is left out would change the number
 
     images = find_images(frame.image_path for frame in finished.frames)
-    found = detector.predictor.predict_each(images.reads, config=finished.config.evaluation, on_failure=stop)
-    shown = track(found, "predict", total=len(finished.frames), console=Console(stderr=True))
+    items = detector.predictor.predict_each(images.reads, config=finished.config.evaluation, on_failure=stop)
+    shown = track(items, "predict", total=len(finished.frames), console=Console(stderr=True))
     baseline = zero_shot_baseline(
         finished.frames,
         [item.detections for item in shown],
@@ -51,23 +50,14 @@ def zero_shot(run: RunDir, weights: Weights, data: Data = None, json_file: JsonF
         fine_tuned=finished.detections,
         engine="pycocotools",
     )
-    table = Table(title=f"COCO AP on {baseline.zero_shot.n_images} frames, classes that COCO has", title_justify="left")
-    for column in ("class", "COCO class", "objects", "zero-shot", "fine-tuned"):
-        table.add_column(column, justify="left" if "class" in column else "right")
-    tuned = baseline.fine_tuned
-    rows = [("all", "", baseline.zero_shot.n_ground_truth, baseline.zero_shot.ap, tuned.ap if tuned else None)] + [
-        (
-            name,
-            ", ".join(words),
-            baseline.zero_shot.per_class_count[name],
-            baseline.zero_shot.per_class_ap[name],
-            tuned.per_class_ap[name] if tuned else None,
-        )
-        for name, words in baseline.coco_words.items()
-    ]
-    for name, words, objects, *values in rows:
-        cells = [score_text(value) for value in values]
-        table.add_row(name, words, str(objects), *cells)
+    found, tuned = baseline.zero_shot, baseline.fine_tuned
+    title = f"COCO AP on {found.n_images} frames, classes that COCO has"
+    columns = ("class", "COCO class", "objects", "zero-shot", "fine-tuned")
+    table = score_table(title, columns, left=("class", "COCO class"))
+    table.add_row("all", "", str(found.n_ground_truth), score_text(found.ap), score_text(tuned.ap))
+    for name, words in baseline.coco_words.items():
+        scores = (score_text(one.per_class_ap[name]) for one in (found, tuned))
+        table.add_row(name, ", ".join(words), str(found.per_class_count[name]), *scores)
     console = Console()
     console.print(table)
     for name, why in baseline.not_covered.items():

@@ -28,7 +28,8 @@ from kittidet.detect.sources import ImageSource, find_images
 from kittidet.errors import CheckpointMismatchError
 from kittidet.frame import Detections
 from kittidet.model.efficientdet import build_efficientdet
-from kittidet.model.pretrained import coco_class_map, fetch_pretrained, load_checkpoint
+from kittidet.model.pretrained import coco_class_map, load_checkpoint
+from kittidet.model.published import fetch_pretrained
 from kittidet.model.scaling import variant_spec
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,9 @@ from kittidet.errors import EvaluationError
 from kittidet.files import whole_folder, write_json
 from kittidet.kitti.results import write_kitti_results
 
+# Lower values smear the thin lines of boxes and their small text first.
+_JPEG_QUALITY = 90
+
 
 @contextmanager
 def prediction_writer(
@@ -28,7 +31,6 @@ def prediction_writer(
     kitti: bool = False,
     coco: bool = False,
     min_score: float,
-    jpeg_quality: int,
 ) -> Iterator[Callable[[ImageDetections], None]]:
     """Yield a function that writes what was found in one image; the folder has its name when the block ends.
 
@@ -39,7 +41,6 @@ def prediction_writer(
         kitti: write result files into ``kitti/``, which ``evaluate-kitti`` reads.
         coco: write ``predictions.json``: a COCO data set whose annotations have a score.
         min_score: detections are drawn from here on; the files keep them all.
-        jpeg_quality: of the images.
 
     Raises:
         EvaluationError: if ``out_dir`` holds something.
@@ -57,7 +58,7 @@ def prediction_writer(
                 write_kitti_results(found, table, folder / "kitti")
             if images:
                 shown = draw_frame(Image.fromarray(image.pixels), detections=found, table=table, min_score=min_score)
-                shown.save(folder / "images" / f"{image.name}.jpg", quality=jpeg_quality)
+                shown.save(folder / "images" / f"{image.name}.jpg", quality=_JPEG_QUALITY)
             if coco:
                 _add_to_coco(document, item)
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import Any
 
@@ -22,8 +22,7 @@ from kittidet.detect.letterbox import Letterbox, to_original
 from kittidet.detect.preprocess import preprocess
 from kittidet.detect.sources import Read
 from kittidet.frame import Detections
-from kittidet.model.anchors import anchors_of
-from kittidet.model.decode import decode_detections
+from kittidet.model.decode import find_objects
 from kittidet.model.scaling import variant_spec
 
 log = logging.getLogger(__name__)
@@ -128,18 +127,7 @@ class Predictor:
         """
         key = config.model_copy(update={"batch_size": 1})
         if key not in self._compiled:
-            network, anchors = self._network, anchors_of(self.model)
-
-            def run(images: Any) -> Any:
-                return decode_detections(
-                    network(images, training=False),
-                    anchors,
-                    input_hw=self.model.input_hw,
-                    nms=config.nms,
-                    score_threshold=config.score_threshold,
-                    max_detections=config.max_detections,
-                )
-
+            run = partial(find_objects, self._network, model=self.model, config=config)
             spec = tf.TensorSpec((None, *self.model.input_hw, 3), tf.float32)
             self._compiled[key] = tf.function(run).get_concrete_function(spec)
         return self._compiled[key]

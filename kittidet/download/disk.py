@@ -60,7 +60,6 @@ def alone_at(path: Path) -> Iterator[None]:
     """
     with ExitStack() as held:
         with writing(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
             held.enter_context(locked(path.with_name(f".{path.name}.lock"), waiting_for=str(path)))
         yield
 

@@ -63,6 +63,21 @@ def all_class_ap(matches: Matches, weights: IntArray) -> FloatArray:
     return np.stack([class_ap(one, weights) for one in matches.classes])
 
 
+def interval_of(draws: FloatArray, confidence: float) -> tuple[float, float] | None:
+    """Return the percentile interval of ``[draws]`` values, NaN left out; None where there is none.
+
+    Args:
+        draws: one value a draw.
+        confidence: share of draws inside, 0..1.
+    """
+    known = draws[~np.isnan(draws)]
+    if not known.size:
+        return None
+    tail = 100 * (1 - confidence) / 2
+    low, high = np.percentile(known, (tail, 100 - tail))
+    return float(low), float(high)
+
+
 def _average_precision(weight: IntArray, detected: IntArray, labels: int) -> float:
     """Return the 101-point AP from the right detections, best first: only at these can precision count.
 

@@ -10,42 +10,17 @@ not comparable with them.
 import contextlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 from kittidet.arrays import FloatArray
 from kittidet.classes import ClassTable
 from kittidet.errors import EvaluationError
-from kittidet.eval.coco_format import ResultArray, coco_ground_truth, coco_results, result_rows
+from kittidet.eval.coco_format import ResultArray, coco_ground_truth, result_rows
 from kittidet.frame import Detections, Frame
-
-__all__ = [
-    "CocoMetrics",
-    "Engine",
-    "coco_ground_truth",
-    "coco_metrics",
-    "coco_results",
-    "hotcoco_evaluator",
-    "score_coco",
-]
 
 Engine: TypeAlias = Literal["pycocotools", "hotcoco"]
 
-# What both engines' twelve numbers mean, in their order.
-_SUMMARY = (
-    "ap",
-    "ap50",
-    "ap75",
-    "ap_small",
-    "ap_medium",
-    "ap_large",
-    "ar_1",
-    "ar_10",
-    "ar_100",
-    "ar_small",
-    "ar_medium",
-    "ar_large",
-)
 # Axis 0 of the engines' precision array: IoU .50, .55, ..., .95.
 _IOU_50 = 0
 # Axes 3 and 4: all areas, 100 detections.
@@ -56,6 +31,8 @@ _MAX_DETECTIONS = -1
 @dataclass(frozen=True, slots=True)
 class CocoMetrics:
     """The COCO summary of one set of detections; all values 0..1, None where there is no ground truth to score.
+
+    The first twelve are both engines' summary, in their order.
 
     Attributes:
         ap: mean over classes and IoU .50:.95.
@@ -164,15 +141,16 @@ def score_coco(
     else:
         raise ValueError(f"unknown engine {engine!r}: expected pycocotools or hotcoco")
     summary: dict[str, Any] = {
-        name: None if value < 0 else float(value) for name, value in zip(_SUMMARY, stats, strict=True)
+        field.name: None if value < 0 else float(value)
+        for field, value in zip(fields(CocoMetrics)[:12], stats, strict=True)
     }
     # precision: [iou, recall, class, area, max detections]; classes in id order, -1 where a class has no object.
     by_class = precision[:, :, :, _ALL_AREAS, _MAX_DETECTIONS]
     order = sorted(names)
     return CocoMetrics(
         **summary,
-        per_class_ap={names[i]: _mean_of(by_class[:, :, k]) for k, i in enumerate(order)},
-        per_class_ap50={names[i]: _mean_of(by_class[_IOU_50, :, k]) for k, i in enumerate(order)},
+        per_class_ap={names[i]: mean_scored(by_class[:, :, k]) for k, i in enumerate(order)},
+        per_class_ap50={names[i]: mean_scored(by_class[_IOU_50, :, k]) for k, i in enumerate(order)},
         per_class_count=counts,
         n_images=len(ground_truth["images"]),
         n_ground_truth=sum(counts.values()),
@@ -183,11 +161,23 @@ def score_coco(
 
 
 def hotcoco_evaluator(ground_truth: Mapping[str, Any], results: ResultArray) -> Any:
-    """Return a hotcoco ``COCOeval`` that has matched and accumulated; diagnosis and comparison read it."""
+    """Return a hotcoco ``COCOeval`` that has matched and accumulated; the diagnosis reads it."""
     import hotcoco  # noqa: PLC0415 (starts a compiled library; scoring by pycocotools does without)
 
     truth = hotcoco.COCO(dict(ground_truth))
-    evaluator = hotcoco.COCOeval(truth, truth.load_res(results), "bbox")
+    return evaluated(hotcoco.COCOeval(truth, truth.load_res(results), "bbox"))
+
+
+def evaluated(evaluator: Any, area_range: Sequence[float] | None = None) -> Any:
+    """Return a hotcoco ``COCOeval`` after matching and accumulating.
+
+    Args:
+        evaluator: before matching.
+        area_range: match over objects of these areas alone, at most 100 detections a frame; None: COCO's own settings.
+    """
+    if area_range is not None:
+        settings = evaluator.params
+        settings.area_rng, settings.area_rng_lbl, settings.max_dets = [list(area_range)], ["all"], [100]
     evaluator.evaluate()
     evaluator.accumulate()
     return evaluator
@@ -231,6 +221,7 @@ def _run_pycocotools(ground_truth: Mapping[str, Any], results: ResultArray) -> t
     return list(evaluator.stats), evaluator.eval["precision"]
 
 
-def _mean_of(precision: FloatArray) -> float | None:
+def mean_scored(precision: FloatArray) -> float | None:
+    """Return the mean of an engine's numbers, which are -1 where there is no ground truth; None where all are."""
     scored = precision[precision > -1]
     return float(scored.mean()) if scored.size else None

@@ -12,7 +12,7 @@ import numpy as np
 
 from kittidet.arrays import FloatArray
 from kittidet.errors import EvaluationError
-from kittidet.eval.bootstrap import all_class_ap, draw_weights, mean_ap
+from kittidet.eval.bootstrap import all_class_ap, draw_weights, interval_of, mean_ap
 from kittidet.eval.coco_format import ResultArray
 from kittidet.eval.matches import match_detections
 
@@ -114,25 +114,22 @@ def compare_results(
     weights = np.concatenate([once, draw_weights(frames, resamples=resamples, seed=seed)])
     # [classes, 1 + draws, 10]; the first "draw" is the data as they are.
     a, b = (all_class_ap(one, weights) for one in matches)
-    tail = 100 * (1 - confidence) / 2
     differences = []
     for metric, thresholds in _METRICS.items():
         per_a, per_b = a[:, :, thresholds].mean(axis=2), b[:, :, thresholds].mean(axis=2)
-        differences.append(_difference(metric, ALL_CLASSES, mean_ap(per_a), mean_ap(per_b), tail))
+        differences.append(_difference(metric, ALL_CLASSES, mean_ap(per_a), mean_ap(per_b), confidence))
         differences += [
-            _difference(metric, one.name, per_a[k], per_b[k], tail) for k, one in enumerate(matches[0].classes)
+            _difference(metric, one.name, per_a[k], per_b[k], confidence) for k, one in enumerate(matches[0].classes)
         ]
     order = {name: k for k, name in enumerate([ALL_CLASSES, *(one.name for one in matches[0].classes)])}
     differences.sort(key=lambda item: order[item.class_name])
     return Comparison(*names, tuple(differences), frames, resamples, confidence, seed)
 
 
-def _difference(metric: str, name: str, a: FloatArray, b: FloatArray, tail: float) -> Difference:
+def _difference(metric: str, name: str, a: FloatArray, b: FloatArray, confidence: float) -> Difference:
     if np.isnan(a[0]):
         return Difference(metric, name, None, None, None, None, None, "not distinguishable")
-    moved = (b - a)[1:]
-    moved = moved[~np.isnan(moved)]
     # A class that no draw holds says nothing: its interval is everything.
-    low, high = np.percentile(moved, [tail, 100 - tail]) if moved.size else (-1.0, 1.0)
+    low, high = interval_of((b - a)[1:], confidence) or (-1.0, 1.0)
     verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
-    return Difference(metric, name, float(a[0]), float(b[0]), float(b[0] - a[0]), float(low), float(high), verdict)
+    return Difference(metric, name, float(a[0]), float(b[0]), float(b[0] - a[0]), low, high, verdict)

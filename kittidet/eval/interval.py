@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from kittidet.arrays import FloatArray
-from kittidet.eval.bootstrap import all_class_ap, draw_weights, mean_ap
+from kittidet.eval.bootstrap import all_class_ap, draw_weights, interval_of, mean_ap
 from kittidet.eval.matches import Matches
 
 Interval = tuple[float, float]
@@ -52,17 +50,9 @@ def ap_intervals(matches: Matches, *, resamples: int, confidence: float, seed: i
         raise ValueError("ap_intervals: expected at least one labelled object")
     frames = len(matches.image_ids)
     ap = all_class_ap(matches, draw_weights(frames, resamples=resamples, seed=seed))  # [classes, draws, 10]
-    tail = 100 * (1 - confidence) / 2
-
-    def interval(draws: FloatArray) -> Interval | None:
-        known = draws[~np.isnan(draws)]
-        if not known.size:
-            return None
-        low, high = np.percentile(known, (tail, 100 - tail))
-        return float(low), float(high)
 
     def of_all(by_class: FloatArray) -> Interval:
-        found = interval(mean_ap(by_class))
+        found = interval_of(mean_ap(by_class), confidence)
         if found is None:
             raise ValueError("ap_intervals: no draw holds a labelled object; use more draws")
         return found
@@ -71,7 +61,7 @@ def ap_intervals(matches: Matches, *, resamples: int, confidence: float, seed: i
         ap=of_all(ap.mean(axis=2)),
         ap50=of_all(ap[:, :, _IOU_50]),
         ap75=of_all(ap[:, :, _IOU_75]),
-        per_class_ap={one.name: interval(ap[k].mean(axis=1)) for k, one in enumerate(matches.classes)},
+        per_class_ap={one.name: interval_of(ap[k].mean(axis=1), confidence) for k, one in enumerate(matches.classes)},
         confidence=confidence,
         frames=frames,
     )

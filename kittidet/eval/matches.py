@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from kittidet.arrays import BoolArray, FloatArray, IntArray
+from kittidet.eval.coco import evaluated
 from kittidet.eval.coco_format import ResultArray
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
-_MAX_DETECTIONS = 100
-_EVERY_AREA = [0.0, 1e10]
+_EVERY_AREA = (0.0, 1e10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,7 @@ def match_detections(ground_truth: Mapping[str, Any], results: ResultArray) -> M
     import hotcoco  # noqa: PLC0415  starts a compiled library
 
     truth = hotcoco.COCO(dict(ground_truth))
-    evaluator = hotcoco.COCOeval(truth, truth.load_res(results), "bbox")
-    settings = evaluator.params
-    settings.area_rng, settings.area_rng_lbl, settings.max_dets = [_EVERY_AREA], ["all"], [_MAX_DETECTIONS]
-    evaluator.evaluate()
+    evaluator = evaluated(hotcoco.COCOeval(truth, truth.load_res(results), "bbox"), _EVERY_AREA)
     image_ids = np.array(sorted(image["id"] for image in ground_truth["images"]), dtype=np.int64)
     place = {image_id: position for position, image_id in enumerate(image_ids.tolist())}
     by_class: dict[int, list[dict[str, Any]]] = {category["id"]: [] for category in ground_truth["categories"]}

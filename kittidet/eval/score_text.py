@@ -1,4 +1,7 @@
-"""A score as people read it, the same in terminals, cards and pages."""
+"""Scores and facts as people read them, the same in terminals, cards and pages."""
+
+from collections.abc import Mapping
+from typing import Any
 
 NO_TRUTH = "no ground truth"
 
@@ -6,3 +9,14 @@ NO_TRUTH = "no ground truth"
 def score_text(value: float | None, digits: int = 3) -> str:
     """Return a score with so many decimals, or "no ground truth" for None: there was nothing to find."""
     return NO_TRUTH if value is None else f"{value:.{digits}f}"
+
+
+def fact_text(value: Any) -> str:
+    """Return one value of a step's summary on one line: lists and mappings by their items, None as "not known"."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {fact_text(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(fact_text(item) for item in value) or "none"
+    if value is None:
+        return "not known"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -41,14 +41,14 @@ class ZeroShotBaseline:
     Attributes:
         coco_words: class name -> the COCO classes that stand for it.
         zero_shot: scores of the COCO detector; classes that are not covered have none and are not in the mean.
-        fine_tuned: of the fine-tuned one by the same rule; None where there is none.
+        fine_tuned: of the fine-tuned one by the same rule.
         neutral: KITTI type -> class for which it counts neither way.
         not_covered: class name -> why it is not scored.
     """
 
     coco_words: Mapping[str, tuple[str, ...]]
     zero_shot: CocoMetrics
-    fine_tuned: CocoMetrics | None
+    fine_tuned: CocoMetrics
     neutral: Mapping[str, str]
     not_covered: Mapping[str, str]
 
@@ -105,7 +105,7 @@ def zero_shot_baseline(
     coco_detections: Sequence[Detections],
     table: ClassTable,
     *,
-    fine_tuned: Sequence[Detections] | None,
+    fine_tuned: Sequence[Detections],
     engine: Engine,
 ) -> ZeroShotBaseline:
     """Return a COCO detector's scores on the classes it knows, and a fine-tuned detector's by the same rule.
@@ -114,7 +114,7 @@ def zero_shot_baseline(
         frames: every frame that was predicted on, with full label rows.
         coco_detections: of the COCO detector, with COCO's ids.
         table: the KITTI class table to score in.
-        fine_tuned: detections of the fine-tuned detector, with the table's ids; None if there is none.
+        fine_tuned: detections of the fine-tuned detector, with the table's ids.
         engine: see ``coco.coco_metrics``.
 
     Raises:
@@ -136,7 +136,7 @@ def zero_shot_baseline(
     return ZeroShotBaseline(
         coco_words=words,
         zero_shot=score(map_coco_detections(coco_detections, table)),
-        fine_tuned=None if fine_tuned is None else score(fine_tuned),
+        fine_tuned=score(fine_tuned),
         neutral={kind: table.name_of(class_id) for kind, class_id in coverage.neutral.items()},
         not_covered=coverage.not_covered,
     )

@@ -11,8 +11,7 @@ from kittidet.config import EvalConfig
 from kittidet.detect.detector import Detector
 from kittidet.detect.preprocess import decode_rgb, preprocess, size_wh_of
 from kittidet.export.damage import opening
-from kittidet.model.anchors import anchors_of
-from kittidet.model.decode import decode_detections
+from kittidet.model.decode import find_objects
 from kittidet.model.scaling import variant_spec
 
 _SERVE = "serving_default"
@@ -33,10 +32,10 @@ class ServingModule(tf.Module):
         # tf.Module finds tf.Variables in its own attributes, not inside Keras layers.
         self.weights = [variable.value for variable in detector.network.weights]
         self.class_names = tf.saved_model.Asset(str(class_names_path))
+        self._model = detector.model
         self._input_hw = detector.model.input_hw
         self._config = config
         self._spec = variant_spec(detector.model.variant)
-        self._anchors = anchors_of(detector.model)
 
     def signatures(self) -> dict[str, Any]:
         """Return signature name -> concrete function: ``serving_default`` and ``network``."""
@@ -62,24 +61,12 @@ class ServingModule(tf.Module):
                 tf.TensorSpec((2,), tf.int32),
             ),
         )
-        found = decode_detections(
-            self._network(images, training=False),
-            self._anchors,
-            input_hw=self._input_hw,
-            nms=self._config.nms,
-            score_threshold=self._config.score_threshold,
-            max_detections=self._config.max_detections,
-        )
+        found = find_objects(self._network, images, model=self._model, config=self._config)
         scale, offset = tf.tile(rows[:, None, :2], [1, 1, 2]), tf.tile(rows[:, None, 2:], [1, 1, 2])
         limits = tf.cast(tf.tile(sizes_wh[:, None, :], [1, 1, 2]), tf.float32)
         boxes = tf.clip_by_value((found["boxes_xyxy"] - offset) / scale, 0.0, limits)
         valid = found["scores"] > 0
-        return {
-            "boxes_xyxy": tf.where(valid[..., None], boxes, 0.0),
-            "scores": found["scores"],
-            "class_ids": found["class_ids"],
-            "num_valid": found["num_valid"],
-        }
+        return {**found, "boxes_xyxy": tf.where(valid[..., None], boxes, 0.0)}
 
     def _raw(self, images: Any) -> Mapping[str, Any]:
         """Return ``class_logits`` and ``box_codes`` of normalised images ``[b, h, w, 3]``."""

@@ -11,8 +11,8 @@ from kittidet.detect.letterbox import Letterbox, to_original
 from kittidet.errors import ExportError
 from kittidet.eval.interval import ap_intervals
 from kittidet.eval.matches import match_detections
-from kittidet.export.agreement import BYTES, EXACT, HALF, Agreement, Tolerance, check_candidates, check_detections
-from kittidet.export.check_set import CheckSet, RawModel, build_check_set, candidates_of
+from kittidet.export.agreement import BYTES, EXACT, HALF, Agreement, check_candidates, check_detections
+from kittidet.export.check_set import CheckSet, build_check_set, candidates_of
 from kittidet.export.model_card import ExportedFile, RunScores, write_card
 from kittidet.export.onnx import check_onnx_installed, open_onnx, write_onnx
 from kittidet.export.serving import open_saved_model, write_saved_model
@@ -23,7 +23,16 @@ from kittidet.runs.run import SUMMARY, Run
 log = logging.getLogger(__name__)
 
 CARD = "README.md"
+# Detections from this score on must be in both; weaker ones may come and go with the last digit of a score.
+_MIN_SCORE = 0.1
 _AS_IT_IS = Letterbox((1.0, 1.0), (0.0, 0.0))
+# Name, what it is in words, how closely it must follow the source; every format but the SavedModel, which alone ends
+# in detections.
+_RAW_FORMATS = {
+    "onnx": ("model.onnx", "ONNX: the network", EXACT),
+    "tflite_float16": ("model_float16.tflite", "TFLite: the network, weights as float16", HALF),
+    "tflite_dynamic": ("model_dynamic.tflite", "TFLite: the network, weights as bytes (dynamic range)", BYTES),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ def export_detector(
     Args:
         source: a run folder (its best checkpoint) or a checkpoint folder.
         out_dir: made; must not exist.
-        config: formats, and how they are compared.
+        config: the formats.
         evaluation: score threshold, suppression and detections an image, fixed in the SavedModel.
         images: to compare on; synthetic ones where none are given.
 
@@ -63,12 +72,12 @@ def export_detector(
         check_onnx_installed()
     detector = Detector.load(source)
     scores = _run_scores(source)
-    checks = build_check_set(detector, config=config, evaluation=evaluation, images=images)
+    checks = build_check_set(detector, evaluation=evaluation, images=images)
     try:
         with whole_folder(out_dir) as folder:
             names = "".join(f"{name}\n" for name in detector.table.names)
             (folder / "class_names.txt").write_text(names, encoding="utf-8")
-            files = [_export(kind, folder, detector, checks, config, evaluation) for kind in config.formats]
+            files = [_export(kind, folder, detector, checks, evaluation) for kind in config.formats]
             card = write_card(detector.facts, files, evaluation, scores)
             (folder / CARD).write_text(card, encoding="utf-8")
     except OSError as error:
@@ -76,61 +85,40 @@ def export_detector(
     return Export(out_dir, tuple(files))
 
 
-def _export(
-    kind: str, folder: Path, detector: Detector, checks: CheckSet, config: ExportConfig, evaluation: EvalConfig
-) -> ExportedFile:
-    network = detector.network
+def _export(kind: str, folder: Path, detector: Detector, checks: CheckSet, evaluation: EvalConfig) -> ExportedFile:
     if kind == "saved_model":
         path = write_saved_model(
             detector, folder / kind, config=evaluation, class_names_path=folder / "class_names.txt"
         )
-        said = "TensorFlow SavedModel: encoded images in, boxes in their pixels out"
-        agreement = _check_saved_model(path, checks, config)
-    elif kind == "onnx":
-        path = write_onnx(network, folder / "model.onnx")
-        said = "ONNX: the network"
-        agreement = _check_raw(path, open_onnx(path), EXACT, detector, checks, config)
-    elif kind == "tflite_float16":
-        path = write_tflite(network, folder / "model_float16.tflite", precision="float16")
-        said = "TFLite: the network, weights as float16"
-        agreement = _check_raw(path, open_tflite(path), HALF, detector, checks, config)
+        words = "TensorFlow SavedModel: encoded images in, boxes in their pixels out"
+        agreement = _check_saved_model(path, checks)
     else:
-        path = write_tflite(network, folder / "model_dynamic.tflite", precision="dynamic")
-        said = "TFLite: the network, weights as bytes (dynamic range)"
-        agreement = _check_raw(path, open_tflite(path), BYTES, detector, checks, config)
+        name, words, tolerance = _RAW_FORMATS[kind]
+        path = folder / name
+        if kind == "onnx":
+            write_onnx(detector.network, path)
+            run = open_onnx(path)
+        else:
+            write_tflite(detector.network, path, precision="float16" if kind == "tflite_float16" else "dynamic")
+            run = open_tflite(path)
+        source, exported = (candidates_of(raw, detector) for raw in (checks.raw, run(checks.images)))
+        agreement = check_candidates(source, exported, tolerance=tolerance, min_score=_MIN_SCORE, what=name)
     size = sum(p.stat().st_size for p in (list_files(path) if path.is_dir() else [path])) / 1e6
     log.info(
         "export.written file=%s megabytes=%.1f compared=%d max_score_difference=%.5f min_iou=%.4f",
         *(path.name, size, agreement.compared, agreement.max_score_difference, agreement.min_iou),
     )
-    return ExportedFile(path.name, said, size, agreement)
+    return ExportedFile(path.name, words, size, agreement)
 
 
-def _check_saved_model(path: Path, checks: CheckSet, config: ExportConfig) -> Agreement:
+def _check_saved_model(path: Path, checks: CheckSet) -> Agreement:
     found = [
         to_original(name, one["boxes_xyxy"], one["scores"], one["class_ids"], letterbox=_AS_IT_IS, size_wh=size_wh)
         for name, one, size_wh in zip(
             checks.names, open_saved_model(path)(checks.encoded), checks.sizes_wh, strict=True
         )
     ]
-    return check_detections(checks.detections, found, tolerance=EXACT, min_score=config.check_min_score, what=path.name)
-
-
-def _check_raw(
-    path: Path,
-    run: RawModel,
-    tolerance: Tolerance,
-    detector: Detector,
-    checks: CheckSet,
-    config: ExportConfig,
-) -> Agreement:
-    return check_candidates(
-        candidates_of(checks.raw, detector),
-        candidates_of(run(checks.images), detector),
-        tolerance=tolerance,
-        min_score=config.check_min_score,
-        what=path.name,
-    )
+    return check_detections(checks.detections, found, tolerance=EXACT, min_score=_MIN_SCORE, what=path.name)
 
 
 def _run_scores(source: Path) -> RunScores | None:
@@ -138,11 +126,5 @@ def _run_scores(source: Path) -> RunScores | None:
     if not (source / SUMMARY).is_file():
         return None
     run = Run.open(source)
-    draws = CompareConfig()
-    intervals = ap_intervals(
-        match_detections(run.ground_truth, run.results),
-        resamples=draws.resamples,
-        confidence=draws.confidence,
-        seed=draws.seed,
-    )
-    return RunScores(run.summary, intervals)
+    matches = match_detections(run.ground_truth, run.results)
+    return RunScores(run.summary, ap_intervals(matches, **CompareConfig().model_dump()))

@@ -5,7 +5,6 @@ Knows sizes, scales and their order. Matching anchors is left to `training.targe
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,58 +14,32 @@ from kittidet.config import ModelConfig
 from kittidet.model.scaling import ASPECT_RATIOS, NUM_SCALES, feature_sizes, variant_spec
 
 
-def build_level_anchors(
-    *, input_hw: tuple[int, int], min_level: int, max_level: int, anchor_scale: float | Sequence[float]
+def build_anchors(
+    variant: str, *, input_hw: tuple[int, int], anchor_scale: float | None = None
 ) -> npt.NDArray[np.float32]:
     """Return all anchors ``[A, 4]`` float32, ``xyxy`` in input pixels, not clipped to the input.
 
     Order: levels from fine to coarse; within a level row by row; within a cell by size, then by shape.
 
     Args:
+        variant: ``d0`` to ``d7x``, ``lite0`` to ``lite4``.
         input_hw: height and width of the network's input, pixels.
-        min_level: the finest level; its cells are about ``2**min_level`` pixels wide.
-        max_level: the coarsest level.
-        anchor_scale: side of the smallest square anchor in cells; one number, or one per level.
+        anchor_scale: side of the smallest square anchor in cells; None: the variant's published one.
 
     Raises:
-        ValueError: if the size or the levels are not positive, or there is not one scale per level.
+        ValueError: on an unknown variant, or if the size or the scale is not positive.
 
     Source:
         google/automl ``efficientdet/tf2/anchors.py``; ``tests/kittidet/model/test_anchors.py`` holds both equal, bit
         for bit.
     """
-    levels = range(min_level, max_level + 1)
+    spec = variant_spec(variant)
+    scale = spec.anchor_scale if anchor_scale is None else anchor_scale
     if min(input_hw) < 1:
         raise ValueError(f"input_hw {input_hw!r}: expected (height, width), both at least 1 pixel")
-    if not 0 < min_level <= max_level:
-        raise ValueError(f"levels {min_level}..{max_level}: expected 0 < min_level <= max_level")
-    scales = list(anchor_scale) if isinstance(anchor_scale, Sequence) else [anchor_scale] * len(levels)
-    if len(scales) != len(levels) or min(scales) <= 0:
-        raise ValueError(f"anchor_scale {anchor_scale!r}: expected a positive number, or {len(levels)} of them")
-    parts = [_one_level(input_hw, level, scale) for level, scale in zip(levels, scales, strict=True)]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def build_anchors(
-    variant: str, *, input_hw: tuple[int, int], anchor_scale: float | Sequence[float] | None = None
-) -> npt.NDArray[np.float32]:
-    """Return the anchors ``[A, 4]`` float32 ``xyxy`` input pixels of a published variant.
-
-    Args:
-        variant: ``d0`` to ``d7x``, ``lite0`` to ``lite4``.
-        input_hw: height and width of the network's input, pixels.
-        anchor_scale: overrides the variant's published value; None keeps it.
-
-    Raises:
-        ValueError: on an unknown variant or a size that is not positive.
-    """
-    spec = variant_spec(variant)
-    return build_level_anchors(
-        input_hw=input_hw,
-        min_level=spec.min_level,
-        max_level=spec.max_level,
-        anchor_scale=spec.anchor_scale if anchor_scale is None else anchor_scale,
-    )
+    if scale <= 0:
+        raise ValueError(f"anchor_scale {scale!r}: expected a positive number")
+    return np.concatenate([_one_level(input_hw, level, scale) for level in spec.levels]).astype(np.float32)
 
 
 def anchors_of(model: ModelConfig) -> npt.NDArray[np.float32]:

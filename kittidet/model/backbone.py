@@ -143,7 +143,6 @@ class Backbone(keras.layers.Layer):
         super().__init__(**kwargs)
         self.folded = folded
         self.backbone = backbone
-        self.seed = seed
         self.spec = backbone_spec(backbone)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.stem_norm = make_norm("stem_norm", folded=folded)
@@ -191,7 +190,3 @@ class Backbone(keras.layers.Layer):
             (batch, *sizes[level], self.spec.blocks[self.spec.reductions[level - 1]].channels_out)
             for level in range(FIRST_LEVEL, LAST_LEVEL + 1)
         ]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "backbone": self.backbone, "seed": self.seed, "folded": self.folded}

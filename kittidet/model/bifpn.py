@@ -132,9 +132,6 @@ class BiFpn(keras.layers.Layer):
 
     def __init__(self, variant: str, input_channels: tuple[int, ...], *, folded: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.folded = folded
-        self.variant = variant
-        self.input_channels = tuple(input_channels)
         self.spec: VariantSpec = variant_spec(variant)
         channels, levels = self.spec.fpn_channels, self.spec.levels
         self.nodes = cell_nodes(self.spec.min_level, self.spec.max_level)
@@ -197,12 +194,3 @@ class BiFpn(keras.layers.Layer):
         """Return the shapes of all levels."""
         sizes = self._sizes(input_shape)
         return [(input_shape[0][0], *size, self.spec.fpn_channels) for size in sizes]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "variant": self.variant,
-            "input_channels": list(self.input_channels),
-            "folded": self.folded,
-        }

@@ -4,13 +4,25 @@ from typing import Any
 
 from keras import ops
 
+from kittidet.config import EvalConfig, ModelConfig
+from kittidet.model.anchors import anchors_of
 from kittidet.model.box_coder import decode_boxes
 from kittidet.model.nms import NmsMethod, select_greedily
 
 # Source: google/automl efficientdet/tf2/postprocess.py and hparams_config.py.
 MAX_CANDIDATES = 5000
-IOU_THRESHOLD = 0.5
-SOFT_SIGMA = 0.5
+
+
+def find_objects(network: Any, images: Any, *, model: ModelConfig, config: EvalConfig) -> dict[str, Any]:
+    """Return what a network finds in normalised images ``[b, h, w, 3]``, as `decode_detections`."""
+    return decode_detections(
+        network(images, training=False),
+        anchors_of(model),
+        input_hw=model.input_hw,
+        nms=config.nms,
+        score_threshold=config.score_threshold,
+        max_detections=config.max_detections,
+    )
 
 
 def decode_detections(
@@ -24,8 +36,6 @@ def decode_detections(
     per_class: bool = True,
     clip: bool = True,
     max_candidates: int | None = MAX_CANDIDATES,
-    iou_threshold: float = IOU_THRESHOLD,
-    sigma: float = SOFT_SIGMA,
 ) -> dict[str, Any]:
     """Return the detections of a batch, best first.
 
@@ -44,8 +54,6 @@ def decode_detections(
         clip: whether boxes are clipped to the input, after suppression.
         max_candidates: how many (anchor, class) pairs with the highest scores enter suppression; None: every
             anchor once, with its best class.
-        iou_threshold: for ``hard``.
-        sigma: for ``soft``.
 
     Returns:
         ``boxes_xyxy`` ``[b, max_detections, 4]`` float32 input pixels, ``scores`` ``[b, max_detections]`` float32,
@@ -67,8 +75,6 @@ def decode_detections(
         per_class=per_class,
         max_detections=max_detections,
         score_threshold=score_threshold,
-        iou_threshold=iou_threshold,
-        sigma=sigma,
     )
     is_valid = taken_scores > 0  # [b, m]
     kept_xyxy = ops.take_along_axis(boxes_xyxy, taken[..., None], axis=1)

@@ -89,10 +89,7 @@ class PredictionHead(keras.layers.Layer):
 
     def __init__(self, variant: str, values: int, bias: float = 0.0, *, folded: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.folded = folded
-        self.variant = variant
         self.values = values
-        self.bias_value = bias
         self.spec: VariantSpec = variant_spec(variant)
         channels = self.spec.fpn_channels
         self.convolutions = [
@@ -130,13 +127,3 @@ class PredictionHead(keras.layers.Layer):
         """Return the symbolic result without tracing the call."""
         anchors = sum(int(x.shape[1]) * int(x.shape[2]) for x in inputs) * ANCHORS_PER_CELL
         return keras.KerasTensor((inputs[0].shape[0], anchors, self.values), dtype="float32")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "variant": self.variant,
-            "values": self.values,
-            "bias": self.bias_value,
-            "folded": self.folded,
-        }

@@ -10,6 +10,10 @@ from keras import ops
 
 NmsMethod = Literal["soft", "hard"]
 
+# Source: google/automl efficientdet/hparams_config.py.
+IOU_THRESHOLD = 0.5
+SOFT_SIGMA = 0.5
+
 
 def select_greedily(
     boxes_xyxy: Any,
@@ -20,8 +24,6 @@ def select_greedily(
     per_class: bool,
     max_detections: int,
     score_threshold: float,
-    iou_threshold: float,
-    sigma: float,
 ) -> tuple[Any, Any, Any]:
     """Return which candidates are kept, best first: indices ``[b, max_detections]``, scores, and how many are valid.
 
@@ -29,13 +31,11 @@ def select_greedily(
         boxes_xyxy: ``[b, n, 4]`` float32 candidates.
         scores: ``[b, n]`` float32, 0..1.
         class_ids: ``[b, n]`` int.
-        method: ``soft`` multiplies the scores of boxes that overlap a taken one by ``exp(-iou**2 / sigma)``;
-            ``hard`` drops those that overlap it by more than ``iou_threshold``.
+        method: ``soft`` multiplies the scores of boxes that overlap a taken one by ``exp(-iou**2 / SOFT_SIGMA)``;
+            ``hard`` drops those that overlap it by more than ``IOU_THRESHOLD``.
         per_class: boxes of different classes do not suppress each other.
         max_detections: length of the result.
         score_threshold: 0 or more; candidates must score above it (after weakening) to be taken.
-        iou_threshold: for ``hard``.
-        sigma: for ``soft``.
 
     Returns:
         ``(index [b, m] int32, score [b, m] float32, num_valid [b] int32)``; rows after the last valid one are 0.
@@ -69,9 +69,9 @@ def select_greedily(
         union = area + of_best(area) - inter
         iou = ops.where(inter > 0, inter / ops.where(inter > 0, union, 1.0), 0.0)
         if method == "soft":
-            weakened = remaining * ops.exp(-iou * iou / sigma)
+            weakened = remaining * ops.exp(-iou * iou / SOFT_SIGMA)
         else:
-            weakened = ops.where(iou > iou_threshold, -1.0, remaining)
+            weakened = ops.where(iou > IOU_THRESHOLD, -1.0, remaining)
         if per_class:
             weakened = ops.where(ops.equal(class_ids, of_best(class_ids)), weakened, remaining)
         # -1 is below every threshold, and stays negative whatever it is multiplied by.

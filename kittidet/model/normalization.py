@@ -220,14 +220,18 @@ def activate(inputs: Any, activation: Activation) -> Any:
     return ops.silu(inputs) if activation == "swish" else ops.relu6(inputs)
 
 
+def batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """Return every batch norm of a model, those inside other layers included."""
+    layers = model._flatten_layers()  # noqa: SLF001  Keras has no public walk over nested layers
+    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
 def freeze_batch_norm(model: keras.Model) -> int:
     """Make every batch norm of ``model`` use and keep its moving statistics in training; return how many there are.
 
     Their gamma and beta are frozen with them. Undo with ``layer.trainable = True``.
     """
-    frozen = 0
-    for layer in model._flatten_layers():  # noqa: SLF001  Keras has no public walk over nested layers
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
-            frozen += 1
-    return frozen
+    norms = batch_norms(model)
+    for norm in norms:
+        norm.trainable = False
+    return len(norms)

@@ -16,11 +16,8 @@ from kittidet.classes import COCO_IDS, COCO_OF_KITTI, KITTI_TYPES, ClassTable
 from kittidet.errors import CheckpointMismatchError
 from kittidet.model.checkpoint_files import EMA_SUFFIX, read_checkpoint
 from kittidet.model.efficientdet import EfficientDet
-from kittidet.model.published import fetch_pretrained
 from kittidet.model.reference_names import CLASS_ROWS, reference_variables
 from kittidet.model.scaling import ANCHORS_PER_CELL
-
-__all__ = ["LoadReport", "coco_class_map", "fetch_pretrained", "load_checkpoint", "load_reference_arrays"]
 
 Array = npt.NDArray[Any]
 

@@ -13,9 +13,9 @@ from kittidet.eval.coco import score_coco
 from kittidet.model.scaling import IMAGENET_MEAN, IMAGENET_STD
 from kittidet.parity.comparison import Arrays, Comparison, compare
 
-_CANVASES = {"eval_512": (512, 512), "eval_384x1280": (384, 1280)}
+_INPUTS = {"eval_512": (512, 512), "eval_384x1280": (384, 1280)}
 _CROPS = ("train_up", "train_down", "train_one")
-_TRAIN_CANVAS = (512, 512)
+_TRAIN_INPUT_HW = (512, 512)
 
 
 def check_preprocess(_file: Path, arrays: Arrays) -> Iterator[Comparison]:
@@ -23,10 +23,10 @@ def check_preprocess(_file: Path, arrays: Arrays) -> Iterator[Comparison]:
     image = arrays["image"]
     size_wh = (image.shape[1], image.shape[0])
     pixels = arrays["boxes_norm"][:, [1, 0, 3, 2]] * np.tile(np.array(size_wh, np.float32), 2)
-    for name, input_hw in _CANVASES.items():
+    for name, input_hw in _INPUTS.items():
         resized = resized_hw(size_wh, input_hw)
         yield compare(name, "size", resized, arrays[f"{name}/scaled_hw"], rtol=0.0)
-        found = _picture(image, resized, (0, 0), input_hw)
+        found = _network_input(image, resized, (0, 0), input_hw)
         yield compare(name, "pixels", found, arrays[f"{name}/image"], rtol=0.0, atol=1e-4)
         # The reference clips to the last pixel, this project leaves a box its real extent.
         limit = np.tile([input_hw[1] - 1, input_hw[0] - 1], 2)
@@ -35,14 +35,14 @@ def check_preprocess(_file: Path, arrays: Arrays) -> Iterator[Comparison]:
     for name in _CROPS:
         scale, y, x = (np.float32(draw) for draw in arrays[f"{name}/draws_scale_offy_offx"])
         crop_hw, offset = scale_and_offset(
-            np.array(size_wh, np.int32), _TRAIN_CANVAS, scale=scale, offset_y=y, offset_x=x
+            np.array(size_wh, np.int32), _TRAIN_INPUT_HW, scale=scale, offset_y=y, offset_x=x
         )
         yield compare(name, "size", crop_hw, arrays[f"{name}/scaled_hw"], rtol=0.0)
-        found = _picture(image, crop_hw, offset, _TRAIN_CANVAS)
+        found = _network_input(image, crop_hw, offset, _TRAIN_INPUT_HW)
         yield compare(name, "pixels", found, arrays[f"{name}/image"], rtol=0.0, atol=1e-4)
 
 
-def _picture(image: np.ndarray, resized: Any, offset: Any, input_hw: tuple[int, int]) -> np.ndarray:
+def _network_input(image: np.ndarray, resized: Any, offset: Any, input_hw: tuple[int, int]) -> np.ndarray:
     cropped = resize_crop(image, resized_hw=np.int32(resized), offset_hw=np.int32(offset), input_hw=input_hw)
     return np.asarray(normalise_pad(cropped, input_hw=input_hw, pixel_mean=IMAGENET_MEAN, pixel_std=IMAGENET_STD))
 

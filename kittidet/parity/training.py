@@ -80,12 +80,17 @@ def _check_batch(arrays: Arrays, batch: str, anchors: Any) -> Iterator[Compariso
 
 
 def _targets(arrays: Arrays, cases: list[str], anchors: Any) -> Targets:
-    most = max(1, *(len(arrays[f"{case}/boxes"]) for case in cases))
-    boxes, class_ids = np.zeros((len(cases), most, 4), np.float32), np.zeros((len(cases), most), np.int32)
-    for i, case in enumerate(cases):
-        stored = arrays[f"{case}/boxes"]
-        boxes[i, : len(stored)], class_ids[i, : len(stored)] = stored[:, [1, 0, 3, 2]], arrays[f"{case}/labels"]
-    return assign_targets(boxes, class_ids, anchors)
+    return assign_targets(*_padded(arrays, cases), anchors)
+
+
+def _padded(arrays: Arrays, names: list[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    """Return the stored boxes ``[b, n, 4]`` as ``xyxy`` and their classes ``[b, n]``, padded with 0."""
+    most = max(1, *(len(arrays[f"{name}/boxes"]) for name in names))
+    boxes, class_ids = np.zeros((len(names), most, 4), np.float32), np.zeros((len(names), most), np.int32)
+    for i, name in enumerate(names):
+        stored = arrays[f"{name}/boxes"]
+        boxes[i, : len(stored)], class_ids[i, : len(stored)] = stored[:, [1, 0, 3, 2]], arrays[f"{name}/labels"]
+    return boxes, class_ids
 
 
 def _stored(arrays: Arrays, prefix: str, values: int) -> Any:
@@ -159,12 +164,8 @@ def _three_steps(network: EfficientDet, arrays: Arrays, *, suffix: str) -> Itera
 
 
 def _train_batch(arrays: Arrays) -> dict[str, Any]:
-    truth = [(arrays[f"gt{i}/boxes"], arrays[f"gt{i}/labels"]) for i in range(len(arrays["input"]))]
-    most = max(len(boxes) for boxes, _ in truth)
-    boxes, class_ids = np.zeros((len(truth), most, 4), np.float32), np.zeros((len(truth), most), np.int32)
-    for i, (yxyx, labels) in enumerate(truth):
-        boxes[i, : len(yxyx)], class_ids[i, : len(yxyx)] = yxyx[:, [1, 0, 3, 2]], labels
-    nothing = np.zeros((len(truth), 1, 4), np.float32)
+    boxes, class_ids = _padded(arrays, [f"gt{i}" for i in range(len(arrays["input"]))])
+    nothing = np.zeros((len(boxes), 1, 4), np.float32)
     return {"image": arrays["input"], "boxes_xyxy": boxes, "class_ids": class_ids, "dont_care_xyxy": nothing}
 
 

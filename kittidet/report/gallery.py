@@ -13,6 +13,7 @@ from kittidet.report.images import FAST_PNG, read_image, save_image
 from kittidet.runs.run import Run
 
 _SHEET_WIDTH = 1600
+_RANDOM_SEED = 0  # the random frames of a run are the same in each of its reports
 
 
 def choose_frames(counts: Sequence[FrameCounts], *, each: int, seed: int) -> dict[str, list[FrameCounts]]:
@@ -37,7 +38,7 @@ def gallery_images(folder: Path, run: Run, diagnosis: Diagnosis, config: ReportC
     frames = {frame.frame_id: frame for frame in run.frames}
     detections = {found.frame_id: found for found in run.detections}
     groups = []
-    for title, chosen in choose_frames(diagnosis.frames, each=config.gallery_frames, seed=config.gallery_seed).items():
+    for title, chosen in choose_frames(diagnosis.frames, each=config.gallery_frames, seed=_RANDOM_SEED).items():
         images, sheet = [], []
         for counts in chosen:
             frame = frames[counts.frame_id]
@@ -51,9 +52,7 @@ def gallery_images(folder: Path, run: Run, diagnosis: Diagnosis, config: ReportC
             caption = f"{counts.found} found, {counts.missed} missed, {counts.extra} extra"
             name = f"gallery/{title}_{frame.frame_id}.png"
             sheet.append((f"{frame.frame_id}: {caption}", image))
-            images.append(
-                save_image(image, folder, name, frame_id=frame.frame_id, caption=caption, quality=config.jpeg_quality)
-            )
+            images.append(save_image(image, folder, name, frame_id=frame.frame_id, caption=caption))
         if sheet:
             whole = draw_gallery(sheet, columns=2, width=_SHEET_WIDTH)
             whole.save(folder / f"gallery_{title}.png", compress_level=FAST_PNG)

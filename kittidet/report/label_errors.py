@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from kittidet.classes import ClassTable
-from kittidet.config import ReportConfig
 from kittidet.drawing import draw_frame
 from kittidet.eval.diagnosis import LabelError
 from kittidet.frame import Detections, Frame
@@ -21,9 +20,7 @@ _AROUND = 2.2  # the cut-out is this many boxes wide and high, so that one sees 
 _LEAST = (160, 120)  # pixels of the original, for the smallest boxes
 
 
-def label_error_images(
-    folder: Path, run: Run, errors: Sequence[LabelError], config: ReportConfig
-) -> list[dict[str, Any]]:
+def label_error_images(folder: Path, run: Run, errors: Sequence[LabelError]) -> list[dict[str, Any]]:
     """Write ``label_errors/`` and return its images, in the order given; without errors there is no folder.
 
     Raises:
@@ -37,7 +34,6 @@ def label_error_images(
             f"label_errors/{number:02d}_{error.frame_id}.png",
             frame_id=error.frame_id,
             caption=describe_label_error(error),
-            quality=config.jpeg_quality,
         )
         for number, error in enumerate(errors, start=1)
     ]

@@ -1,10 +1,10 @@
-"""The numbers behind the page, from the run's frames and detections; matching and averaging are the scoring room's."""
+"""The numbers behind the page, from the run's frames and detections; matching and averaging are `kittidet.eval`'s."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from kittidet.config import CompareConfig, ReportConfig
+from kittidet.config import CompareConfig
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco import CocoMetrics, score_coco
 from kittidet.eval.diagnosis import Diagnosis, diagnose
@@ -13,6 +13,10 @@ from kittidet.eval.kitti_protocol import ClassAp, KittiAp, kitti_ap
 from kittidet.eval.matches import match_detections
 from kittidet.kitti.results import kitti_result_rows
 from kittidet.runs.run import Run
+
+_WORST_FRAMES = 12
+# As many as a person may look through, of the detections that are sure enough to contradict a label.
+_LABEL_ERRORS, _LABEL_ERROR_SCORE = 10, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +49,12 @@ class Measures:
         }
 
 
-def measure_run(run: Run, *, config: ReportConfig, draws: CompareConfig) -> Measures:
+def measure_run(run: Run, *, min_score: float | None, draws: CompareConfig) -> Measures:
     """Return everything the page shows of a run's detections.
 
     Args:
         run: what was found on which frames.
-        config: from which score on frames are counted; how many label errors at most, and how sure a detection must
-            be to contradict a label.
+        min_score: frames are counted from here on; None: where the mean F1 of the classes is highest.
         draws: of the bootstrap.
 
     Raises:
@@ -62,17 +65,17 @@ def measure_run(run: Run, *, config: ReportConfig, draws: CompareConfig) -> Meas
     matches = match_detections(truth, results)
     return Measures(
         coco=score_coco(truth, results, engine="hotcoco"),
-        intervals=ap_intervals(matches, resamples=draws.resamples, confidence=draws.confidence, seed=draws.seed),
+        intervals=ap_intervals(matches, **draws.model_dump()),
         diagnosis=diagnose(
             run.frames,
             run.table,
             truth,
             results,
             matches,
-            min_score=config.min_score,
-            worst=config.worst_frames,
-            label_errors=config.label_errors,
-            label_error_score=config.label_error_score,
+            min_score=min_score,
+            worst=_WORST_FRAMES,
+            label_errors=_LABEL_ERRORS,
+            label_error_score=_LABEL_ERROR_SCORE,
         ),
         kitti=kitti,
         kitti_missing=kitti_missing,

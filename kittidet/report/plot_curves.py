@@ -18,9 +18,7 @@ def precision_recall(recall: FloatArray, precision: Mapping[str, FloatArray], ta
 
     def paint(axes: Axes) -> None:
         _lines(axes, recall, precision, table)
-        axes.set_xlabel("recall")
-        axes.set_ylabel("precision")
-        axes.set_title("Precision and recall, IoU 0.5")
+        axes.set(xlabel="recall", ylabel="precision", title="Precision and recall, IoU 0.5")
 
     return paint
 
@@ -42,9 +40,7 @@ def f1_by_score(thresholds: FloatArray, f1: Mapping[str, FloatArray], table: Cla
             fontsize=8.5,
             color=MUTED,
         )
-        axes.set_xlabel("score threshold")
-        axes.set_ylabel("F1")
-        axes.set_title("F1 by score threshold, IoU 0.5")
+        axes.set(xlabel="score threshold", ylabel="F1", title="F1 by score threshold, IoU 0.5")
 
     return paint
 
@@ -64,7 +60,7 @@ def calibration(bins: Sequence[tuple[float, float, int]]) -> Painter:
         axes.plot([b[0] for b in full], [b[1] for b in full], color=ACCENT, lw=1.4)
         axes.scatter([b[0] for b in full], [b[1] for b in full], s=sizes, color=ACCENT, alpha=0.75, lw=0, zorder=3)
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="score", ylabel="share that is right")
-        axes.set_title("Calibration (larger dots: more detections)")
+        axes.set(title="Calibration (larger dots: more detections)")
 
     return paint
 
@@ -103,9 +99,7 @@ def confusion(matrix: IntArray, names: Sequence[str]) -> Painter:
         axes.grid(visible=False)
         axes.grid(which="minor", color=LINE, lw=0.8)
         axes.tick_params(which="minor", length=0)
-        axes.set_xlabel("detected as")
-        axes.set_ylabel("labelled as")
-        axes.set_title("Confusion matrix, IoU 0.5")
+        axes.set(xlabel="detected as", ylabel="labelled as", title="Confusion matrix, IoU 0.5")
 
     return paint
 

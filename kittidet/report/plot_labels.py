@@ -65,17 +65,14 @@ def box_sizes(frames: Sequence[Frame], table: ClassTable) -> Painter:
         edges = np.geomspace(4, 1300, 45), np.geomspace(4, 400, 40)
         grid, _, _ = np.histogram2d(sizes[:, 0], sizes[:, 1], bins=edges)
         axes.pcolormesh(*edges, np.log1p(grid).T, cmap=_HEAT, rasterized=True)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        axes.set(xscale="log", yscale="log")
         for axis, ticks in ((axes.xaxis, (8, 32, 128, 512)), (axes.yaxis, (8, 25, 40, 100, 300))):
             axis.set_ticks(ticks, labels=[str(t) for t in ticks])
             axis.set_minor_locator(NullLocator())
         # KITTI counts an object as moderate or hard from 25 px and as easy from 40 px of height.
         for pixels in (25, 40):
             axes.axhline(pixels, color=ACCENT, lw=0.9, ls=(0, (3, 3)))
-        axes.set_xlabel("width, px")
-        axes.set_ylabel("height, px")
-        axes.set_title("Box sizes (dashed: KITTI's 25 and 40 px)")
+        axes.set(xlabel="width, px", ylabel="height, px", title="Box sizes (dashed: KITTI's 25 and 40 px)")
 
     return paint
 
@@ -90,9 +87,7 @@ def box_places(frames: Sequence[Frame], table: ClassTable) -> Painter:
             for left, top, right, bottom in frame.labelled(table)[0] * scale:
                 grid[max(0, int(top)) : int(np.ceil(bottom)), max(0, int(left)) : int(np.ceil(right))] += 1
         axes.imshow(np.sqrt(grid), cmap=_HEAT, aspect="auto", interpolation="bilinear")
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[], title="Where objects are in the image")
         axes.grid(visible=False)
-        axes.set_title("Where objects are in the image")
 
     return paint

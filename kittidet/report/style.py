@@ -1,12 +1,12 @@
 """How every plot looks, and how a figure becomes a PNG file or an SVG that follows the page's light and dark colours.
 
-Figures are made on the Agg canvas directly, never through pyplot: no global state, no window, safe in threads.
+Figures are made with the Agg backend directly, never through pyplot: no global state, no window, safe in threads.
 """
 
 import io
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +57,13 @@ _RC: Any = {
 Painter = Callable[[Axes], None]
 
 
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Draw in the report's style inside the block; matplotlib's own settings are back after it."""
-    with mpl.rc_context(_RC):
-        yield
+def report_style() -> AbstractContextManager[None]:
+    """Return a context in which plots have the report's style; matplotlib's own settings are back after it."""
+    return mpl.rc_context(_RC)
 
 
 def new_figure(size_inches: tuple[float, float] = PANEL_INCHES) -> Figure:
-    """Return an empty figure on an Agg canvas that lays itself out."""
+    """Return an empty figure of the Agg backend that lays itself out."""
     figure = Figure(figsize=size_inches, layout="constrained")
     FigureCanvasAgg(figure)
     return figure

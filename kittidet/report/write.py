@@ -19,7 +19,7 @@ from kittidet.report.label_errors import label_error_images
 from kittidet.report.measures import measure_run
 from kittidet.report.page import PagePlot, render_page
 from kittidet.report.plot_training import results_figure, training_panels
-from kittidet.report.style import PANEL_INCHES, Painter, house_style, panel, save_png, to_svg
+from kittidet.report.style import PANEL_INCHES, Painter, panel, report_style, save_png, to_svg
 from kittidet.runs.environment import describe_environment
 from kittidet.runs.run import REPORT, RESULTS, Run
 
@@ -90,12 +90,12 @@ def _publish(run: Run, run_dir: Path, config: ReportConfig) -> Report:
 
 
 def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
-    measures = measure_run(run, config=config, draws=CompareConfig())
+    measures = measure_run(run, min_score=config.min_score, draws=CompareConfig())
     diagnosis = measures.diagnosis
     checkpoints = run.summary["checkpoints"]
     gallery = gallery_images(folder, run, diagnosis, config) if run.has_images else []
-    label_errors = label_error_images(folder, run, diagnosis.label_errors, config) if run.has_images else []
-    with house_style():
+    label_errors = label_error_images(folder, run, diagnosis.label_errors) if run.has_images else []
+    with report_style():
         panels = training_panels(run.history, checkpoints, run.summary["best_step"])
         save_png(results_figure(panels), folder / RESULTS)
         training = [_plot(folder, title, paint, "") for title, paint in panels]

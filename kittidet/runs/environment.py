@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -29,20 +30,19 @@ def _version(package: str) -> str:
 
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
+    named = _values(info, "model name") if info.is_file() else iter(())
+    return next(named, platform.processor() or platform.machine())
 
 
 def _accelerators() -> list[str]:
     # The driver's own listing: asking TensorFlow would take seconds and, on a shared card, memory.
-    found = []
-    for info in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "Model":
-                found.append(value.strip())
-    return found
+    listings = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    return [name for listing in listings for name in _values(listing, "Model")]
+
+
+def _values(path: Path, wanted: str) -> Iterator[str]:
+    """Yield the values of a key in a file of ``key: value`` lines."""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == wanted:
+            yield value.strip()

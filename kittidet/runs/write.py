@@ -5,9 +5,9 @@ is for the publishing step to say.
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def write_run(runs_dir: Path, name: str, digest: str, content: Callable[[], RunC
     Raises:
         StoreError: if the folder cannot be written, or what goes into it cannot be read.
     """
-    with _locked(runs_dir):
+    with locked(runs_dir / ".lock", waiting_for=str(runs_dir), error=partial(_unwritable, runs_dir)):
         for path in numbered(runs_dir / name):
             if not path.exists():
                 break
@@ -64,14 +64,5 @@ def write_run(runs_dir: Path, name: str, digest: str, content: Callable[[], RunC
     return Run(path), False
 
 
-@contextmanager
-def _locked(runs_dir: Path) -> Iterator[None]:
-    with ExitStack() as stack:
-        try:
-            runs_dir.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(runs_dir / ".lock", waiting_for=str(runs_dir)))
-        except OSError as error:
-            raise StoreError(
-                f"{runs_dir}: cannot write runs: {error.strerror or error}. Set a writable runs_dir."
-            ) from error
-        yield
+def _unwritable(runs_dir: Path, error: OSError) -> StoreError:
+    return StoreError(f"{runs_dir}: cannot write runs: {error.strerror or error}. Set a writable runs_dir.")

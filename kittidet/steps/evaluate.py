@@ -13,6 +13,7 @@ from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import open_tree
 from kittidet.progress import FrameProgress
 from kittidet.steps.fetch import dataset_tree
+from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.split import split_ids
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepKey, StepOutput, Store, step_key
@@ -25,13 +26,13 @@ def checkpoint_facts(trained: StepOutput, name: str) -> dict[str, Any]:
     return next(c for c in trained.summary["checkpoints"] if c["name"] == name)
 
 
-def evaluate_key(trained: StepOutput, checkpoint: str, val_records: StepOutput, config: EvalConfig) -> StepKey:
+def evaluate_key(trained: StepOutput, checkpoint: str, data: DataOutputs, config: EvalConfig) -> StepKey:
     """Return the identity of an evaluation: the checkpoint's bytes, the validation records, the scoring."""
     return step_key(
         "evaluate",
         VERSION,
         checkpoint=checkpoint_facts(trained, checkpoint)["digest"],
-        records=val_records.summary["records_digest"],
+        records=data.val_records.summary["records_digest"],
         config=config,
     )
 
@@ -40,9 +41,7 @@ def evaluate(
     store: Store,
     trained: StepOutput,
     checkpoint: str,
-    val_records: StepOutput,
-    dataset: StepOutput,
-    split: StepOutput,
+    data: DataOutputs,
     config: EvalConfig,
     *,
     progress: FrameProgress | None = None,
@@ -59,17 +58,17 @@ def evaluate(
         from kittidet.detect.warm import warm_detector  # noqa: PLC0415  loads TensorFlow
         from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
 
-        frames = val_frames(store, dataset, split)
+        frames = val_frames(store, data.dataset, data.split)
         with warm_detector(checkpoint_path(store, trained, checkpoint)) as detector:
             table = detector.table
-            detections = predict_records(detector, store.path(val_records), config=config, progress=progress)
+            detections = predict_records(detector, store.path(data.val_records), config=config, progress=progress)
         metrics = coco_metrics(frames, detections, table, engine="pycocotools")
         scores = metrics.to_json()
         write_json(folder / "metrics.json", scores)
         write_json(folder / "predictions.json", coco_results(frames, detections, table), indent=None)
         return {**checkpoint_facts(trained, checkpoint), "metrics": scores}
 
-    return store.get_or_make(evaluate_key(trained, checkpoint, val_records, config), make)
+    return store.get_or_make(evaluate_key(trained, checkpoint, data, config), make)
 
 
 def val_frames(store: Store, dataset: StepOutput, split: StepOutput) -> tuple[Frame, ...]:

@@ -1,23 +1,19 @@
 """The whole pipeline without an orchestrator: the same steps, in the same order, over the same store."""
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from kittidet.config import RunConfig
 from kittidet.progress import FileProgress
 from kittidet.steps.evaluate import evaluate
 from kittidet.steps.fetch import fetch
-from kittidet.steps.publish import PipelineOutputs, PublishedRun, publish
+from kittidet.steps.outputs import DataOutputs, PipelineOutputs
+from kittidet.steps.publish import PublishedRun, publish
 from kittidet.steps.records import write
 from kittidet.steps.report import report
 from kittidet.steps.split import split
 from kittidet.steps.train import train
 from kittidet.steps.validate import validate
 from kittidet.store import StepOutput, Store
-
-if TYPE_CHECKING:
-    from kittidet.training.history import EpochReport
 
 log = logging.getLogger(__name__)
 
@@ -35,29 +31,30 @@ def prepare(
     return dataset, validation, split(store, dataset, validation, config.split)
 
 
-def train_on_records(
-    store: Store,
-    config: RunConfig,
-    *,
-    progress: FileProgress | None = None,
-    on_epoch: "Callable[[EpochReport], None] | None" = None,
-) -> PipelineOutputs:
-    """Return every output up to the trained checkpoints; ``evaluations`` is empty.
+def write_data(store: Store, config: RunConfig, *, progress: FileProgress | None = None) -> DataOutputs:
+    """Return every output up to the records of both sides.
 
     Raises:
         KittidetError: from the step that cannot be done.
     """
     dataset, validation, parts = prepare(store, config, progress=progress)
-    train_records = write(store, dataset, parts, "train", config.records)
-    val_records = write(store, dataset, parts, "val", config.records)
-    return PipelineOutputs(
+    return DataOutputs(
         dataset=dataset,
         validation=validation,
         split=parts,
-        train_records=train_records,
-        val_records=val_records,
-        trained=train(store, train_records, config.model, config.train, on_epoch=on_epoch),
+        train_records=write(store, dataset, parts, "train", config.records),
+        val_records=write(store, dataset, parts, "val", config.records),
     )
+
+
+def train_on_records(store: Store, config: RunConfig, *, progress: FileProgress | None = None) -> PipelineOutputs:
+    """Return every output up to the trained checkpoints; ``evaluations`` is empty.
+
+    Raises:
+        KittidetError: from the step that cannot be done.
+    """
+    data = write_data(store, config, progress=progress)
+    return PipelineOutputs(**dict(data), trained=train(store, data.train_records, config.model, config.train))
 
 
 def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> PipelineOutputs:
@@ -67,33 +64,20 @@ def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> P
         KittidetError: from the evaluation that cannot be done.
     """
     evaluations = tuple(
-        evaluate(
-            store,
-            outputs.trained,
-            checkpoint["name"],
-            outputs.val_records,
-            outputs.dataset,
-            outputs.split,
-            config.evaluation,
-        )
+        evaluate(store, outputs.trained, checkpoint["name"], outputs, config.evaluation)
         for checkpoint in outputs.trained.summary["checkpoints"]
     )
     return outputs.model_copy(update={"evaluations": evaluations})
 
 
-def run_pipeline(
-    config: RunConfig,
-    *,
-    progress: FileProgress | None = None,
-    on_epoch: "Callable[[EpochReport], None] | None" = None,
-) -> PublishedRun:
+def run_pipeline(config: RunConfig, *, progress: FileProgress | None = None) -> PublishedRun:
     """Return the published run of a configuration, with its report, doing only what its store does not hold.
 
     Raises:
         KittidetError: from the step that cannot be done.
     """
     store = Store(config.store_dir)
-    outputs = train_on_records(store, config, progress=progress, on_epoch=on_epoch)
+    outputs = train_on_records(store, config, progress=progress)
     run = publish(store, evaluate_all(store, config, outputs), config)
     made = report(store, run, outputs.dataset)
     log.info("step.%s step=report page=%s", "cached" if made.cached else "made", made.page)

@@ -15,24 +15,12 @@ from kittidet.runs import run as names
 from kittidet.runs.environment import describe_environment
 from kittidet.runs.write import RunContent, write_run
 from kittidet.steps.evaluate import val_frames
+from kittidet.steps.outputs import PipelineOutputs
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepOutput, Store
 
 VERSION = 1
-
-
-class PipelineOutputs(BaseModel):
-    """The step outputs a run is published from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: StepOutput
-    validation: StepOutput
-    split: StepOutput
-    train_records: StepOutput
-    val_records: StepOutput
-    trained: StepOutput
-    evaluations: tuple[StepOutput, ...] = ()
+_AP = ("ap", "ap50", "ap75")
 
 
 class PublishedRun(BaseModel):
@@ -150,11 +138,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
     metrics = best.summary["metrics"]
     return {
         "name": config.name,
-        "ap": metrics["ap"],
-        "ap50": metrics["ap50"],
-        "ap75": metrics["ap75"],
-        "per_class_ap": metrics["per_class_ap"],
-        "per_class_ap50": metrics["per_class_ap50"],
+        **{name: metrics[name] for name in (*_AP, "per_class_ap", "per_class_ap50")},
         "best_step": best.summary["step"],
         "best_epoch": best.summary["epoch"],
         "checkpoint": names.BEST,
@@ -162,9 +146,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
             {
                 "step": e.summary["step"],
                 "epoch": e.summary["epoch"],
-                "ap": e.summary["metrics"]["ap"],
-                "ap50": e.summary["metrics"]["ap50"],
-                "ap75": e.summary["metrics"]["ap75"],
+                **{name: e.summary["metrics"][name] for name in _AP},
             }
             for e in sorted(outputs.evaluations, key=lambda e: e.summary["step"])
         ],

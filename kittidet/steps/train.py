@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.files import digest_path
 from kittidet.store import StepKey, StepOutput, Store, step_key
+from kittidet.training.history import EpochReport
 from kittidet.training.start import name_initial_weights
-
-if TYPE_CHECKING:
-    from kittidet.training.history import EpochReport
 
 VERSION = 3
 
@@ -37,7 +35,7 @@ def train(
     model: ModelConfig,
     recipe: TrainConfig,
     *,
-    on_epoch: "Callable[[EpochReport], None] | None" = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> StepOutput:
     """Return the checkpoints as a step output: ``checkpoints/step-*/``, ``history.csv``, ``tensorboard/``.
 

@@ -29,6 +29,23 @@ _CAR_STYLES: dict[str, tuple[tuple[tuple[float, float], ...], tuple[tuple[float,
     ),
 }
 CAR_STYLES = tuple(_CAR_STYLES)
+_VAN = ((0.5, 0.13), (0.5, 0.36), (0.44, 0.5), (0.3, 0.92), (0.24, 1.0), (-0.49, 1.0), (-0.5, 0.93), (-0.5, 0.13))
+# What is seen from ahead and from behind: from and to as shares of half the width, then of the height; its colour, and
+# whether lighting changes it.
+_Patch = tuple[float, float, float, float, Colour, bool]
+_FRONT: tuple[_Patch, ...] = (
+    (-0.45, 0.45, 0.3, 0.38, DARK, True),
+    (-0.7, 0.7, 0.18, 0.25, DARK, True),
+    (-0.28, 0.28, 0.25, 0.3, PLATE, True),
+    (0.58, 0.95, 0.31, 0.4, HEADLAMP, False),
+    (-0.95, -0.58, 0.31, 0.4, HEADLAMP, False),
+)
+_REAR: tuple[_Patch, ...] = (
+    (-0.8, 0.8, 0.17, 0.22, DARK, True),
+    (-0.28, 0.28, 0.32, 0.39, PLATE, True),
+    (0.68, 0.97, 0.38, 0.5, TAILLAMP, False),
+    (-0.97, -0.68, 0.38, 0.5, TAILLAMP, False),
+)
 
 
 @lru_cache(maxsize=2048)
@@ -45,17 +62,12 @@ def car_parts(hwl: tuple[float, float, float], style: str, colour: Colour) -> tu
     for a in (0.31, -0.3):
         lower.treads(a * length, radius, side)
     lower.extrude(outline, lambda u: side * (1 - 0.08 * max(0.0, u / height - 0.45)), strips, colour)
-    lower.both_sides(
-        [(a * length, u * height, side) for a, u in ((0.48, 0.17), (0.48, 0.24), (-0.48, 0.24), (-0.48, 0.17))],
-        mix(colour, DARK, 0.7),
-    )
+    lower.along((0.48 * length, -0.48 * length), (0.17 * height, 0.24 * height), side, mix(colour, DARK, 0.7))
     for a in (0.08, -0.2):  # door gaps
-        lower.both_sides(
-            [(a * length + d, u * height, side) for d, u in ((0, 0.26), (0, 0.6), (0.03, 0.6), (0.03, 0.26))],
-            mix(colour, DARK, 0.6),
-        )
-    _add_front(lower, length / 2, side, height)
-    _add_rear(lower, -length / 2, side, height)
+        gap = (a * length, a * length + 0.03)
+        lower.along(gap, (0.26 * height, 0.6 * height), side, mix(colour, DARK, 0.6))
+    _add_end(lower, length / 2 + 0.002, side, height, _FRONT)
+    _add_end(lower, -length / 2 - 0.002, side, height, _REAR)
     for a in (0.31, -0.3):
         lower.wheel(a * length, radius, side + 0.005)
     return lower.build(), _cabin([(a * length, u * height) for a, u in cabin], side, belt, height, colour)
@@ -77,46 +89,14 @@ def _cabin(outline: list[tuple[float, float]], side: float, belt: float, height:
     rear = [at(u, (a4, u4), (a3, u3)) + 0.14 for u in (low, high)]
     pillar = (front[1] + rear[1]) / 2 + 0.05
     for ahead, behind in (((front[0], front[1]), (pillar + 0.04,) * 2), ((pillar - 0.04,) * 2, (rear[0], rear[1]))):
-        top.both_sides(
-            [
-                (ahead[0], low, half(low)),
-                (ahead[1], high, half(high)),
-                (behind[1], high, half(high)),
-                (behind[0], low, half(low)),
-            ],
-            GLASS,
-            lit=False,
-        )
+        edges = ((ahead[0], behind[0]), (ahead[1], behind[1]))
+        top.panel(*edges, (low, high), (half(low), half(high)), GLASS, lit=False)
     return top.build()
 
 
-def _add_front(part: PartBuilder, a: float, side: float, height: float) -> None:
-    a += 0.002
-
-    def patch(r1: float, r2: float, u1: float, u2: float, colour: Colour, *, lit: bool = True) -> None:
-        part.face(
-            [(a, u1 * height, r1), (a, u2 * height, r1), (a, u2 * height, r2), (a, u1 * height, r2)], colour, lit=lit
-        )
-
-    patch(-0.45 * side, 0.45 * side, 0.3, 0.38, DARK)
-    patch(-0.7 * side, 0.7 * side, 0.18, 0.25, DARK)
-    patch(-0.28 * side, 0.28 * side, 0.25, 0.3, PLATE)
-    for r1, r2 in ((0.58, 0.95), (-0.95, -0.58)):
-        patch(r1 * side, r2 * side, 0.31, 0.4, HEADLAMP, lit=False)
-
-
-def _add_rear(part: PartBuilder, a: float, side: float, height: float) -> None:
-    a -= 0.002
-
-    def patch(r1: float, r2: float, u1: float, u2: float, colour: Colour, *, lit: bool = True) -> None:
-        part.face(
-            [(a, u1 * height, r1), (a, u2 * height, r1), (a, u2 * height, r2), (a, u1 * height, r2)], colour, lit=lit
-        )
-
-    patch(-0.8 * side, 0.8 * side, 0.17, 0.22, DARK)
-    patch(-0.28 * side, 0.28 * side, 0.32, 0.39, PLATE)
-    for r1, r2 in ((0.68, 0.97), (-0.97, -0.68)):
-        patch(r1 * side, r2 * side, 0.38, 0.5, TAILLAMP, lit=False)
+def _add_end(part: PartBuilder, a: float, side: float, height: float, patches: tuple[_Patch, ...]) -> None:
+    for r1, r2, u1, u2, colour, lit in patches:
+        part.across(a, (r1 * side, r2 * side), (u1 * height, u2 * height), colour, lit=lit)
 
 
 @lru_cache(maxsize=512)
@@ -124,19 +104,7 @@ def van_parts(hwl: tuple[float, float, float], style: str, colour: Colour) -> tu
     """Return the pieces of a van: one tall box with a short sloping nose, ``style`` "panel" or "glazed"."""
     height, width, length = hwl
     side = width / 2
-    outline = [
-        (a * length, u * height)
-        for a, u in (
-            (0.5, 0.13),
-            (0.5, 0.36),
-            (0.44, 0.5),
-            (0.3, 0.92),
-            (0.24, 1.0),
-            (-0.49, 1.0),
-            (-0.5, 0.93),
-            (-0.5, 0.13),
-        )
-    ]
+    outline = [(a * length, u * height) for a, u in _VAN]
 
     def half(u: float) -> float:
         return side * (1 - 0.1 * max(0.0, u / height - 0.5))
@@ -151,52 +119,18 @@ def van_parts(hwl: tuple[float, float, float], style: str, colour: Colour) -> tu
     low, high = 0.54 * height, 0.84 * height
     for ahead, behind in windows:
         slope = 0.1 if ahead == 0.39 else 0.0
-        body.both_sides(
-            [
-                (ahead * length, low, half(low)),
-                ((ahead - slope) * length, high, half(high)),
-                (behind * length, high, half(high)),
-                (behind * length, low, half(low)),
-            ],
-            GLASS,
-            lit=False,
-        )
-    for a in (0.11, -0.17):
-        body.both_sides(
-            [(a * length + d, u * height, half(u * height)) for d, u in ((0, 0.2), (0, 0.9), (0.03, 0.9), (0.03, 0.2))],
-            mix(colour, DARK, 0.5),
-        )
-    body.both_sides(
-        [
-            (0.49 * length, 0.13 * height, side),
-            (0.49 * length, 0.2 * height, side),
-            (-0.49 * length, 0.2 * height, side),
-            (-0.49 * length, 0.13 * height, side),
-        ],
-        DARK,
-    )
+        edges = ((ahead * length, behind * length), ((ahead - slope) * length, behind * length))
+        body.panel(*edges, (low, high), (half(low), half(high)), GLASS, lit=False)
+    for a in (0.11, -0.17):  # door gaps
+        gap, heights = (a * length, a * length + 0.03), (0.2 * height, 0.9 * height)
+        body.panel(gap, gap, heights, (half(heights[0]), half(heights[1])), mix(colour, DARK, 0.5))
+    body.along((0.49 * length, -0.49 * length), (0.13 * height, 0.2 * height), side, DARK)
     rear = -length / 2 - 0.002
     if style == "glazed":
-        body.face(
-            [
-                (rear, 0.55 * height, -side * 0.8),
-                (rear, 0.85 * height, -side * 0.8),
-                (rear, 0.85 * height, side * 0.8),
-                (rear, 0.55 * height, side * 0.8),
-            ],
-            GLASS,
-        )
-    body.face(
-        [
-            (rear, 0.14 * height, -0.02),
-            (rear, 0.93 * height, -0.02),
-            (rear, 0.93 * height, 0.02),
-            (rear, 0.14 * height, 0.02),
-        ],
-        DARK,
-    )
-    _add_front(body, length / 2, side, height * 0.9)
-    _add_rear(body, -length / 2, side, height * 0.75)
+        body.across(rear, (-side * 0.8, side * 0.8), (0.55 * height, 0.85 * height), GLASS)
+    body.across(rear, (-0.02, 0.02), (0.14 * height, 0.93 * height), DARK)
+    _add_end(body, length / 2 + 0.002, side, height * 0.9, _FRONT)
+    _add_end(body, rear, side, height * 0.75, _REAR)
     for a in (0.33, -0.3):
         body.wheel(a * length, 0.34, side + 0.005)
     return (body.build(),)

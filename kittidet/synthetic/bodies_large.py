@@ -10,10 +10,6 @@ from kittidet.synthetic.mesh import Part, PartBuilder
 CHASSIS: Colour = (52, 52, 56)
 
 
-def _rect(a: float, r: tuple[float, float], u: tuple[float, float]) -> list[tuple[float, float, float]]:
-    return [(a, u[0], r[0]), (a, u[1], r[0]), (a, u[1], r[1]), (a, u[0], r[1])]
-
-
 @lru_cache(maxsize=512)
 def truck_parts(hwl: tuple[float, float, float], style: str, colour: Colour, load: Colour) -> tuple[Part, ...]:
     """Return a cab and a load: ``style`` "box" (closed), "tipper" (open and low) or "tank"."""
@@ -25,22 +21,14 @@ def truck_parts(hwl: tuple[float, float, float], style: str, colour: Colour, loa
     cab.treads(front - cab_length * 0.55, 0.5, side)
     cab.box((front - cab_length, 0.45, -side * 0.95), (front, cab_height, side * 0.95), colour)
     ahead = front + 0.002
-    cab.face(_rect(ahead, (-side * 0.86, side * 0.86), (cab_height * 0.55, cab_height * 0.87)), WINDSHIELD)
-    cab.face(_rect(ahead, (-side * 0.6, side * 0.6), (cab_height * 0.3, cab_height * 0.48)), DARK)
-    cab.face(_rect(ahead, (-side * 0.95, side * 0.95), (0.45, cab_height * 0.24)), mix(colour, DARK, 0.6))
+    cab.across(ahead, (-side * 0.86, side * 0.86), (cab_height * 0.55, cab_height * 0.87), WINDSHIELD)
+    cab.across(ahead, (-side * 0.6, side * 0.6), (cab_height * 0.3, cab_height * 0.48), DARK)
+    cab.across(ahead, (-side * 0.95, side * 0.95), (0.45, cab_height * 0.24), mix(colour, DARK, 0.6))
     for r in (-0.78, 0.78):
-        cab.face(_rect(ahead, ((r - 0.14) * side, (r + 0.14) * side), (0.62, 0.85)), HEADLAMP, lit=False)
+        cab.across(ahead, ((r - 0.14) * side, (r + 0.14) * side), (0.62, 0.85), HEADLAMP, lit=False)
     low, high, a = cab_height * 0.55, cab_height * 0.85, front - cab_length * 0.12
-    cab.both_sides(
-        [
-            (a, low, side * 0.951),
-            (a - 0.1, high, side * 0.951),
-            (a - cab_length * 0.5, high, side * 0.951),
-            (a - cab_length * 0.5, low, side * 0.951),
-        ],
-        GLASS,
-        lit=False,
-    )
+    edges = ((a, a - cab_length * 0.5), (a - 0.1, a - cab_length * 0.5))
+    cab.panel(*edges, (low, high), (side * 0.951, side * 0.951), GLASS, lit=False)
     cab.wheel(front - cab_length * 0.55, 0.5, side + 0.005)
     back = PartBuilder((rear / 2, height / 2, 0))
     start = front - cab_length - 0.15
@@ -51,7 +39,7 @@ def truck_parts(hwl: tuple[float, float, float], style: str, colour: Colour, loa
         ring = [(0.5, 1.0), (0.95, 0.82), (1.0, 0.5), (0.95, 0.18), (0.5, 0.0)]
         edge = [(1.0 + (height - 1.0) * u, side * r) for r, u in ring]
         for (u1, r1), (u2, r2) in itertools.pairwise(edge):
-            back.both_sides([(rear, u1, r1), (rear, u2, r2), (start, u2, r2), (start, u1, r1)], load)
+            back.panel((rear, start), (rear, start), (u1, u2), (r1, r2), load)
         back.face([(rear, u, r) for u, r in edge] + [(rear, u, -r) for u, r in reversed(edge)], scaled(load, 0.9))
     else:
         top = height if style == "box" else 1.0 + (height - 1.0) * 0.62
@@ -59,14 +47,12 @@ def truck_parts(hwl: tuple[float, float, float], style: str, colour: Colour, loa
         ribs = max(2, int((start - rear) / 1.1))
         for k in range(1, ribs):
             a = rear + (start - rear) * k / ribs
-            back.both_sides(
-                [(a + d, u, side + 0.002) for d, u in ((0, 1), (0, top), (0.06, top), (0.06, 1))], scaled(load, 0.8)
-            )
-        back.face(_rect(behind, (-0.03, 0.03), (1.0, top)), scaled(load, 0.6))
-        back.face(_rect(behind, (-side, side), (0.95, 1.06)), scaled(load, 0.5))
+            back.along((a, a + 0.06), (1, top), side + 0.002, scaled(load, 0.8))
+        back.across(behind, (-0.03, 0.03), (1.0, top), scaled(load, 0.6))
+        back.across(behind, (-side, side), (0.95, 1.06), scaled(load, 0.5))
     for r in (-0.75, 0.75):
-        back.face(_rect(behind, ((r - 0.15) * side, (r + 0.15) * side), (0.72, 0.92)), TAILLAMP, lit=False)
-    back.face(_rect(behind, (-0.28, 0.28), (0.7, 0.85)), PLATE)
+        back.across(behind, ((r - 0.15) * side, (r + 0.15) * side), (0.72, 0.92), TAILLAMP, lit=False)
+    back.across(behind, (-0.28, 0.28), (0.7, 0.85), PLATE)
     for a in (rear + 1.1, *((rear + 2.3,) if length > 7.5 else ())):
         back.wheel(a, 0.5, side + 0.005)
     return back.build(), cab.build()
@@ -85,59 +71,28 @@ def tram_parts(hwl: tuple[float, float, float], colour: Colour, skirt: Colour) -
         rear, front = -length / 2 + k * step, -length / 2 + (k + 1) * step - 0.12
         part = PartBuilder(((front + rear) / 2, height / 2, 0))
         nose, tail = (0.7 if k == sections - 1 else 0.0), (0.7 if k == 0 else 0.0)
-        part.both_sides(
-            [
-                (rear, 0.25, side),
-                (rear + tail * 0.4, roof, side),
-                (front - nose * 0.4, roof, side),
-                (front, 0.25, side),
-            ],
-            colour,
-        )
-        part.both_sides([(rear, 0.25, side), (rear, 0.9, side), (front, 0.9, side), (front, 0.25, side)], skirt)
-        part.face(
-            [
-                (rear + tail * 0.4, roof, side),
-                (front - nose * 0.4, roof, side),
-                (front - nose * 0.4, roof, -side),
-                (rear + tail * 0.4, roof, -side),
-            ],
-            (110, 112, 116),
-        )
+        upper_rear, upper_front = rear + tail * 0.4, front - nose * 0.4
+        part.panel((rear, front), (upper_rear, upper_front), (0.25, roof), (side, side), colour)
+        part.along((rear, front), (0.25, 0.9), side, skirt)
+        part.strip((upper_rear, roof), (upper_front, roof), (side, side), (110, 112, 116))
         for end, inset, sign in ((front, nose, 1), (rear, tail, -1)):
             upper = end - sign * inset * 0.4
-            part.face([(end, 0.25, side), (upper, roof, side), (upper, roof, -side), (end, 0.25, -side)], colour)
+            part.strip((end, 0.25), (upper, roof), (side, side), colour)
             if inset:
                 glass = end - sign * inset * 0.2
-                part.face(
-                    [
-                        (glass + sign * 0.01, 1.3, side * 0.85),
-                        (upper + sign * 0.03, roof * 0.86, side * 0.85),
-                        (upper + sign * 0.03, roof * 0.86, -side * 0.85),
-                        (glass + sign * 0.01, 1.3, -side * 0.85),
-                    ],
-                    GLASS,
-                )
-                part.face(_rect(end + sign * 0.003, (-side, side), (0.25, 0.8)), skirt)
+                window = ((glass + sign * 0.01, 1.3), (upper + sign * 0.03, roof * 0.86))
+                part.strip(*window, (side * 0.85, side * 0.85), GLASS)
+                part.across(end + sign * 0.003, (-side, side), (0.25, 0.8), skirt)
                 lamp = HEADLAMP if sign > 0 else TAILLAMP
                 for r in (-0.7, 0.7):
-                    part.face(
-                        _rect(end + sign * 0.006, ((r - 0.12) * side, (r + 0.12) * side), (0.85, 1.1)), lamp, lit=False
+                    part.across(
+                        end + sign * 0.006, ((r - 0.12) * side, (r + 0.12) * side), (0.85, 1.1), lamp, lit=False
                     )
         count = max(2, int(step / 1.5))
         for w in range(count):
             a1, a2 = (rear + 0.5 + (front - rear - 1.0) * (w + e) / count for e in (0.08, 0.92))
             low = 0.4 if w == count // 2 else 1.25
-            part.both_sides(
-                [
-                    (a1, low, side + 0.002),
-                    (a1, roof * 0.86, side + 0.002),
-                    (a2, roof * 0.86, side + 0.002),
-                    (a2, low, side + 0.002),
-                ],
-                GLASS,
-                lit=False,
-            )
+            part.along((a1, a2), (low, roof * 0.86), side + 0.002, GLASS, lit=False)
         part.box((rear + step * 0.3, roof, -side * 0.5), (rear + step * 0.7, height * 0.96, side * 0.5), (96, 98, 100))
         parts.append(part.build())
     arm = PartBuilder((0, height * 0.95, -5))
@@ -162,42 +117,23 @@ def misc_parts(hwl: tuple[float, float, float], style: str, colour: Colour) -> t
             (rear, 0.35),
         ]
         part.extrude(outline, lambda _: side, [colour, colour, colour, colour, colour, DARK], colour)
-        part.both_sides(
-            [(a * length, u * height, side + 0.002) for a, u in ((-0.3, 0.5), (-0.3, 0.8), (0.25, 0.8), (0.25, 0.5))],
-            GLASS,
-            lit=False,
-        )
-        part.face(_rect(rear - 0.002, (-side * 0.7, side * 0.7), (height * 0.48, height * 0.72)), GLASS)
-        part.both_sides(
-            [
-                (a * length, u * height, side + 0.003)
-                for a, u in ((-0.49, 0.36), (-0.49, 0.42), (0.49, 0.42), (0.49, 0.36))
-            ],
-            (160, 60, 40),
-        )
+        part.along((-0.3 * length, 0.25 * length), (0.5 * height, 0.8 * height), side + 0.002, GLASS, lit=False)
+        part.across(rear - 0.002, (-side * 0.7, side * 0.7), (height * 0.48, height * 0.72), GLASS)
+        part.along((-0.49 * length, 0.49 * length), (0.36 * height, 0.42 * height), side + 0.003, (160, 60, 40))
         part.wheel(-0.04 * length, 0.3, side + 0.005)
     elif style == "trailer":
         part.box((rear, 0.45, -side * 0.85), (front * 0.6, height, side * 0.85), colour, scaled(colour, 0.5))
         part.box((front * 0.6, 0.45, -0.05), (front, 0.55, 0.05), CHASSIS)
         for r in (-0.75, 0.75):
-            part.face(_rect(rear - 0.002, ((r - 0.15) * side, (r + 0.1) * side), (0.5, 0.65)), TAILLAMP, lit=False)
+            part.across(rear - 0.002, ((r - 0.15) * side, (r + 0.1) * side), (0.5, 0.65), TAILLAMP, lit=False)
         part.wheel(rear * 0.15, 0.3, side)
     else:
         part.box((rear, 0.4, -side * 0.8), (front, height * 0.5, side * 0.8), colour)
         cabin = PartBuilder((rear * 0.4, height * 0.75, 0))
         cabin.box((rear * 0.8, height * 0.5, -side * 0.7), (front * 0.1, height, side * 0.7), colour)
-        cabin.both_sides(
-            [
-                (rear * 0.7, height * 0.55, side * 0.702),
-                (rear * 0.7, height * 0.92, side * 0.702),
-                (0, height * 0.92, side * 0.702),
-                (0, height * 0.55, side * 0.702),
-            ],
-            GLASS,
-            lit=False,
-        )
+        cabin.along((rear * 0.7, 0), (height * 0.55, height * 0.92), side * 0.702, GLASS, lit=False)
         for a in (rear * 0.802, front * 0.102):
-            cabin.face(_rect(a, (-side * 0.6, side * 0.6), (height * 0.56, height * 0.92)), GLASS)
+            cabin.across(a, (-side * 0.6, side * 0.6), (height * 0.56, height * 0.92), GLASS)
         part.wheel(rear * 0.55, min(0.6, height * 0.3), side)
         part.wheel(front * 0.6, min(0.4, height * 0.22), side)
         return part.build(), cabin.build()

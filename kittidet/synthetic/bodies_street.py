@@ -27,7 +27,7 @@ _PLATES: tuple[tuple[Colour, Colour], ...] = (
 
 @lru_cache(maxsize=512)
 def building_parts(hwl: tuple[float, float, float], variant: int) -> tuple[Part, ...]:
-    """Return a house: walls, rows of windows, a door, sometimes a shop front, a roof."""
+    """Return a building: walls, rows of windows, a door, sometimes a shop front, a roof."""
     height, depth, length = hwl
     draws = draws_for(13, variant)
     wall = _FACADES[int(draws.integers(len(_FACADES)))]
@@ -46,15 +46,7 @@ def building_parts(hwl: tuple[float, float, float], variant: int) -> tuple[Part,
     floors, columns = max(1, int((height - 0.6) / 3.0)), max(2, int(length / spacing))
     for floor in range(floors):
         low = 1.1 + floor * 3.0
-        part.both_sides(
-            [
-                (-length / 2, low - 0.5, side),
-                (-length / 2, low - 0.42, side),
-                (length / 2, low - 0.42, side),
-                (length / 2, low - 0.5, side),
-            ],
-            scaled(wall, 0.86),
-        )
+        part.along((-length / 2, length / 2), (low - 0.5, low - 0.42), side, scaled(wall, 0.86))
         for column in range(columns):
             if draws.random() < 0.12:
                 continue
@@ -62,37 +54,13 @@ def building_parts(hwl: tuple[float, float, float], variant: int) -> tuple[Part,
             half, top = (0.42 * length / columns, low + 1.5) if shop and floor == 0 else (0.55, low + 1.35)
             bottom = 0.1 if floor == 0 and column == columns // 2 else low
             for r, grow, colour in ((side + 0.01, 0.1, frame), (side + 0.02, 0.0, pane)):
-                part.both_sides(
-                    [
-                        (a - half - grow, bottom - grow, r),
-                        (a - half - grow, top + grow, r),
-                        (a + half + grow, top + grow, r),
-                        (a + half + grow, bottom - grow, r),
-                    ],
-                    colour,
-                )
+                part.along((a - half - grow, a + half + grow), (bottom - grow, top + grow), r, colour)
     _add_gable_windows(part, hwl, floors, frame, pane, draws)
     gable = PartBuilder((0, height, 0))
     if draws.random() < 0.7:
         ridge = height + float(draws.uniform(1.5, 3.5))
-        gable.face(
-            [
-                (-length / 2, height, side + 0.3),
-                (length / 2, height, side + 0.3),
-                (length / 2, ridge, 0),
-                (-length / 2, ridge, 0),
-            ],
-            roof,
-        )
-        gable.face(
-            [
-                (-length / 2, height, -side - 0.3),
-                (length / 2, height, -side - 0.3),
-                (length / 2, ridge, 0),
-                (-length / 2, ridge, 0),
-            ],
-            roof,
-        )
+        eaves = [(a, height, side + 0.3) for a in (-length / 2, length / 2)]
+        gable.both_sides([*eaves, (length / 2, ridge, 0), (-length / 2, ridge, 0)], roof)
         for a in (-length / 2, length / 2):
             gable.face([(a, height, -side), (a, ridge, 0), (a, height, side)], wall)
         return part.build(), gable.build()
@@ -116,17 +84,8 @@ def _add_gable_windows(
                 continue
             r = across * depth
             for grow, colour, end in ((0.1, frame, length / 2 + 0.01), (0.0, pane, length / 2 + 0.02)):
-                left, right = r - 0.5 - grow, r + 0.5 + grow
                 for a in (-end, end):
-                    part.face(
-                        [
-                            (a, low - grow, left),
-                            (a, low + 1.3 + grow, left),
-                            (a, low + 1.3 + grow, right),
-                            (a, low - grow, right),
-                        ],
-                        colour,
-                    )
+                    part.across(a, (r - 0.5 - grow, r + 0.5 + grow), (low - grow, low + 1.3 + grow), colour)
 
 
 @lru_cache(maxsize=256)
@@ -142,15 +101,7 @@ def post_parts(kind: str, hwl: tuple[float, float, float], variant: int) -> tupl
         part.box((-length / 2, 0.04, -width / 2), (length / 2, height, width / 2), colour, scaled(colour, 0.5))
         if kind in ("skip", "cabinet"):
             for a in (-0.25, 0.0, 0.25):
-                part.both_sides(
-                    [
-                        (a * length, 0.1, width / 2),
-                        (a * length, height * 0.95, width / 2),
-                        (a * length + 0.06, height * 0.95, width / 2),
-                        (a * length + 0.06, 0.1, width / 2),
-                    ],
-                    scaled(colour, 0.75),
-                )
+                part.along((a * length, a * length + 0.06), (0.1, height * 0.95), width / 2, scaled(colour, 0.75))
         return (part.build(),)
     part.box((-0.06, 0, -0.06), (0.06, height, 0.06), steel)
     if kind == "pole":

@@ -70,7 +70,6 @@ def render_dataset(
         "seed": seed,
         "sizes": None if fixed is None else [list(size) for size in fixed],
     }
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
     with locked(out_dir.with_name(f".{out_dir.name}.lock"), waiting_for=str(out_dir)):
         remove_partials(out_dir.parent, out_dir.name)
         if not _is_finished(out_dir, recipe):

@@ -84,6 +84,48 @@ class PartBuilder:
         self.face(points, colour, lit=lit)
         self.face([(a, u, -r) for a, u, r in points], colour, lit=lit)
 
+    def across(
+        self, a: float, r: tuple[float, float], u: tuple[float, float], colour: Colour, *, lit: bool = True
+    ) -> None:
+        """Add an upright rectangle across the body at ``a``, between two distances to the right and two heights."""
+        self.face([(a, u[0], r[0]), (a, u[1], r[0]), (a, u[1], r[1]), (a, u[0], r[1])], colour, lit=lit)
+
+    def along(
+        self, a: tuple[float, float], u: tuple[float, float], r: float, colour: Colour, *, lit: bool = True
+    ) -> None:
+        """Add an upright rectangle along both sides, ``r`` from the middle, between two places and two heights."""
+        self.panel(a, a, u, (r, r), colour, lit=lit)
+
+    def panel(
+        self,
+        low: tuple[float, float],
+        high: tuple[float, float],
+        u: tuple[float, float],
+        r: tuple[float, float],
+        colour: Colour,
+        *,
+        lit: bool = True,
+    ) -> None:
+        """Add a panel on both sides that is ``low`` at its lower edge and ``high`` at its upper one.
+
+        Args:
+            low: where the lower edge starts and ends.
+            high: where the upper edge starts and ends.
+            u: heights of the two edges.
+            r: their distances from the middle.
+            colour: of the panel.
+            lit: whether lighting changes it.
+        """
+        corners = [(low[0], u[0], r[0]), (high[0], u[1], r[1]), (high[1], u[1], r[1]), (low[1], u[0], r[0])]
+        self.both_sides(corners, colour, lit=lit)
+
+    def strip(
+        self, start: tuple[float, float], end: tuple[float, float], r: tuple[float, float], colour: Colour
+    ) -> None:
+        """Add a face from the right to the left side between two edges ``(a, u)``, each ``r`` wide to either side."""
+        (a1, u1), (a2, u2) = start, end
+        self.face([(a1, u1, r[0]), (a2, u2, r[1]), (a2, u2, -r[1]), (a1, u1, -r[0])], colour)
+
     def extrude(
         self,
         outline: Sequence[tuple[float, float]],
@@ -99,15 +141,15 @@ class PartBuilder:
             colours: of the strip from each corner to the next (the last closes the outline).
             side: colour of the sides.
         """
-        for (a1, u1), (a2, u2), colour in zip(outline, [*outline[1:], outline[0]], colours, strict=True):
-            self.face([(a1, u1, half(u1)), (a2, u2, half(u2)), (a2, u2, -half(u2)), (a1, u1, -half(u1))], colour)
+        for start, end, colour in zip(outline, [*outline[1:], outline[0]], colours, strict=True):
+            self.strip(start, end, (half(start[1]), half(end[1])), colour)
         self.both_sides([(a, u, half(u)) for a, u in outline], side)
 
     def box(self, low: Point, high: Point, colour: Colour, top: Colour | None = None) -> None:
         """Add an upright box between two corners."""
         (a1, u1, r1), (a2, u2, r2) = low, high
-        self.face([(a1, u1, r1), (a1, u2, r1), (a1, u2, r2), (a1, u1, r2)], colour)
-        self.face([(a2, u1, r1), (a2, u2, r1), (a2, u2, r2), (a2, u1, r2)], colour)
+        self.across(a1, (r1, r2), (u1, u2), colour)
+        self.across(a2, (r1, r2), (u1, u2), colour)
         self.face([(a1, u1, r1), (a2, u1, r1), (a2, u2, r1), (a1, u2, r1)], colour)
         self.face([(a1, u1, r2), (a2, u1, r2), (a2, u2, r2), (a1, u2, r2)], colour)
         self.face([(a1, u2, r1), (a2, u2, r1), (a2, u2, r2), (a1, u2, r2)], colour if top is None else top)
@@ -123,8 +165,8 @@ class PartBuilder:
         """Add the tyres at ``a`` as seen from the front and back; add them before the body that hides their tops."""
         wide = min(0.22, r * 0.3)
         for end in (a - radius * 0.7, a + radius * 0.7):
-            for inner, outer in ((r - wide, r), (-r, wide - r)):
-                self.face([(end, 0, inner), (end, radius, inner), (end, radius, outer), (end, 0, outer)], (20, 20, 22))
+            for tyre in ((r - wide, r), (-r, wide - r)):
+                self.across(end, tyre, (0, radius), (20, 20, 22))
 
     def build(self) -> Part:
         """Return the finished piece."""

@@ -1,10 +1,9 @@
-"""Single images: a rendered frame of any size, a plain one for full-scale tests, and their PNG bytes."""
+"""Single images: a rendered frame of any size, and its PNG bytes."""
 
 import io
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from kittidet.synthetic.draws import draws_for
 from kittidet.synthetic.plan import plan_set
 from kittidet.synthetic.render import Drawing, draw_frame
 
@@ -23,24 +22,6 @@ def draw_image(size_wh: tuple[int, int], seed: int, frame: int) -> Drawing:
     line = frame % _BLOCK
     drive, at = plan.locate(plan.order.index(line))
     return draw_frame(drive, at, size_wh)
-
-
-def draw_plain_image(size_wh: tuple[int, int], seed: int, frame: int) -> Image.Image:
-    """Return an image of plain rectangles, quick to make and small to store; no two frames are equal."""
-    draws = draws_for(seed, 18, frame)
-    width, height = size_wh
-    image = Image.new("RGB", size_wh, (150, 180, 210))
-    draw = ImageDraw.Draw(image)
-    draw.rectangle((0, height // 2, width, height), fill=(100, 100, 104))
-    numbers = [int(n) for n in draws.integers(0, 256, 60)]
-    for k in range(0, 60, 6):
-        x, y = numbers[k] * width // 256, numbers[k + 1] * height // 256
-        box = (x, y, x + 8 + numbers[k + 2] // 4, y + 8 + numbers[k + 3] // 4)
-        draw.rectangle(box, fill=(numbers[k + 4], numbers[k + 5], 128))
-    # The frame's number in bits along the top edge, so that different frames have different bytes.
-    for bit in range(24):
-        draw.point((bit % width, 0), fill=(255, 255, 255) if frame >> bit & 1 else (0, 0, 0))
-    return image
 
 
 def encode_png(image: Image.Image) -> bytes:

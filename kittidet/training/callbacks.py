@@ -4,11 +4,13 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from kittidet.config import TrainConfig
 from kittidet.detect.checkpoint import DetectorFacts, keep_newest, write_checkpoint
 from kittidet.errors import TrainingError
 from kittidet.training.history import EpochReport, write_history
@@ -50,6 +52,7 @@ class LossGuard(keras.callbacks.Callback):
             )
 
 
+@dataclass(eq=False, kw_only=True)
 class EpochEnd(keras.callbacks.Callback):
     """Writes the results of a finished epoch: checkpoint when due, state to resume from, history, a log line.
 
@@ -63,40 +66,24 @@ class EpochEnd(keras.callbacks.Callback):
         variables: groups of all variables that training changes.
         identity: digest of the run.
         rows: the history so far; appended to.
-        epochs: length of the run.
-        checkpoint_every_epochs: the last epoch always has one.
-        keep_checkpoints: how many are kept.
+        train: the recipe: length of the run, how often it leaves a checkpoint (the last epoch always does), and how
+            many are kept.
         on_epoch: called after each epoch, when everything is written.
     """
 
-    def __init__(
-        self,
-        *,
-        work_dir: Path,
-        detector_facts: Callable[[int, int], DetectorFacts],
-        network: keras.Model,
-        optimizer: FineTuneOptimizer,
-        variables: Mapping[str, Sequence[Any]],
-        identity: str,
-        rows: list[dict[str, Any]],
-        epochs: int,
-        checkpoint_every_epochs: int,
-        keep_checkpoints: int,
-        on_epoch: Callable[[EpochReport], None] | None,
-    ) -> None:
+    work_dir: Path
+    detector_facts: Callable[[int, int], DetectorFacts]
+    network: keras.Model
+    optimizer: FineTuneOptimizer
+    variables: Mapping[str, Sequence[Any]]
+    identity: str
+    rows: list[dict[str, Any]]
+    train: TrainConfig
+    on_epoch: Callable[[EpochReport], None] | None
+    started_s: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.work_dir = work_dir
-        self.detector_facts = detector_facts
-        self.network = network
-        self.optimizer = optimizer
-        self.variables = variables
-        self.identity = identity
-        self.rows = rows
-        self.epochs = epochs
-        self.checkpoint_every_epochs = checkpoint_every_epochs
-        self.keep_checkpoints = keep_checkpoints
-        self.on_epoch = on_epoch
-        self.started_s = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start the clock."""
@@ -113,17 +100,17 @@ class EpochEnd(keras.callbacks.Callback):
             seconds=round(time.perf_counter() - self.started_s, 3),
             **{name: float((logs or {})[name]) for name in _PARTS},
         )
-        self.rows.append(report.to_row())
-        if done % self.checkpoint_every_epochs == 0 or done == self.epochs:
+        self.rows.append(asdict(report))
+        if done % self.train.checkpoint_every_epochs == 0 or done == self.train.epochs:
             folder = self.work_dir / "checkpoints"
             with averaged_weights(self.optimizer):
                 write_checkpoint(folder, self.network, self.detector_facts(step, done))
-            keep_newest(folder, self.keep_checkpoints)
+            keep_newest(folder, self.train.keep_checkpoints)
         save_state(self.work_dir / "resume", self.variables, Progress(done, step, self.rows), identity=self.identity)
         write_history(self.work_dir / "history.csv", self.rows)
         log.info(
             "fit.epoch epoch=%d/%d step=%d loss=%.4f cls=%.4f box=%.5f l2=%.4f positives=%.1f lr=%.5f seconds=%.1f",
-            *(done, self.epochs, step, report.loss, report.cls_loss, report.box_loss, report.l2_loss),
+            *(done, self.train.epochs, step, report.loss, report.cls_loss, report.box_loss, report.l2_loss),
             *(report.num_positives, report.learning_rate, report.seconds),
         )
         if self.on_epoch is not None:

@@ -90,20 +90,8 @@ def fit_detector(
     steps = steps_per_epoch(manifest.num_frames, train.batch_size)
     network = _build_network(model, train, manifest, start)
     detector = Detector(network, anchors_xyxy=anchors_xyxy, recipe=train)
-    optimizer = build_optimizer(
-        train.optimizer,
-        learning_rate=fine_tune_schedule(
-            learning_rate=train.learning_rate,
-            batch_size=train.batch_size,
-            steps_per_epoch=steps,
-            epochs=train.epochs,
-            warmup_epochs=train.warmup_epochs,
-        ),
-        clip_norm=train.clip_norm,
-        ema_decay=train.ema_decay,
-        weight_decay=train.weight_decay,
-        model=detector,
-    )
+    schedule = fine_tune_schedule(train, steps_per_epoch=steps)
+    optimizer = build_optimizer(train, learning_rate=schedule, model=detector)
     outer = _compile(detector, optimizer, half=network.dtype_policy.compute_dtype == "float16")
     variables = {"network": network.variables, "optimizer": outer.variables}
     progress = load_state(work_dir / "resume", variables, identity=identity)
@@ -120,14 +108,13 @@ def fit_detector(
         variables=variables,
         identity=identity,
         rows=rows,
-        epochs=train.epochs,
-        checkpoint_every_epochs=train.checkpoint_every_epochs,
-        keep_checkpoints=train.keep_checkpoints,
+        train=train,
         on_epoch=on_epoch,
     )
     if first_epoch < train.epochs:
         batches = _batches(train_records_dir, model, train, first_epoch)
-        _fit(detector, batches, train, steps, first_epoch, [LossGuard(), _tensorboard(work_dir), at_epoch_end])
+        tensorboard = keras.callbacks.TensorBoard(work_dir / "tensorboard", write_graph=False, profile_batch=0)
+        _fit(detector, batches, train, steps, first_epoch, [LossGuard(), tensorboard, at_epoch_end])
     return _write_result(work_dir, identity, None if progress is None else progress.step, coverage)
 
 
@@ -225,10 +212,6 @@ def _fit(
             f"Try train.batch_size={max(1, train.batch_size // 2)}, a smaller model.input_hw, "
             "train.freeze_batch_norm=true, or on a GPU train.mixed_precision=true."
         ) from error
-
-
-def _tensorboard(work_dir: Path) -> keras.callbacks.Callback:
-    return keras.callbacks.TensorBoard(work_dir / "tensorboard", write_graph=False, profile_batch=0)
 
 
 def _has_gpu() -> bool:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,6 @@ class EpochReport:
     l2_loss: float
     num_positives: float
     seconds: float
-
-    def to_row(self) -> dict[str, Any]:
-        """Return the report as JSON types."""
-        return asdict(self)
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from kittidet.config import TrainConfig
+from kittidet.model.normalization import batch_norms
 from kittidet.training.losses import is_kernel
 
 # No Nesterov, as in the reference.
@@ -88,40 +90,21 @@ class FineTuneAdamW(FineTuneOptimizer, keras.optimizers.AdamW):
     """AdamW, clipped and averaged."""
 
 
-def build_optimizer(
-    kind: str,
-    *,
-    learning_rate: Any,
-    clip_norm: float,
-    ema_decay: float,
-    weight_decay: float,
-    model: keras.Model,
-) -> FineTuneOptimizer:
+def build_optimizer(train: TrainConfig, *, learning_rate: Any, model: keras.Model) -> FineTuneOptimizer:
     """Return a built optimiser for the trainable variables of a model.
 
     Args:
-        kind: ``sgd`` or ``adamw``.
+        train: the recipe: which one, its limit for each gradient and for all together, its average, its decay.
         learning_rate: a number or a schedule.
-        clip_norm: limit for each gradient, then for all together.
-        ema_decay: 0 turns the average off.
-        weight_decay: ``adamw``: decoupled decay of the kernels.
         model: batch norms that keep their statistics (``trainable = False``) are left out of the average.
-
-    Raises:
-        ValueError: if the kind is unknown.
     """
+    common = {"learning_rate": learning_rate, "clip_norm": train.clip_norm, "ema_decay": train.ema_decay}
     optimizer: FineTuneOptimizer
-    if kind == "sgd":
-        optimizer = FineTuneSGD(
-            learning_rate=learning_rate, momentum=SGD_MOMENTUM, clip_norm=clip_norm, ema_decay=ema_decay
-        )
-    elif kind == "adamw":
-        optimizer = FineTuneAdamW(
-            learning_rate=learning_rate, weight_decay=weight_decay, clip_norm=clip_norm, ema_decay=ema_decay
-        )
-        optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if not is_kernel(v)])
+    if train.optimizer == "sgd":
+        optimizer = FineTuneSGD(momentum=SGD_MOMENTUM, **common)
     else:
-        raise ValueError(f"optimizer {kind!r}: expected sgd or adamw")
+        optimizer = FineTuneAdamW(weight_decay=train.weight_decay, **common)
+        optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if not is_kernel(v)])
     optimizer.build(model.trainable_variables)
     optimizer.average_statistics(moving_statistics(model))
     return optimizer
@@ -129,11 +112,7 @@ def build_optimizer(
 
 def moving_statistics(model: keras.Model) -> list[Any]:
     """Return the moving means and variances of the batch norms that training updates."""
-    norms = [
-        layer
-        for layer in model._flatten_layers()  # noqa: SLF001  Keras has no public walk over nested layers
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-    ]
+    norms = [norm for norm in batch_norms(model) if norm.trainable]
     return [v for norm in norms for v in (norm.moving_mean, norm.moving_variance)]
 
 

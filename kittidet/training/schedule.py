@@ -1,10 +1,13 @@
 """The learning rate as a function of the step: a linear warm-up, then half a cosine down to 0."""
 
 import math
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
 from keras import ops
+
+from kittidet.config import TrainConfig
 
 # The published rates are for this many images per step; the rate is proportional to the batch size.
 REFERENCE_BATCH = 64
@@ -12,6 +15,7 @@ REFERENCE_BATCH = 64
 WARMUP_START_SHARE = 0.1
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """A linear warm-up followed by half a cosine, which never rises again.
 
@@ -33,16 +37,17 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         google/automl ``efficientdet/tf2/train_lib.py``, ``CosineLrSchedule``.
     """
 
-    def __init__(
-        self, *, peak: float, warmup_start: float, warmup_steps: int, total_steps: int, follow_reference: bool = False
-    ) -> None:
-        if not 0 <= warmup_steps < total_steps:
-            raise ValueError(f"expected 0 <= warmup_steps < total_steps, got {warmup_steps} and {total_steps}")
-        self.peak = peak
-        self.warmup_start = warmup_start
-        self.warmup_steps = warmup_steps
-        self.total_steps = total_steps
-        self.follow_reference = follow_reference
+    peak: float
+    warmup_start: float
+    warmup_steps: int
+    total_steps: int
+    follow_reference: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup_steps < self.total_steps:
+            raise ValueError(
+                f"expected 0 <= warmup_steps < total_steps, got {self.warmup_steps} and {self.total_steps}"
+            )
 
     def __call__(self, step: Any) -> Any:
         """Return the rate at a step (scalar, counted from 0), float32."""
@@ -57,34 +62,24 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {
-            "peak": self.peak,
-            "warmup_start": self.warmup_start,
-            "warmup_steps": self.warmup_steps,
-            "total_steps": self.total_steps,
-            "follow_reference": self.follow_reference,
-        }
+        return asdict(self)
 
 
-def fine_tune_schedule(
-    *, learning_rate: float, batch_size: int, steps_per_epoch: int, epochs: int, warmup_epochs: float
-) -> WarmupCosine:
+def fine_tune_schedule(train: TrainConfig, *, steps_per_epoch: int) -> WarmupCosine:
     """Return the schedule of a run, peak and warm-up start both scaled by the batch.
 
     (The reference's newer code does not scale the start: below a batch of 6.4 its rate falls during the warm-up.)
 
     Args:
-        learning_rate: peak at a batch of 64.
-        batch_size: images per step.
+        train: the recipe: peak at a batch of 64, images per step, epochs, and epochs of the warm-up, for which at most
+            half the run is used.
         steps_per_epoch: steps in an epoch.
-        epochs: length of the run.
-        warmup_epochs: length of the warm-up; at most half the run is used for it.
     """
-    total_steps = steps_per_epoch * epochs
-    peak = learning_rate * batch_size / REFERENCE_BATCH
+    total_steps = steps_per_epoch * train.epochs
+    peak = train.learning_rate * train.batch_size / REFERENCE_BATCH
     return WarmupCosine(
         peak=peak,
         warmup_start=WARMUP_START_SHARE * peak,
-        warmup_steps=min(round(warmup_epochs * steps_per_epoch), total_steps // 2),
+        warmup_steps=min(round(train.warmup_epochs * steps_per_epoch), total_steps // 2),
         total_steps=total_steps,
     )

@@ -23,7 +23,7 @@ def test_an_entry_names_a_flow_a_pool_and_parameters_that_are_accepted(entry):
     if not flow.parameters.required:
         accepted = flow.validate_parameters(dict(entry.parameters))
         assert set(entry.parameters) <= set(accepted)
-    if entry.schedule is not None:
+    if entry.cron is not None:
         # A scheduled run fills in no form.
         assert not flow.parameters.required
 

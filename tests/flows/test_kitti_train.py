@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from kittidet.config import RunConfig, SourceConfig, SplitConfig
+from kittidet.steps.outputs import DataOutputs
 from kittidet.store import Store
 
 
@@ -20,8 +21,9 @@ def prepared(tmp_path, synthetic_root):
     dataset = fetch.fn(config.store_dir, config.source)
     validation = validate.fn(config.store_dir, dataset, config.validation)
     parts = split.fn(config.store_dir, dataset, validation, config.split)
-    sides = [write_records.fn(config.store_dir, dataset, parts, side, config.records) for side in ("train", "val")]
-    return SimpleNamespace(config=config, dataset=dataset, split=parts, train=sides[0], val=sides[1])
+    train, val = (write_records.fn(config.store_dir, dataset, parts, side, config.records) for side in ("train", "val"))
+    data = DataOutputs(dataset=dataset, validation=validation, split=parts, train_records=train, val_records=val)
+    return SimpleNamespace(config=config, data=data)
 
 
 def test_a_child_given_json_does_the_parent_s_work_and_the_parent_finds_it_cached(
@@ -34,15 +36,11 @@ def test_a_child_given_json_does_the_parent_s_work_and_the_parent_finds_it_cache
     parameters = {
         "store_dir": str(store.root),
         "config": prepared.config.model_dump(mode="json"),
-        "dataset": prepared.dataset.model_dump(mode="json"),
-        "split": prepared.split.model_dump(mode="json"),
-        "train_records": prepared.train.model_dump(mode="json"),
-        "val_records": prepared.val.model_dump(mode="json"),
+        "data": prepared.data.model_dump(mode="json"),
     }
-    records = prepared.train, prepared.val
-    assert not is_trained(store, *records, prepared.config)
+    assert not is_trained(store, prepared.data, prepared.config)
     kitti_train(**parameters)
-    assert is_trained(store, *records, prepared.config)
+    assert is_trained(store, prepared.data, prepared.config)
     assert fake_training == {"train": 1, "evaluate": 3}
     kitti_train(**parameters)
     assert fake_training == {"train": 1, "evaluate": 3}

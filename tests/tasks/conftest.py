@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from kittidet.steps.publish import PipelineOutputs
+    from kittidet.steps.outputs import PipelineOutputs
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, synthetic_root: Path) -> SimpleNamespace:
     """Store folder, configuration and the results up to the records; read only."""
     from kittidet.config import RunConfig, SourceConfig, SplitConfig
+    from kittidet.steps.outputs import DataOutputs
     from tasks.steps import fetch, split, validate, write_records
 
     folder = tmp_path_factory.mktemp("prepared")
@@ -38,34 +39,21 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, synthetic_root: Path) -> 
         split=parts,
         train_records=train_records,
         val_records=val_records,
+        data=DataOutputs(
+            dataset=dataset, validation=validation, split=parts, train_records=train_records, val_records=val_records
+        ),
     )
 
 
 @pytest.fixture
 def outputs(prepared: SimpleNamespace, fake_training: Counter) -> "PipelineOutputs":
     """What a run is published from: the prepared steps, and a training whose second checkpoint is the best."""
-    from kittidet.steps.publish import PipelineOutputs
+    from kittidet.steps.outputs import PipelineOutputs
     from tasks.steps import evaluate, fine_tune
 
     trained = fine_tune.fn(prepared.store_dir, prepared.train_records, prepared.config.model, prepared.config.train)
     evaluations = tuple(
-        evaluate.fn(
-            prepared.store_dir,
-            trained,
-            checkpoint["name"],
-            prepared.val_records,
-            prepared.dataset,
-            prepared.split,
-            prepared.config.evaluation,
-        )
+        evaluate.fn(prepared.store_dir, trained, checkpoint["name"], prepared.data, prepared.config.evaluation)
         for checkpoint in trained.summary["checkpoints"]
     )
-    return PipelineOutputs(
-        dataset=prepared.dataset,
-        validation=prepared.validation,
-        split=prepared.split,
-        train_records=prepared.train_records,
-        val_records=prepared.val_records,
-        trained=trained,
-        evaluations=evaluations,
-    )
+    return PipelineOutputs(**dict(prepared.data), trained=trained, evaluations=evaluations)

@@ -13,7 +13,7 @@ from kittidet.store import Store
 from tasks import gpu_pool
 from tasks.gpu_pool import cancel_children, has_gpu_worker, is_trained, train_on_gpu_pool
 
-PARAMETERS = {"store_dir": "/s", "config": {}, "dataset": {}, "split": {}, "train_records": {}, "val_records": {}}
+PARAMETERS = {"store_dir": "/s", "config": {}, "data": {}}
 
 
 @pytest.fixture
@@ -24,9 +24,7 @@ def child_deployment(prefect_server, monkeypatch):
     from prefect.client.schemas.actions import WorkPoolCreate
 
     @flow(name="child")
-    def child(
-        store_dir: str, config: dict, dataset: dict, split: dict, train_records: dict, val_records: dict
-    ) -> None: ...
+    def child(store_dir: str, config: dict, data: dict) -> None: ...
 
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="child-pool", type="process", base_job_template={}), overwrite=True)
@@ -50,14 +48,7 @@ def parent(prepared, child_deployment, fake_training, tmp_path):
 
     @flow(name="parent")
     def parent() -> None:
-        train_on_gpu_pool(
-            store_dir,
-            prepared.config,
-            prepared.dataset,
-            prepared.split,
-            prepared.train_records,
-            prepared.val_records,
-        )
+        train_on_gpu_pool(store_dir, prepared.config, prepared.data)
 
     parent.store_dir = store_dir
     return parent
@@ -113,12 +104,12 @@ def train_and_complete(client, run) -> None:
 
     given = kitti_train.validate_parameters(run.parameters)
     store = Store(given["store_dir"])
-    config, records = given["config"], given["train_records"]
-    trained = steps.train_step(store, records, config.model, config.train)
+    config, data = given["config"], given["data"]
+    trained = steps.train_step(store, data.train_records, config.model, config.train)
     for checkpoint in trained.summary["checkpoints"]:
-        name, val = checkpoint["name"], given["val_records"]
-        steps.evaluate_step(store, trained, name, val, None, None, config.evaluation)
-        assert store.load(evaluate_key(trained, name, val, config.evaluation)) is not None
+        name = checkpoint["name"]
+        steps.evaluate_step(store, trained, name, data, config.evaluation)
+        assert store.load(evaluate_key(trained, name, data, config.evaluation)) is not None
     client.set_flow_run_state(run.id, Completed(), force=True)
 
 
@@ -136,7 +127,7 @@ def complete_without_work(client, run) -> None:
 
 def trained_in(store_dir, prepared) -> bool:
     store = Store(store_dir)
-    return is_trained(store, prepared.train_records, prepared.val_records, prepared.config)
+    return is_trained(store, prepared.data, prepared.config)
 
 
 def test_the_child_leaves_its_work_in_the_store_and_is_shown_under_its_parent(parent, prepared):

@@ -164,17 +164,15 @@ def test_where_the_first_weights_lie_is_no_part_of_the_key_but_their_bytes_are(p
 def test_the_scores_are_shown_with_all_classes_first_and_each_by_name(prepared, shown, monkeypatch):
     per_class = {"per_class_ap": {"Car": 0.3, "Tram": None}, "per_class_ap50": {"Car": 0.6, "Tram": None}}
 
-    def step(store, trained, checkpoint, val_records, dataset, split, config, *, progress):
-        assert (trained, checkpoint, config.nms) == (TRAINED, NAME, "hard")
-        assert (val_records, dataset, split) == (prepared.val_records, prepared.dataset, prepared.split)
+    def step(store, trained, checkpoint, data, config, *, progress):
+        assert (trained, checkpoint, data, config.nms) == (TRAINED, NAME, prepared.data, "hard")
         progress(1, 4)
         metrics = {"ap": 0.3, "ap50": 0.6, "ap75": 0.2, **per_class}
         return StepOutput(step="evaluate", digest="e", summary={"metrics": metrics, "epoch": 2})
 
     monkeypatch.setattr(steps, "ProgressBar", type("Moves", (Bar,), {"moves": (moves := [])}))
     monkeypatch.setattr(steps, "evaluate_step", step)
-    data = (prepared.val_records, prepared.dataset, prepared.split)
-    evaluate.fn(prepared.store_dir, TRAINED, NAME, *data, EvalConfig(nms="hard"))
+    evaluate.fn(prepared.store_dir, TRAINED, NAME, prepared.data, EvalConfig(nms="hard"))
     assert shown == {
         f"kitti-ap-{NAME}": [
             {"class": "all", "ap": 0.3, "ap50": 0.6},
@@ -187,7 +185,7 @@ def test_the_scores_are_shown_with_all_classes_first_and_each_by_name(prepared, 
 
 def test_the_key_of_scores_knows_checkpoint_and_settings(prepared):
     key_of = evaluate.cache_policy.key_of
-    keys = {key_of(TRAINED, NAME, prepared.val_records, EvalConfig(nms=nms)).digest for nms in ("hard", "soft")}
+    keys = {key_of(TRAINED, NAME, prepared.data, EvalConfig(nms=nms)).digest for nms in ("hard", "soft")}
     assert len(keys) == 2
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kittidet.classes import ClassTable
+from kittidet.eval.coco import evaluated, mean_scored
 from kittidet.eval.coco_format import ResultArray
 from kittidet.frame import Frame, KittiObject
 
@@ -105,16 +106,7 @@ def _score_slice(
     places = [float(number)] * len(results) if found_places is None else list(found_places)
     if places:
         detections.update_anns(ids=np.arange(1, len(results) + 1), area=np.array(places))
-    evaluator = hotcoco.COCOeval(labels, detections, "bbox")
-    settings = evaluator.params
-    settings.area_rng, settings.area_rng_lbl, settings.max_dets = [[number - 0.25, number + 0.25]], ["all"], [100]
-    evaluator.evaluate()
-    evaluator.accumulate()
-    scores: Mapping[str, Any] = evaluator.eval or {}
+    scores = evaluated(hotcoco.COCOeval(labels, detections, "bbox"), (number - 0.25, number + 0.25)).eval
     precision, recall = scores["precision"], scores["recall"]  # [iou, recall, class, 1, 1] and [iou, class, 1, 1]
-    return SliceAp(*facts, objects=objects, ap=_mean(precision), ap50=_mean(precision[0]), recall50=_mean(recall[0]))
-
-
-def _mean(values: Any) -> float | None:
-    scored = values[values > -1]
-    return float(scored.mean()) if scored.size else None
+    ap, ap50, recall50 = (mean_scored(values) for values in (precision, precision[0], recall[0]))
+    return SliceAp(*facts, objects=objects, ap=ap, ap50=ap50, recall50=recall50)

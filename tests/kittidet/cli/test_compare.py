@@ -43,6 +43,11 @@ def test_prints_the_verdict_and_writes_the_json(runs):
     assert json.loads((runs / "out.json").read_text())["verdict"] == "better"
 
 
+def test_the_share_of_draws_in_an_interval_can_be_chosen(runs):
+    result = run(runs / "poor", runs / "good", "--resamples", 100, "--confidence", 0.9)
+    assert "90% intervals of 100 draws" in result.output
+
+
 @pytest.mark.parametrize(
     ("a", "b", "code", "said"),
     [

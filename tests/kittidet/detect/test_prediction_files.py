@@ -28,7 +28,7 @@ def seen(found):
 
 
 def writer(folder, **wanted):
-    return prediction_writer(folder, KITTI8, min_score=0.5, jpeg_quality=90, **wanted)
+    return prediction_writer(folder, KITTI8, min_score=0.5, **wanted)
 
 
 def test_everything_that_is_asked_for_is_written(tmp_path):

@@ -89,15 +89,14 @@ def test_a_perfect_coco_detector_scores_1_on_what_it_knows_and_the_rest_is_liste
     assert json.loads(json.dumps(content, allow_nan=False)) == content
 
 
-def test_without_a_fine_tuned_detector_there_is_only_the_baseline():
-    baseline = zero_shot_baseline(FRAMES, [], KITTI8, fine_tuned=None, engine="hotcoco")
-    assert baseline.zero_shot.ap == 0
-    assert baseline.fine_tuned is None
+def test_a_detector_that_finds_nothing_scores_0():
+    baseline = zero_shot_baseline(FRAMES, [], KITTI8, fine_tuned=[], engine="hotcoco")
+    assert baseline.zero_shot.ap == baseline.fine_tuned.ap == 0
 
 
 def test_frames_without_a_covered_object_cannot_be_scored():
     with pytest.raises(EvaluationError, match="no ground truth"):
-        zero_shot_baseline([frame(0, ("Cyclist", RIDER))], [], KITTI8, fine_tuned=None, engine="hotcoco")
+        zero_shot_baseline([frame(0, ("Cyclist", RIDER))], [], KITTI8, fine_tuned=[], engine="hotcoco")
 
 
 def test_cocos_table_has_90_ids():

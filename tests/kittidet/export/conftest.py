@@ -48,11 +48,11 @@ def exported(checkpoint, evaluation, tmp_path_factory):
     from kittidet.export.write import export_detector
 
     out = tmp_path_factory.mktemp("exported") / "out"
-    return export_detector(checkpoint, out, config=ExportConfig(check_frames=2), evaluation=evaluation)
+    return export_detector(checkpoint, out, config=ExportConfig(), evaluation=evaluation)
 
 
 @pytest.fixture(scope="session")
 def checks(detector, evaluation):
     from kittidet.export.check_set import build_check_set
 
-    return build_check_set(detector, config=ExportConfig(check_frames=2), evaluation=evaluation)
+    return build_check_set(detector, evaluation=evaluation)

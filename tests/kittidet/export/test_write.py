@@ -23,14 +23,14 @@ def test_an_export_that_finds_something_else_is_not_written(checkpoint, evaluati
     monkeypatch.setattr(write, "open_saved_model", lambda folder: lambda encoded: [wrong] * len(encoded))
     monkeypatch.setattr(write, "write_saved_model", lambda detector, path, **_: path)
     with pytest.raises(ExportError, match="saved_model"):
-        export_detector(checkpoint, tmp_path / "out", config=ExportConfig(check_frames=1), evaluation=evaluation)
+        export_detector(checkpoint, tmp_path / "out", config=ExportConfig(), evaluation=evaluation)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorflow")
 def test_a_lite_detector_is_exported_as_tflite_in_both_precisions(checkpoint, evaluation, tmp_path):
-    config = ExportConfig(formats=("tflite_float16", "tflite_dynamic"), check_frames=2)
+    config = ExportConfig(formats=("tflite_float16", "tflite_dynamic"))
     half, byte = export_detector(checkpoint, tmp_path / "out", config=config, evaluation=evaluation).files
     assert half.agreement.max_score_difference < byte.agreement.max_score_difference + 0.03
     assert byte.megabytes < half.megabytes

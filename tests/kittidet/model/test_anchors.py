@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kittidet.model.anchors import anchor_coverage, build_anchors, build_level_anchors
+from kittidet.model.anchors import anchor_coverage, build_anchors
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "anchors.npz"
@@ -46,18 +46,11 @@ def test_an_odd_size_has_an_anchor_set_for_each_rounded_up_cell():
 
 
 def test_the_ratio_is_width_over_height():
-    square, wide, tall = build_level_anchors(input_hw=(64, 64), min_level=3, max_level=3, anchor_scale=4.0)[:3]
+    square, wide, tall = build_anchors("d0", input_hw=(64, 64), anchor_scale=4.0)[:3]
     sides = [(box[2] - box[0], box[3] - box[1]) for box in (square, wide, tall)]
     assert sides[0] == pytest.approx((32, 32))
     assert sides[1][0] / sides[1][1] == pytest.approx(2)
     assert sides[2][0] / sides[2][1] == pytest.approx(0.5)
-
-
-def test_each_level_can_have_its_own_scale():
-    both = build_level_anchors(input_hw=(64, 64), min_level=3, max_level=4, anchor_scale=[4.0, 2.0])
-    fine = build_level_anchors(input_hw=(64, 64), min_level=3, max_level=3, anchor_scale=4.0)
-    coarse = build_level_anchors(input_hw=(64, 64), min_level=4, max_level=4, anchor_scale=2.0)
-    np.testing.assert_array_equal(both, np.concatenate([fine, coarse]))
 
 
 def test_anchor_scale_overrides_the_variants():
@@ -65,20 +58,10 @@ def test_anchor_scale_overrides_the_variants():
     assert own[0, 2] - own[0, 0] == pytest.approx(16)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"input_hw": (0, 64)},
-        {"min_level": 0},
-        {"min_level": 8},
-        {"anchor_scale": 0.0},
-        {"anchor_scale": [4.0, 4.0]},
-    ],
-)
-def test_wrong_sizes_levels_and_scales_are_refused(arguments):
-    good = {"input_hw": (64, 64), "min_level": 3, "max_level": 7, "anchor_scale": 4.0}
+@pytest.mark.parametrize("arguments", [{"input_hw": (0, 64)}, {"anchor_scale": 0.0}, {"anchor_scale": -1.0}])
+def test_wrong_sizes_and_scales_are_refused(arguments):
     with pytest.raises(ValueError, match="expected"):
-        build_level_anchors(**{**good, **arguments})
+        build_anchors("d0", **{"input_hw": (64, 64), **arguments})
 
 
 def test_coverage_counts_boxes_that_an_anchor_overlaps_enough():

@@ -9,7 +9,7 @@ import tensorflow as tf
 from kittidet.model.nms import select_greedily
 
 GOLDEN = Path(__file__).parents[3] / "tests" / "golden" / "nms.npz"
-SETTINGS = {"max_detections": 3, "score_threshold": 0.0, "iou_threshold": 0.5, "sigma": 0.5}
+SETTINGS = {"max_detections": 3, "score_threshold": 0.0}
 
 
 def select(boxes, scores, class_ids, **settings):
@@ -76,8 +76,6 @@ def test_selection_equals_the_references_excerpt_in_a_graph(method, per_class):
             per_class=per_class,
             max_detections=100,
             score_threshold=0.001 if method == "soft" else 0.0,
-            iou_threshold=0.5,
-            sigma=0.5,
         )
 
     index, found_scores, valid = (np.asarray(part)[0] for part in run())

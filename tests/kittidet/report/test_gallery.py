@@ -24,7 +24,7 @@ def test_a_frame_without_an_error_is_none_of_the_worst():
 def test_a_gallery_without_room_has_no_sheet(finished_run, synthetic_tree, tmp_path):
     run = Run.open(finished_run, tree=synthetic_tree)
     config = ReportConfig(gallery_frames=0)
-    diagnosis = measure_run(run, config=config, draws=CompareConfig(resamples=100)).diagnosis
+    diagnosis = measure_run(run, min_score=config.min_score, draws=CompareConfig(resamples=100)).diagnosis
     groups = gallery_images(tmp_path, run, diagnosis, config)
     assert [(g["title"], g["images"]) for g in groups] == [("Best", []), ("Worst", []), ("Random", [])]
     assert not list(tmp_path.glob("*.png"))

@@ -19,7 +19,7 @@ def test_an_image_is_in_the_page_and_beside_it(tmp_path):
     Image.new("L", (300, 100), 90).save(tmp_path / "x.png")
     image = read_image(a_frame(tmp_path / "x.png"))
     assert (image.mode, image.size) == ("RGB", (300, 100))
-    shown = save_image(image, tmp_path, "new/7.png", frame_id="7", caption="two words", quality=80)
+    shown = save_image(image, tmp_path, "new/7.png", frame_id="7", caption="two words")
     assert (shown["frame_id"], shown["caption"], shown["png"]) == ("7", "two words", "new/7.png")
     head, _, data = shown["data"].partition(",")
     assert head == "data:image/jpeg;base64"

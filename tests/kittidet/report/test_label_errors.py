@@ -3,7 +3,6 @@ import pytest
 from PIL import Image
 
 from kittidet.classes import KITTI8
-from kittidet.config import ReportConfig
 from kittidet.eval.diagnosis import LabelError
 from kittidet.frame import Frame
 from kittidet.report.label_errors import describe_label_error, draw_label_error, label_error_images
@@ -55,14 +54,14 @@ def run(finished_run, synthetic_tree):
 
 
 def test_no_errors_leave_no_folder(run, tmp_path):
-    assert label_error_images(tmp_path, run, [], ReportConfig()) == []
+    assert label_error_images(tmp_path, run, []) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_two_errors_of_one_frame_are_two_images(run, tmp_path):
     frame_id = run.frames[0].frame_id
     one = LabelError(frame_id, "wrong_label", (10, 10, 90, 60), 0.9, "Car", "Van", 0.8)
-    images = label_error_images(tmp_path, run, [one, one], ReportConfig())
+    images = label_error_images(tmp_path, run, [one, one])
     assert [i["png"] for i in images] == [f"label_errors/01_{frame_id}.png", f"label_errors/02_{frame_id}.png"]
     assert all((tmp_path / i["png"]).is_file() for i in images)
     assert images[0]["caption"] == "Car 0.90, labelled Van"

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from kittidet.classes import KITTI8, ClassTable
-from kittidet.config import CompareConfig, ReportConfig
+from kittidet.config import CompareConfig
 from kittidet.eval.coco_format import result_rows
 from kittidet.frame import Detections
 from kittidet.report.measures import measure_run
 from kittidet.runs.run import Run
 
-HOW = {"config": ReportConfig(), "draws": CompareConfig(resamples=100)}
+HOW = {"min_score": None, "draws": CompareConfig(resamples=100)}
 
 
 @pytest.fixture(scope="module")

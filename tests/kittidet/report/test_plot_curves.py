@@ -3,13 +3,13 @@ import pytest
 
 from kittidet.classes import KITTI3
 from kittidet.report.plot_curves import calibration, confusion, f1_by_score, precision_recall
-from kittidet.report.style import house_style, panel
+from kittidet.report.style import panel, report_style
 
 X = np.linspace(0, 1, 5)
 
 
 def painted(paint):
-    with house_style():
+    with report_style():
         return panel(paint).axes[0]
 
 

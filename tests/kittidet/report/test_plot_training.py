@@ -3,7 +3,7 @@ import math
 import pytest
 
 from kittidet.report.plot_training import results_figure, training_panels
-from kittidet.report.style import house_style, panel
+from kittidet.report.style import panel, report_style
 
 HISTORY = {
     "epoch": [1.0, 2.0, 3.0],
@@ -22,7 +22,7 @@ CHECKPOINTS = [
 
 
 def painted(title: str, history=HISTORY, checkpoints=CHECKPOINTS, best=20):
-    with house_style():
+    with report_style():
         return panel(dict(training_panels(history, checkpoints, best))[title]).axes[0]
 
 
@@ -56,7 +56,7 @@ def test_a_picked_step_that_was_not_evaluated_is_not_marked():
 @pytest.mark.parametrize("count", [0, 1, 4])
 def test_all_panels_go_on_one_sheet(count):
     panels = training_panels(HISTORY, CHECKPOINTS, 20)[:count]
-    with house_style():
+    with report_style():
         assert len(results_figure(panels).axes) == count
 
 

@@ -5,16 +5,16 @@ import matplotlib as mpl
 import pytest
 
 from kittidet.classes import KITTI8
-from kittidet.report.style import ACCENT, house_style, panel, plot_colours, save_png, to_svg
+from kittidet.report.style import ACCENT, panel, plot_colours, report_style, save_png, to_svg
 
 
 def figure():
-    with house_style():
+    with report_style():
         return panel(lambda axes: (axes.plot([0, 1], [1, 0], color=ACCENT, label="a & b"), axes.legend()))
 
 
 def test_an_svg_is_well_formed_follows_the_page_and_asks_nothing_of_the_network():
-    with house_style():
+    with report_style():
         svg = to_svg(figure(), title='A "quoted" <title>')
     root = ET.fromstring(svg)
     assert root.get("aria-label") == 'A "quoted" <title>'
@@ -27,7 +27,7 @@ def test_an_svg_is_well_formed_follows_the_page_and_asks_nothing_of_the_network(
 
 
 def test_ids_of_two_plots_do_not_meet():
-    with house_style():
+    with report_style():
         one, two = to_svg(figure(), title="One"), to_svg(figure(), title="Two")
     ids = [set(re.findall(r' id="([^"]+)"', svg)) for svg in (one, two)]
     assert ids[0]
@@ -37,7 +37,7 @@ def test_ids_of_two_plots_do_not_meet():
 
 
 def test_equal_figures_are_equal_files(tmp_path):
-    with house_style():
+    with report_style():
         save_png(figure(), tmp_path / "a.png")
         save_png(figure(), tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
@@ -45,7 +45,7 @@ def test_equal_figures_are_equal_files(tmp_path):
 
 def test_the_style_is_gone_after_the_block_even_on_an_error():
     before = mpl.rcParams["font.size"], mpl.rcParams["svg.fonttype"]
-    with pytest.raises(RuntimeError), house_style():
+    with pytest.raises(RuntimeError), report_style():
         raise RuntimeError
     assert (mpl.rcParams["font.size"], mpl.rcParams["svg.fonttype"]) == before
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from kittidet.config import CompareConfig, ReportConfig
+from kittidet.config import CompareConfig
 from kittidet.eval.diagnosis import LabelError, ScoreCurves, SliceAp, TideError
 from kittidet.report import tables
 from kittidet.report.measures import measure_run
@@ -12,7 +12,7 @@ from kittidet.runs.run import Run
 
 def test_scores_are_those_of_the_run_and_classes_without_ground_truth_stay_empty(finished_run, synthetic_tree):
     run = Run.open(finished_run, tree=synthetic_tree)
-    measures = measure_run(run, config=ReportConfig(), draws=CompareConfig(resamples=100))
+    measures = measure_run(run, min_score=None, draws=CompareConfig(resamples=100))
     shown = tables.coco_table(run, measures)
     assert shown["ap"] == run.summary["ap"]
     assert [row["name"] for row in shown["classes"]] == list(run.table.names)

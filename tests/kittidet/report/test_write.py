@@ -135,7 +135,7 @@ def test_every_label_file_is_read_once(finished_run, synthetic_tree, tmp_path, m
     run = Path(shutil.copytree(finished_run, tmp_path / "street"))
     parsed = []
     monkeypatch.setattr(frames, "parse_label_file", lambda path: parsed.append(path) or parse_label_file(path))
-    write_report(run, tree=synthetic_tree, config=ReportConfig(gallery_frames=1, label_errors=1))
+    write_report(run, tree=synthetic_tree, config=ReportConfig(gallery_frames=1))
     assert sorted(parsed) == sorted(synthetic_tree.label_path(i) for i in synthetic_tree.frame_ids)
 
 

@@ -14,6 +14,7 @@ from kittidet.kitti import frames
 from kittidet.kitti.labels import parse_label_file
 from kittidet.steps.evaluate import _load_frames, evaluate, evaluate_key, val_frames
 from kittidet.steps.fetch import fetch
+from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.records import write
 from kittidet.steps.split import split, split_ids
 from kittidet.steps.validate import validate
@@ -24,25 +25,28 @@ from kittidet.store import StepOutput, Store
 def outputs(tmp_path: Path, synthetic_root: Path) -> SimpleNamespace:
     store = Store(tmp_path / "store")
     dataset = fetch(store, SourceConfig(kind="folder", path=synthetic_root))
-    parts = split(store, dataset, validate(store, dataset, ValidateConfig()), SplitConfig(val_share=0.5))
+    validation = validate(store, dataset, ValidateConfig())
+    parts = split(store, dataset, validation, SplitConfig(val_share=0.5))
+    train, val = (write(store, dataset, parts, side, RecordsConfig()) for side in ("train", "val"))
     facts = [{"name": f"step-{n}", "step": n, "epoch": n, "digest": f"weights {n}"} for n in (1, 2)]
     return SimpleNamespace(
         store=store,
         dataset=dataset,
         split=parts,
-        records=write(store, dataset, parts, "val", RecordsConfig()),
+        data=DataOutputs(dataset=dataset, validation=validation, split=parts, train_records=train, val_records=val),
         trained=StepOutput(step="train", digest="t", summary={"checkpoints": facts}),
     )
 
 
 def test_checkpoint_records_and_scoring_are_part_of_the_key(outputs):
-    other = outputs.records.model_copy(update={"summary": {"records_digest": "other"}})
+    records = outputs.data.val_records.model_copy(update={"summary": {"records_digest": "other"}})
+    other = outputs.data.model_copy(update={"val_records": records})
     config = EvalConfig()
     keys = {
-        evaluate_key(outputs.trained, "step-1", outputs.records, config),
-        evaluate_key(outputs.trained, "step-2", outputs.records, config),
+        evaluate_key(outputs.trained, "step-1", outputs.data, config),
+        evaluate_key(outputs.trained, "step-2", outputs.data, config),
         evaluate_key(outputs.trained, "step-1", other, config),
-        evaluate_key(outputs.trained, "step-1", outputs.records, EvalConfig(nms="hard")),
+        evaluate_key(outputs.trained, "step-1", outputs.data, EvalConfig(nms="hard")),
     }
     assert len(keys) == 4
 
@@ -84,16 +88,14 @@ def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, m
         outputs.store,
         outputs.trained,
         "step-2",
-        outputs.records,
-        outputs.dataset,
-        outputs.split,
+        outputs.data,
         EvalConfig(),
     )
     first, second = evaluate(*arguments), evaluate(*arguments)
     folder = outputs.store.path(second)
     assert (first.cached, second.cached) == (False, True)
     assert calls == [
-        (outputs.store.path(outputs.trained) / "checkpoints" / "step-2", outputs.store.path(outputs.records))
+        (outputs.store.path(outputs.trained) / "checkpoints" / "step-2", outputs.store.path(outputs.data.val_records))
     ]
     assert second.summary["step"] == 2
     assert second.summary["metrics"]["ap"] == pytest.approx(1.0)

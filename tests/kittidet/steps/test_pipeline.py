@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from fixtures.plain_images import draw_plain_image
 
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
@@ -15,7 +16,7 @@ from kittidet.eval.coco_format import rows_from_results
 from kittidet.steps.pipeline import prepare, run_pipeline
 from kittidet.steps.records import write
 from kittidet.store import Store
-from kittidet.synthetic import draw_plain_image, encode_png
+from kittidet.synthetic import encode_png
 
 SHARED = Path(__file__).parents[4] / "shared" / "kitti"
 TINY = [

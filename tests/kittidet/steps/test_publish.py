@@ -10,7 +10,8 @@ from PIL import Image
 from kittidet.config import RunConfig, SourceConfig, TrainConfig
 from kittidet.errors import EvaluationError, StoreError
 from kittidet.kitti.tree import open_tree
-from kittidet.steps.publish import PipelineOutputs, pick_best, publish
+from kittidet.steps.outputs import PipelineOutputs
+from kittidet.steps.publish import pick_best, publish
 from kittidet.store import StepOutput, Store, step_key
 
 LABEL = "Car 0.00 0 0.00 10.00 20.00 110.00 80.00 1.50 1.60 3.90 0.00 1.60 20.00 0.00\n"

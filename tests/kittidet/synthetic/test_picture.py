@@ -5,8 +5,9 @@ import sys
 
 import numpy as np
 import pytest
+from fixtures.plain_images import draw_plain_image
 
-from kittidet.synthetic import draw_image, draw_plain_image, encode_png
+from kittidet.synthetic import draw_image, encode_png
 
 SMALL = (310, 94)
 

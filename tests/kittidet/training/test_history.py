@@ -1,5 +1,7 @@
 """The history is a table with a row for each epoch."""
 
+from dataclasses import asdict
+
 from kittidet.training.history import EpochReport, write_history
 
 REPORT = EpochReport(
@@ -15,6 +17,6 @@ def test_no_rows_give_the_header_alone(tmp_path):
 
 
 def test_a_report_is_one_row_and_nothing_is_left_beside_the_file(tmp_path):
-    write_history(tmp_path / "history.csv", [REPORT.to_row()])
+    write_history(tmp_path / "history.csv", [asdict(REPORT)])
     assert (tmp_path / "history.csv").read_text() == HEADER + "\n1,10,0.1,2.5,1.0,0.5,0.0,0.25,12.0,3.5\n"
     assert [p.name for p in tmp_path.iterdir()] == ["history.csv"]

@@ -4,9 +4,14 @@ import keras
 import numpy as np
 import pytest
 
+from kittidet.config import TrainConfig
 from kittidet.training.optimizer import averaged_weights, build_optimizer, clip_twice, moving_statistics
 
-SETTINGS = {"learning_rate": 0.1, "clip_norm": 10.0, "ema_decay": 0.9, "weight_decay": 0.0}
+SETTINGS = {"clip_norm": 10.0, "ema_decay": 0.9, "weight_decay": 0.0}
+
+
+def build(model, **recipe):
+    return build_optimizer(TrainConfig(**{**SETTINGS, **recipe}), learning_rate=0.1, model=model)
 
 
 def ones_like(model):
@@ -33,7 +38,7 @@ def test_clipping_has_two_stages_which_one_global_stage_is_not():
 
 
 def test_a_step_moves_no_further_than_the_clipped_gradient(tiny_network):
-    optimizer = build_optimizer("sgd", **SETTINGS, model=tiny_network)
+    optimizer = build(tiny_network)
     before = values(tiny_network.trainable_variables)
     optimizer.apply([1000 * g for g in ones_like(tiny_network)])
     moved = np.concatenate(
@@ -43,7 +48,7 @@ def test_a_step_moves_no_further_than_the_clipped_gradient(tiny_network):
 
 
 def test_the_average_starts_at_the_first_weights_and_its_memory_grows(tiny_network):
-    optimizer = build_optimizer("sgd", **SETTINGS, model=tiny_network)
+    optimizer = build(tiny_network)
     expected = None
     for update in range(4):
         optimizer.apply(ones_like(tiny_network))
@@ -54,7 +59,7 @@ def test_the_average_starts_at_the_first_weights_and_its_memory_grows(tiny_netwo
 
 
 def test_batch_norm_statistics_are_averaged_with_the_weights(tiny_network):
-    optimizer = build_optimizer("sgd", **SETTINGS, model=tiny_network)
+    optimizer = build(tiny_network)
     statistics = moving_statistics(tiny_network)
     assert len(statistics) == 10  # five levels, mean and variance
     optimizer.apply(ones_like(tiny_network))
@@ -74,7 +79,7 @@ def test_frozen_batch_norms_are_left_out_of_the_average(tiny_network):
 
 
 def test_averaged_weights_are_in_the_model_only_inside_the_block(tiny_network):
-    optimizer = build_optimizer("sgd", **SETTINGS, model=tiny_network)
+    optimizer = build(tiny_network)
     for _ in range(3):
         optimizer.apply(ones_like(tiny_network))
     trained, averages = values(tiny_network.variables), values(a for _, a in optimizer.averages())
@@ -88,13 +93,13 @@ def test_averaged_weights_are_in_the_model_only_inside_the_block(tiny_network):
 
 
 def test_without_a_decay_there_is_no_average(tiny_network):
-    optimizer = build_optimizer("sgd", **{**SETTINGS, "ema_decay": 0.0}, model=tiny_network)
+    optimizer = build(tiny_network, ema_decay=0.0)
     optimizer.apply(ones_like(tiny_network))
     assert optimizer.averages() == []
 
 
 def test_adamw_decays_kernels_alone(tiny_network):
-    optimizer = build_optimizer("adamw", **{**SETTINGS, "weight_decay": 0.5}, model=tiny_network)
+    optimizer = build(tiny_network, optimizer="adamw", weight_decay=0.5)
     for variable in tiny_network.trainable_variables:
         variable.assign(keras.ops.ones_like(variable))
     optimizer.apply([keras.ops.zeros_like(v) for v in tiny_network.trainable_variables])
@@ -103,13 +108,8 @@ def test_adamw_decays_kernels_alone(tiny_network):
         np.testing.assert_allclose(values([variable])[0], expected, rtol=1e-6)
 
 
-def test_an_unknown_optimizer_is_refused(tiny_network):
-    with pytest.raises(ValueError, match="sgd or adamw"):
-        build_optimizer("adam", **SETTINGS, model=tiny_network)
-
-
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])
 def test_the_configuration_builds_an_equal_optimizer(tiny_network, kind):
-    optimizer = build_optimizer(kind, **SETTINGS, model=tiny_network)
+    optimizer = build(tiny_network, optimizer=kind)
     again = type(optimizer).from_config(optimizer.get_config())
     assert (again.clip_norm, again.ema_decay, again.use_ema) == (10.0, 0.9, True)

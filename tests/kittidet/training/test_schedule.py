@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kittidet.config import TrainConfig
 from kittidet.training.schedule import WarmupCosine, fine_tune_schedule
 
 ORACLE = Path(__file__).parents[4] / "shared" / "oracle" / "lr_schedule.npz"
@@ -35,11 +36,13 @@ def test_the_reference_curve_equals_all_stored_values(warmup_start, name):
         np.testing.assert_allclose(rates(reference(warmup_start), oracle["steps"]), oracle[name], rtol=2e-5, atol=2e-9)
 
 
+def recipe(**settings):
+    return TrainConfig(learning_rate=0.08, **settings)
+
+
 @pytest.mark.parametrize("batch_size", [2, 8, 64])
 def test_the_default_rises_to_the_peak_and_then_never_again(batch_size):
-    schedule = fine_tune_schedule(
-        learning_rate=0.08, batch_size=batch_size, steps_per_epoch=10, epochs=20, warmup_epochs=2
-    )
+    schedule = fine_tune_schedule(recipe(batch_size=batch_size, epochs=20, warmup_epochs=2), steps_per_epoch=10)
     curve = rates(schedule, range(210))
     peak = 0.08 * batch_size / 64
     assert curve[0] == pytest.approx(0.1 * peak)
@@ -50,12 +53,12 @@ def test_the_default_rises_to_the_peak_and_then_never_again(batch_size):
 
 
 def test_no_warm_up_starts_at_the_peak():
-    schedule = fine_tune_schedule(learning_rate=0.08, batch_size=64, steps_per_epoch=10, epochs=1, warmup_epochs=0)
+    schedule = fine_tune_schedule(recipe(batch_size=64, epochs=1, warmup_epochs=0), steps_per_epoch=10)
     assert float(schedule(0)) == pytest.approx(0.08)
 
 
 def test_a_run_shorter_than_its_warm_up_still_comes_down():
-    schedule = fine_tune_schedule(learning_rate=0.08, batch_size=64, steps_per_epoch=1, epochs=2, warmup_epochs=5)
+    schedule = fine_tune_schedule(recipe(batch_size=64, epochs=2, warmup_epochs=5), steps_per_epoch=1)
     assert rates(schedule, [0, 1, 2]) == pytest.approx([0.008, 0.08, 0.0], abs=1e-6)
 
 
