@@ -35,7 +35,7 @@ def validate(
     store = _store(resolved)
     with file_progress() as progress:
         dataset = fetch_step(store, resolved.source, progress=progress)
-    print_facts("validation", store, validate_step(store, dataset, resolved.validation))
+    print_facts("validation", store, validate_step(store, dataset, resolved.validation, resolved.records))
 
 
 def split(

@@ -80,7 +80,7 @@ def with_labels(frames: Sequence[Frame], tree: KittiTree, table: ClassTable) -> 
             f"{tree.root}: {len(missing)} validation frames of the run are not there: {missing[:5]}. "
             "Name the data the run was made from."
         )
-    loaded = tuple(load_frame(tree, frame.frame_id) for frame in frames)
+    loaded = tuple(load_frame(tree, frame.frame_id, table) for frame in frames)
     for ours, theirs in zip(frames, loaded, strict=True):
         (a, a_ids), (b, b_ids) = ours.labelled(table), theirs.labelled(table)
         if ours.size_wh != theirs.size_wh or a_ids.tolist() != b_ids.tolist() or not np.allclose(a, b, atol=0.01):
