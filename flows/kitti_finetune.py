@@ -53,7 +53,7 @@ def kitti_finetune(
     # The steps and their order are those of kittidet/steps/pipeline.py, where a change of them begins; here each is a
     # task, and training may be another machine's.
     dataset = in_store(fetch, store_dir)(store_dir, run.source)
-    validation = in_store(validate, store_dir)(store_dir, dataset, run.validation)
+    validation = in_store(validate, store_dir)(store_dir, dataset, run.validation, run.records)
     parts = in_store(split, store_dir)(store_dir, dataset, validation, run.split)
     # One after the other: each already uses every core, and only in the main thread can a timeout end a task.
     data = DataOutputs(

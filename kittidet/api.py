@@ -58,7 +58,8 @@ def evaluate(
         EvaluationError: on a frame that ``truth`` lacks or that comes twice, without any labelled object, or on boxes
             or scores that are no numbers.
     """
-    return coco_metrics(_frames_of(found, truth), found, table_of(classes), engine=engine)
+    table = table_of(classes)
+    return coco_metrics(_frames_of(found, truth, table), found, table, engine=engine)
 
 
 def kitti_ap(
@@ -84,13 +85,13 @@ def kitti_ap(
     """
     table = table_of(classes)
     return kitti_protocol.kitti_ap(
-        {frame.frame_id: frame.clipped().objects for frame in _frames_of(found, truth)},
+        {frame.frame_id: frame.clipped().objects for frame in _frames_of(found, truth, table)},
         {item.frame_id: kitti_result_rows(item, table) for item in found},
         order_free=order_free,
     )
 
 
-def _frames_of(found: Sequence[Detections], truth: KittiTree | Sequence[Frame]) -> list[Frame]:
+def _frames_of(found: Sequence[Detections], truth: KittiTree | Sequence[Frame], table: ClassTable) -> list[Frame]:
     """Return the frame of every record, in order."""
     ids = [item.frame_id for item in found]
     known = set(truth.frame_ids if isinstance(truth, KittiTree) else (frame.frame_id for frame in truth))
@@ -107,6 +108,6 @@ def _frames_of(found: Sequence[Detections], truth: KittiTree | Sequence[Frame]) 
             f"{len(repeated)} frames have several records, for example {repeated[0]!r}. Keep one each."
         )
     if isinstance(truth, KittiTree):
-        return [load_frame(truth, frame_id) for frame_id in ids]
+        return [load_frame(truth, frame_id, table) for frame_id in ids]
     by_id = {frame.frame_id: frame for frame in truth}
     return [by_id[frame_id] for frame_id in ids]

@@ -7,6 +7,7 @@ reports each carry their table, and tables that are used together must be equal.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from kittidet.errors import ConfigError
 
@@ -38,14 +39,17 @@ class ClassTable:
 
     Attributes:
         names: class names in id order.
-        merges: KITTI type -> name in this table, for types that are labelled as another class here.
+        merges: type -> name in this table, for types that are labelled as another class here.
+        ignored: types whose boxes count as DontCare: neither right nor wrong to detect.
 
     Raises:
-        ConfigError: if the table is empty, a name is repeated, or a merge points at a name that is not in the table.
+        ConfigError: if the table is empty, a name is repeated, a merge points at a name that is not in the table, or
+            a type is both ignored and labelled.
     """
 
     names: tuple[str, ...]
-    merges: Mapping[str, str] = field(default_factory=dict)
+    merges: Mapping[str, str] = field(default_factory=dict, hash=False)
+    ignored: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) != len(self.names):
@@ -55,6 +59,9 @@ class ClassTable:
         unknown = sorted(set(self.merges.values()) - set(self.names))
         if unknown:
             raise ConfigError(f"class table {self.names!r}: merges point at names outside it: {unknown}.")
+        both = sorted(set(self.ignored) & {*self.names, *self.merges})
+        if both:
+            raise ConfigError(f"class table {self.names!r}: {both} cannot be classes, for their boxes are ignored.")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -63,6 +70,11 @@ class ClassTable:
         """Return the 1-based id that a KITTI type is labelled with, or None if this table leaves it out."""
         name = self.merges.get(kitti_type, kitti_type)
         return self.names.index(name) + 1 if name in self.names else None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types that a label may have besides DontCare; KITTI's own are left out where the table has none of it."""
+        return tuple(dict.fromkeys((*self.names, *self.merges, *self.ignored, *KITTI_TYPES)))
 
     def name_of(self, class_id: int) -> str:
         """Return the name of a 1-based id.
@@ -80,15 +92,26 @@ class ClassTable:
         Raises:
             ConfigError: naming both sides and both tables if they differ.
         """
-        if (self.names, dict(self.merges)) != (other.names, dict(other.merges)):
+        if self.to_json() != other.to_json():
             raise ConfigError(
                 f"class tables differ: {here} has {self.describe()}, {there} has {other.describe()}. "
                 "Rebuild the one that is out of date; ids must mean the same thing everywhere."
             )
 
     def describe(self) -> str:
-        """Return the names in id order, and the merges if there are any."""
-        return f"{list(self.names)}{f' with merges {dict(self.merges)}' if self.merges else ''}"
+        """Return the names in id order, and merges and ignored types if there are any."""
+        merges = f" with merges {dict(self.merges)}" if self.merges else ""
+        return f"{list(self.names)}{merges}{f' ignoring {list(self.ignored)}' if self.ignored else ''}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``names`` and ``merges``, and ``ignored`` where there are such types, as JSON types."""
+        ignored = {"ignored": list(self.ignored)} if self.ignored else {}
+        return {"names": list(self.names), "merges": dict(self.merges), **ignored}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "ClassTable":
+        """Return the table that `to_json` gave."""
+        return cls(tuple(values["names"]), dict(values["merges"]), tuple(values.get("ignored", ())))
 
 
 KITTI8 = ClassTable(KITTI_TYPES)
@@ -113,6 +136,16 @@ def class_table(name: str) -> ClassTable:
 def coco_table() -> ClassTable:
     """Return COCO's 90 ids as a class table; ids without a class are ``coco-12`` and such."""
     return ClassTable(tuple(f"coco-{i}" if name == "-" else name for i, name in enumerate(_COCO_NAMES, 1)))
+
+
+def label_name(name: str) -> str:
+    """Return a class name as label files can hold it, in one word: ``traffic light`` -> ``traffic_light``."""
+    return "_".join(name.split())
+
+
+def plain_name(name: str) -> str:
+    """Return a class name to compare with others': in lower case, with spaces for what joins words."""
+    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
 
 
 def table_of(classes: str | ClassTable | Sequence[str]) -> ClassTable:

@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
-from kittidet.classes import ClassTable, class_table
+from kittidet.classes import DONT_CARE, ClassTable, class_table, label_name
+from kittidet.errors import ConfigError
 from kittidet.section import Section
 
 # Variants are listed here, not in `model`, so that `--help` and the checks need no Keras.
@@ -90,16 +91,43 @@ class SplitConfig(Section):
     val_share: Share = Field(0.2, description="random80 and drive: share of frames in val")
 
 
+class OwnClasses(Section):
+    """A class table of one's own; names of several words are joined by underscores, as label files hold them."""
+
+    names: tuple[str, ...] = Field(description="class names in id order")
+    merges: dict[str, str] = Field(default_factory=dict, description="type in a label -> one of the names")
+    ignored: tuple[str, ...] = Field((), description="types whose boxes count as DontCare")
+
+
 class RecordsConfig(Section):
     """TFRecord shards."""
 
     train_shards: int = Field(32, ge=1)
     val_shards: int = Field(8, ge=1)
-    classes: ClassTableName = Field("kitti8", description="class table: kitti8 or kitti3")
+    classes: ClassTableName | tuple[str, ...] | OwnClasses = Field(
+        "kitti8", description="class table: kitti8, kitti3, a list of names, or a mapping of names, merges, ignored"
+    )
+
+    @model_validator(mode="after")
+    def _check_table(self) -> "RecordsConfig":
+        try:
+            self.table()
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
 
     def table(self) -> ClassTable:
         """Return the class table of the records, and so of the detector."""
-        return class_table(self.classes)
+        if isinstance(self.classes, str):
+            return class_table(self.classes)
+        own = self.classes if isinstance(self.classes, OwnClasses) else OwnClasses(names=self.classes)
+        if DONT_CARE in {*own.names, *own.merges}:
+            raise ConfigError(f"{DONT_CARE} is no class: its boxes are regions where nothing counts.")
+        return ClassTable(
+            tuple(map(label_name, own.names)),
+            {label_name(kind): label_name(name) for kind, name in own.merges.items()},
+            tuple(map(label_name, own.ignored)),
+        )
 
 
 class ModelConfig(Section):

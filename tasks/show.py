@@ -115,7 +115,7 @@ def run_page(path: Path, summary: Mapping[str, Any]) -> str:
 
 def label_gallery(store: Store, dataset: StepOutput, split: StepOutput, side: Side, table: ClassTable) -> Image.Image:
     """Return the first frames of a side with their labels."""
-    return _gallery([(frame, None) for frame in _first_frames(store, dataset, split, side)], table)
+    return _gallery([(frame, None) for frame in _first_frames(store, dataset, split, side, table)], table)
 
 
 def prediction_gallery(
@@ -136,7 +136,7 @@ def prediction_gallery(
     ids = image_ids(split_ids(store, split, "val"))
     results = read_json(predictions_path, error=EvaluationError, advice="Publish the run again.")
     rows = rows_from_results(results, where=str(predictions_path))
-    frames = _first_frames(store, dataset, split, "val")
+    frames = _first_frames(store, dataset, split, "val", table)
     images = [{"id": ids[frame.frame_id], "frame_id": frame.frame_id} for frame in frames]
     return _gallery([*zip(frames, frame_detections(rows, {"images": images}), strict=True)], table)
 
@@ -200,9 +200,9 @@ class FileBar:
         self._bar.update(done / total, f"{name}: {done:,} of {total:,}")
 
 
-def _first_frames(store: Store, dataset: StepOutput, split: StepOutput, side: Side) -> list[Frame]:
+def _first_frames(store: Store, dataset: StepOutput, split: StepOutput, side: Side, table: ClassTable) -> list[Frame]:
     tree = dataset_tree(store, dataset)
-    return [load_frame(tree, frame_id) for frame_id in split_ids(store, split, side)[:GALLERY_FRAMES]]
+    return [load_frame(tree, frame_id, table) for frame_id in split_ids(store, split, side)[:GALLERY_FRAMES]]
 
 
 def _gallery(items: Sequence[tuple[Frame, Detections | None]], table: ClassTable) -> Image.Image:

@@ -110,12 +110,12 @@ def fetch(store_dir: Path, source: SourceConfig) -> StepOutput:
     return output
 
 
-def findings_key(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepKey | None:
+def findings_key(store: Store, dataset: StepOutput, config: ValidateConfig, records: RecordsConfig) -> StepKey | None:
     """Return the key of a validation, or None where it holds too many findings for a run to go on.
 
     How many are too many is no part of what was found, but such findings must stop the run again.
     """
-    key = validate_key(dataset, config)
+    key = validate_key(dataset, config, records)
     found = store.load(key)
     try:
         return key if found is None or check_output(store, found, config) else None
@@ -131,14 +131,14 @@ def findings_key(store: Store, dataset: StepOutput, config: ValidateConfig) -> S
     tags=("cpu",),
     key=findings_key,
 )
-def validate(store_dir: Path, dataset: StepOutput, config: ValidateConfig) -> StepOutput:
+def validate(store_dir: Path, dataset: StepOutput, config: ValidateConfig, records: RecordsConfig) -> StepOutput:
     """Return the findings; the run stops here where too many frames have any."""
     store = Store(store_dir)
     try:
-        return validate_step(store, dataset, config)
+        return validate_step(store, dataset, config, records)
     finally:
         # Also where the run stops, which is when the findings matter most.
-        found = store.load(validate_key(dataset, config))
+        found = store.load(validate_key(dataset, config, records))
         if found is not None:
             show_findings(found.summary, store.path(found) / "findings.csv")
 

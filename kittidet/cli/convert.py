@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from kittidet.classes import class_table
-from kittidet.errors import ConfigError, DatasetContractError
+from kittidet.errors import ConfigError
 
 
 def convert(
@@ -36,6 +36,7 @@ def convert(
     """
     from kittidet.convert.coco import KITTI_OF_COCO  # only when asked, so that --help is fast
     from kittidet.convert.trees import coco_to_tree, tree_to_coco, tree_to_yolo
+    from kittidet.kitti.lists import read_ids
     from kittidet.kitti.tree import open_tree
 
     is_coco = source_format == "coco" or (source_format is None and source.is_file())
@@ -50,7 +51,7 @@ def convert(
         made = coco_to_tree(source, images_dir, out, class_map=class_map, images=mode)
     else:
         tree = open_tree(source)
-        splits = {path.stem: _read_ids(path) for path in lists or []} or {"all": list(tree.frame_ids)}
+        splits = {path.stem: list(read_ids(path)) for path in lists or []} or {"all": list(tree.frame_ids)}
         if to == "coco":
             made = tree_to_coco(tree, out, splits=splits, images=images)
         else:
@@ -69,10 +70,3 @@ def _parse_map(pairs: list[str]) -> dict[str, str]:
             raise ConfigError(f"--map {pair!r}: expected category=Type, for example --map 'bus=Truck'.")
         parsed[name] = kind
     return parsed
-
-
-def _read_ids(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetContractError(f"{path}: cannot read the list of frames: {error}.") from error

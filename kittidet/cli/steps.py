@@ -51,7 +51,8 @@ def validate(store: Any, config: Any, progress: FileProgress) -> Callable[[], No
     from kittidet.steps.fetch import fetch as fetch_step
     from kittidet.steps.validate import validate as validate_step
 
-    output = validate_step(store, fetch_step(store, config.source, progress=progress), config.validation)
+    dataset = fetch_step(store, config.source, progress=progress)
+    output = validate_step(store, dataset, config.validation, config.records)
     return lambda: print_facts("validation", store, output)
 
 

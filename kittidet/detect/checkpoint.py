@@ -119,7 +119,7 @@ def read_facts(path: Path) -> DetectorFacts:
         model, digest = values["model"], values["records_digest"]
         return DetectorFacts(
             model=ModelConfig.model_validate(model),
-            table=ClassTable(tuple(values["classes"]), dict(values["merges"])),
+            table=ClassTable.from_json({**values, "names": values["classes"]}),
             step=int(values["step"]),
             epoch=int(values["epoch"]),
             records_digest=None if digest is None else str(digest),
@@ -185,10 +185,11 @@ def _copy_half(name: str, item: Any, target: h5py.File) -> None:
 
 
 def _write_facts(folder: Path, facts: DetectorFacts) -> None:
+    table = facts.table.to_json()
     values = {
         "model": facts.model.model_dump(mode="json"),
-        "classes": list(facts.table.names),
-        "merges": dict(facts.table.merges),
+        "classes": table.pop("names"),
+        **table,
         "step": facts.step,
         "epoch": facts.epoch,
         "records_digest": facts.records_digest,

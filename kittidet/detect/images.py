@@ -16,7 +16,8 @@ from PIL import Image, ImageOps
 
 from kittidet.config import ValidateConfig
 from kittidet.errors import DatasetContractError, EvaluationError
-from kittidet.kitti.png import is_png, parse_png_header, read_image_bytes
+from kittidet.kitti.image_file import read_image_bytes
+from kittidet.kitti.png import is_png, parse_png_header
 from kittidet.kitti.validation.pixels import find_row_problem
 
 Pixels = npt.NDArray[np.uint8]

@@ -49,7 +49,7 @@ _LFS_POINTER = "version https://git-lfs"
 
 
 def parse_label_line(
-    line: str, *, where: str, with_score: bool = False, types: Collection[str] = KITTI_TYPES
+    line: str, *, where: str, with_score: bool = False, types: Collection[str] | None = KITTI_TYPES
 ) -> KittiObject:
     """Return the record of one line, with its format, class name and box checked.
 
@@ -57,14 +57,14 @@ def parse_label_line(
         line: the text, without its line ending.
         where: ``file:line``, for the message.
         with_score: the line is from a result file: its 16th column is read. In a label that column is passed over.
-        types: the class names allowed here, besides DontCare.
+        types: the class names allowed here, besides DontCare; None: any.
 
     Raises:
         LabelParseError: on a wrong number of columns, a value that is not a finite number, an unknown class, or a box
             whose right or bottom edge is not beyond its left or top one (a result's box may be empty, not inverted).
     """
     parsed = parse_fields(line, where=where, with_score=with_score)
-    if parsed.type not in types and parsed.type != DONT_CARE:
+    if types is not None and parsed.type not in types and parsed.type != DONT_CARE:
         raise LabelParseError(
             f"{where}: unknown class {parsed.type!r}: expected one of {', '.join(types)} or {DONT_CARE}. "
             "Class names are case-sensitive; correct the line or leave the frame out."
@@ -112,7 +112,7 @@ def parse_fields(line: str, *, where: str, with_score: bool = False) -> KittiObj
 
 
 def parse_label_file(
-    path: Path, *, with_score: bool = False, types: Collection[str] = KITTI_TYPES
+    path: Path, *, with_score: bool = False, types: Collection[str] | None = KITTI_TYPES
 ) -> list[KittiObject]:
     r"""Return every row of a label (or result) file in file order, DontCare included.
 

@@ -1,4 +1,4 @@
-"""Reads KITTI's PNG files without decoding them: size from the header, damage from the chunk checksums.
+"""Reads PNG files, KITTI's kind of image, without decoding them: size from the header, damage from the chunk checksums.
 
 Knows the PNG container, not its pixels: those are left to `validation.pixels`.
 
@@ -10,15 +10,12 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from kittidet.errors import DatasetContractError
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_BYTES = len(_SIGNATURE) + 4 + 4 + 13 + 4
 _MAX_CHUNK = 2**31 - 1
-# KITTI's largest is under 1 MiB; the limit keeps a file that is something else out of memory.
-_MAX_FILE_BYTES = 256 << 20
 # How files that are named .png by mistake start.
 _OTHER_FORMATS = (
     (b"\xff\xd8\xff", "a JPEG"),
@@ -46,6 +43,16 @@ class PngHeader:
     colour_type: int
     is_interlaced: bool
 
+    @property
+    def kind(self) -> str:
+        """Its kind of pixels, in words."""
+        return f"depth {self.bit_depth}, colour type {self.colour_type}"
+
+    @property
+    def is_rgb8(self) -> bool:
+        """Whether it is RGB of 8 bits a sample."""
+        return (self.bit_depth, self.colour_type) == (8, 2)
+
 
 def is_png(data: bytes) -> bool:
     """Whether these bytes start as a PNG does."""
@@ -59,38 +66,6 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         length, kind = struct.unpack_from(">I4s", data, offset)
         yield kind, data[offset + 8 : offset + 8 + length]
         offset += 12 + length
-
-
-def read_png_size(path: Path) -> tuple[int, int]:
-    """Return width and height in pixels from the first 33 bytes of a PNG file.
-
-    Raises:
-        DatasetContractError: if the file cannot be read or does not start like a PNG.
-    """
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(_HEADER_BYTES)
-    except OSError as error:
-        raise DatasetContractError(f"{path}: cannot read the image: {error.strerror}.") from error
-    return parse_png_header(head, where=str(path)).size_wh
-
-
-def read_image_bytes(path: Path) -> bytes:
-    """Return the bytes of an image file of plausible size.
-
-    Raises:
-        DatasetContractError: if the file cannot be read or is too large.
-    """
-    try:
-        size = path.stat().st_size
-        if size > _MAX_FILE_BYTES:
-            raise DatasetContractError(
-                f"{path}: expected an image of at most {_MAX_FILE_BYTES >> 20} MiB, got {size >> 20} MiB. "
-                "Unpack it again."
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise DatasetContractError(f"{path}: cannot read the image: {error.strerror}.") from error
 
 
 def check_png_bytes(data: bytes, *, where: str) -> PngHeader:
@@ -149,7 +124,7 @@ def parse_png_header(data: bytes, *, where: str) -> PngHeader:
             raise _cut_short(where, len(data), "a PNG signature")
         found = next((name for magic, name in _OTHER_FORMATS if data.startswith(magic)), f"bytes {data[:8].hex(' ')}")
         raise DatasetContractError(
-            f"{where}: expected a PNG, got {found}. Convert it to PNG without resizing, or unpack it again."
+            f"{where}: expected a PNG or JPEG, got {found}. Convert it to PNG without resizing, or unpack it again."
         )
     if len(data) < _HEADER_BYTES:
         raise _cut_short(where, len(data), "a PNG header of 33 bytes")

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from kittidet.classes import COCO_IDS, COCO_OF_KITTI, KITTI_TYPES, ClassTable
+from kittidet.classes import COCO_IDS, COCO_OF_KITTI, KITTI_TYPES, ClassTable, plain_name
 from kittidet.errors import CheckpointMismatchError
 from kittidet.model.checkpoint_files import EMA_SUFFIX, read_checkpoint
 from kittidet.model.efficientdet import EfficientDet
@@ -46,13 +46,19 @@ def coco_class_map(table: ClassTable) -> dict[int, int]:
 
     A class without a COCO counterpart (a Cyclist is rider and bicycle in one box) is left out. A merged class starts
     from the first of its types that has one, a class with a COCO class's own name from that.
+    Case is not regarded, nor whether words are joined by spaces or underscores.
     """
     found: dict[int, int] = {}
     for kitti_type in KITTI_TYPES:
         class_id = table.id_of(kitti_type)
         if class_id is not None and kitti_type in COCO_OF_KITTI:
             found.setdefault(class_id, COCO_IDS[COCO_OF_KITTI[kitti_type]])
-    own = {class_id: COCO_IDS[name] for class_id, name in enumerate(table.names, start=1) if name in COCO_IDS}
+    plain = {plain_name(name): coco_id for name, coco_id in COCO_IDS.items()}
+    own: dict[int, int] = {}
+    for name in (*table.names, *table.merges):
+        class_id = table.id_of(name)
+        if class_id is not None and plain_name(name) in plain:
+            own.setdefault(class_id, plain[plain_name(name)])
     return own | found
 
 

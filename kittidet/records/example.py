@@ -26,7 +26,7 @@ OBJECT_BOX = "image/object/bbox/"
 DONT_CARE_BOX = "image/dont_care/bbox/"
 LABEL = "image/object/class/label"
 FRAME_ID = "image/kitti/frame_id"
-ENCODED = "image/encoded"  # the PNG file as it is
+ENCODED = "image/encoded"  # the PNG or JPEG file as it is
 
 _PER_OBJECT = {
     **{OBJECT_BOX + side: "float" for side in SIDES},  # 0..1
@@ -60,21 +60,22 @@ SCHEMA: Mapping[str, str] = MappingProxyType({**_PER_IMAGE, **_PER_OBJECT, **_PE
 MAX_SOURCE_ID = 2**24
 
 
-def source_id_of(frame_id: str) -> str:
-    """Return the numeric id of a frame, ``000123`` -> ``123``.
+def source_ids(frame_ids: Sequence[str]) -> list[int]:
+    """Return the number that each frame has for readers, which parse ``image/source_id`` as one.
 
-    Raises:
-        RecordError: if it is not a whole number below ``MAX_SOURCE_ID``.
+    The frames' own numbers (``000123`` -> 123), where all ids are different numbers below ``MAX_SOURCE_ID``; else
+    their places in the list, from 1.
     """
-    if not (frame_id.isascii() and frame_id.isdigit() and int(frame_id) < MAX_SOURCE_ID):
-        raise RecordError(
-            f"frame {frame_id!r}: expected an id of digits below {MAX_SOURCE_ID}, for example 000123. "
-            "Readers parse image/source_id as a number; rename the frame's files."
-        )
-    return str(int(frame_id))
+    if all(frame_id.isascii() and frame_id.isdigit() for frame_id in frame_ids):
+        numbers = [int(frame_id) for frame_id in frame_ids]
+        if len(set(numbers)) == len(numbers) and max(numbers, default=0) < MAX_SOURCE_ID:
+            return numbers
+    return list(range(1, len(frame_ids) + 1))
 
 
-def frame_features(frame: Frame, table: ClassTable, *, edge_tolerance_px: float) -> dict[str, tuple[str, FeatureValue]]:
+def frame_features(
+    frame: Frame, table: ClassTable, *, source_id: int, image_format: str, edge_tolerance_px: float
+) -> dict[str, tuple[str, FeatureValue]]:
     """Return the features of a frame, name -> (kind, values), except ``ENCODED``: the writer adds the image.
 
     Objects of types that the table leaves out are not written; DontCare regions go under their own keys.
@@ -82,6 +83,8 @@ def frame_features(frame: Frame, table: ClassTable, *, edge_tolerance_px: float)
     Args:
         frame: the labelled frame, boxes in pixels of the original image.
         table: decides labels and names.
+        source_id: of `source_ids`.
+        image_format: ``png`` or ``jpeg``.
         edge_tolerance_px: how far a box may extend beyond the image; it is clipped to the edge.
 
     Raises:
@@ -95,11 +98,11 @@ def frame_features(frame: Frame, table: ClassTable, *, edge_tolerance_px: float)
     dont_care = _normalised([o for o in frame.objects if o.is_dont_care], frame.size_wh, edge_tolerance_px, where)
     width, height = frame.size_wh
     values: dict[str, FeatureValue] = {
-        "image/format": [b"png"],
+        "image/format": [image_format.encode()],
         "image/width": [width],
         "image/height": [height],
         "image/filename": [frame.image_path.name.encode()],
-        "image/source_id": [source_id_of(frame.frame_id).encode()],
+        "image/source_id": [str(source_id).encode()],
         FRAME_ID: [frame.frame_id.encode()],
         LABEL: class_ids,
         "image/object/class/text": [table.name_of(class_id).encode() for class_id in class_ids],

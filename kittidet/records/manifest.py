@@ -54,7 +54,7 @@ class RecordsManifest:
 
 def records_digest(table: ClassTable, shards: tuple[Shard, ...]) -> str:
     """Return the digest of records: the table and the shards' content, in order."""
-    return digest_of({"table": _table_dict(table), "shards": [[shard.name, shard.sha256] for shard in shards]})
+    return digest_of({"table": table.to_json(), "shards": [[shard.name, shard.sha256] for shard in shards]})
 
 
 def write_manifest(folder: Path, manifest: RecordsManifest) -> None:
@@ -63,7 +63,7 @@ def write_manifest(folder: Path, manifest: RecordsManifest) -> None:
         "version": _VERSION,
         **{name: getattr(manifest, name) for name in manifest.__slots__},
         "counts": dict(manifest.counts),
-        "table": _table_dict(manifest.table),
+        "table": manifest.table.to_json(),
         "shards": [asdict(shard) for shard in manifest.shards],
     }
     write_json(folder / MANIFEST_NAME, values)
@@ -94,10 +94,6 @@ def read_manifest(folder: Path) -> RecordsManifest:
     return manifest
 
 
-def _table_dict(table: ClassTable) -> dict[str, Any]:
-    return {"names": list(table.names), "merges": dict(table.merges)}
-
-
 def _parse(values: Any) -> RecordsManifest:
     if values["version"] != _VERSION:
         raise ValueError(f"version {values['version']!r}, expected {_VERSION}")
@@ -105,7 +101,7 @@ def _parse(values: Any) -> RecordsManifest:
     for shard in shards:
         if Path(shard.name).name != shard.name:
             raise ValueError(f"shard name {shard.name!r} leads out of the folder")
-    table = ClassTable(tuple(values["table"]["names"]), dict(values["table"]["merges"]))
+    table = ClassTable.from_json(values["table"])
     return RecordsManifest(
         split=str(values["split"]),
         num_frames=int(values["num_frames"]),

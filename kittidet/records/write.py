@@ -1,8 +1,8 @@
 """KITTI files -> sharded TFRecords, in parallel, one frame in memory at a time.
 
-PNG bytes are copied as they are: the size comes from the header, and the chunk checksums show whether the file is
-whole, at a fraction of the cost of decoding it. The bytes of a shard depend only on its frames, not on the number of
-processes.
+Image files are copied as they are: the size comes from the header, and checksums or the end marker show whether the
+file is whole, at a fraction of the cost of decoding it. The bytes of a shard depend only on its frames, not on the
+number of processes.
 """
 
 import logging
@@ -24,10 +24,10 @@ from kittidet.classes import ClassTable
 from kittidet.config import ValidateConfig
 from kittidet.errors import DiskSpaceError, KittidetError, RecordError
 from kittidet.frame import Frame
-from kittidet.kitti.labels import parse_label_file
-from kittidet.kitti.png import check_png_bytes
+from kittidet.kitti.frames import label_rows
+from kittidet.kitti.image_file import check_image_bytes, image_format
 from kittidet.progress import FrameProgress
-from kittidet.records.example import ENCODED, frame_features, source_id_of
+from kittidet.records.example import ENCODED, frame_features, source_ids
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, Shard, records_digest, write_manifest
 from kittidet.records.message import encode_with_blob
 from kittidet.records.shard import ShardWriter, partial_path
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 # A process of the pool costs about a second to start; below this many frames one process is faster.
 _FRAMES_WORTH_A_POOL = 1000
-# Features besides the PNG bytes: a few kilobytes per frame.
+# Features besides the image's bytes: a few kilobytes per frame.
 _BYTES_AROUND_IMAGE = 8192
 
 
@@ -44,7 +44,7 @@ class FramePaths(Protocol):
     """Knows where the files of a frame are, as ``kittidet.kitti.tree.KittiTree`` does."""
 
     def image_path(self, frame_id: str) -> Path:
-        """Return the PNG file of a frame."""
+        """Return the image file of a frame."""
 
     def label_path(self, frame_id: str) -> Path:
         """Return the label file of a frame."""
@@ -52,10 +52,10 @@ class FramePaths(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _ShardJob:
-    """What one process needs to write one shard: frame id, image path, label path of each frame."""
+    """What one process needs to write one shard: frame id, source id, image path, label path of each frame."""
 
     path: Path
-    frames: tuple[tuple[str, Path, Path], ...]
+    frames: tuple[tuple[str, int, Path, Path], ...]
     table: ClassTable
     edge_tolerance_px: float
 
@@ -114,7 +114,7 @@ def write_records(
         progress: called with (frames written, total frames) after each shard.
 
     Raises:
-        RecordError: if there are no frames, ids are repeated or not numeric, a frame cannot be written, or the folder
+        RecordError: if there are no frames, ids are repeated, a frame cannot be written, or the folder
             holds other records.
         DiskSpaceError: if the images do not fit on the disk.
         DatasetContractError: if an image is damaged.
@@ -123,12 +123,13 @@ def write_records(
     if num_shards < 1 or (workers is not None and workers < 1):
         raise ValueError(f"write_records: expected one or more shards and workers, got {num_shards} and {workers}")
     _check_ids(frame_ids, split_name)
+    named = list(zip(frame_ids, source_ids(frame_ids), strict=True))
     tolerance = ValidateConfig().edge_tolerance_px if edge_tolerance_px is None else edge_tolerance_px
     num_shards = min(num_shards, len(frame_ids))
     jobs = [
         _ShardJob(
             out_dir / f"{split_name}-{index:05d}-of-{num_shards:05d}.tfrecord",
-            tuple((i, tree.image_path(i), tree.label_path(i)) for i in frame_ids[index::num_shards]),
+            tuple((i, number, tree.image_path(i), tree.label_path(i)) for i, number in named[index::num_shards]),
             table,
             tolerance,
         )
@@ -158,11 +159,11 @@ def _check_ids(frame_ids: Sequence[str], split_name: str) -> None:
         raise RecordError(
             f"split {split_name!r}: expected one or more frames, got 0. Check the split and the data set."
         )
-    repeated = [i for i, count in Counter(source_id_of(frame_id) for frame_id in frame_ids).items() if count > 1]
+    repeated = [frame_id for frame_id, count in Counter(frame_ids).items() if count > 1]
     if repeated:
         raise RecordError(
-            f"split {split_name!r}: expected every frame once, got several with source_id {repeated[:5]}. "
-            "Ids that differ only in leading zeros count as one; correct the list of frames."
+            f"split {split_name!r}: expected every frame once, got several of {repeated[:5]}. "
+            "Correct the list of frames."
         )
 
 
@@ -178,7 +179,7 @@ def _prepare_folder(out_dir: Path, jobs: Sequence[_ShardJob]) -> None:
             )
         for leftover in out_dir.glob(partial_path(Path("*")).name):
             leftover.unlink()
-        needed = sum(image.stat().st_size + _BYTES_AROUND_IMAGE for job in jobs for _, image, _ in job.frames)
+        needed = sum(image.stat().st_size + _BYTES_AROUND_IMAGE for job in jobs for *_, image, _ in job.frames)
         free = shutil.disk_usage(out_dir).free
     except OSError as error:
         raise RecordError(f"{error.filename or out_dir}: cannot prepare the records: {error.strerror}.") from error
@@ -237,12 +238,18 @@ def _write_shard(job: _ShardJob) -> _ShardFacts:
     object_counts = []
     try:
         with ShardWriter(job.path) as writer:
-            for frame_id, image_path, label_path in job.frames:
-                png = image_path.read_bytes()
-                header = check_png_bytes(png, where=str(image_path))
-                frame = Frame(frame_id, image_path, header.size_wh, tuple(parse_label_file(label_path)))
-                features = frame_features(frame, job.table, edge_tolerance_px=job.edge_tolerance_px)
-                writer.write(*encode_with_blob(features, ENCODED, png))
+            for frame_id, source_id, image_path, label_path in job.frames:
+                encoded = image_path.read_bytes()
+                header = check_image_bytes(encoded, where=str(image_path))
+                frame = Frame(frame_id, image_path, header.size_wh, label_rows(label_path, job.table))
+                features = frame_features(
+                    frame,
+                    job.table,
+                    source_id=source_id,
+                    image_format=image_format(encoded),
+                    edge_tolerance_px=job.edge_tolerance_px,
+                )
+                writer.write(*encode_with_blob(features, ENCODED, encoded))
                 _, class_ids = frame.labelled(job.table)
                 counts.update(job.table.name_of(int(class_id)) for class_id in class_ids)
                 object_counts.append(len(class_ids))

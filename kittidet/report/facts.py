@@ -8,6 +8,15 @@ from kittidet.runs.run import Run
 Rows = list[tuple[str, str]]
 
 
+_SOURCES = {
+    "official": "official KITTI archives",
+    "folder": "local folder",
+    "synthetic": "synthetic scenes",
+    "coco": "COCO annotations",
+    "yolo": "YOLO data set",
+}
+
+
 def describe_run(run: Run) -> str:
     """Return detector, input size, classes and frames in two sentences."""
     summary = run.summary
@@ -47,22 +56,17 @@ def describe_leakage(summary: Mapping[str, Any]) -> dict[str, Any]:
 def data_facts(run: Run) -> Rows:
     """Return what the run was trained and scored on."""
     config, summary = run.config, run.summary
-    split = config.split
-    seed = "" if split.method == "chen" else f", seed {split.seed}, {split.val_share:.0%} validation"
+    split, kind = config.split, config.records.classes
+    seed = "" if split.method not in {"random80", "drive"} else f", seed {split.seed}, {split.val_share:.0%} validation"
     sizes = sorted({frame.size_wh for frame in run.frames})
     shown = ", ".join(f"{w} x {h}" for w, h in sizes[:6]) + (f" and {len(sizes) - 6} more" if len(sizes) > 6 else "")
     rows = [
-        (
-            "source",
-            {"official": "official KITTI archives", "folder": "local folder", "synthetic": "synthetic scenes"}[
-                config.source.kind
-            ],
-        ),
+        ("source", _SOURCES[config.source.kind]),
         ("frames", f"{summary['n_train']:,} train, {summary['n_val']:,} validation"),
         ("set aside", f"{summary['n_set_aside']:,} frames that broke the data contract (findings.csv)"),
         ("split", f"{summary['split']}{seed}"),
         ("split digest", summary["digests"]["split"][:16]),
-        ("classes", f"{config.records.classes}: {', '.join(run.table.names)}"),
+        ("classes", f"{kind if isinstance(kind, str) else 'own'}: {', '.join(run.table.names)}"),
         ("image sizes", f"{shown} px (validation)"),
     ]
     # Runs made before this was counted have none.
@@ -75,14 +79,11 @@ def data_facts(run: Run) -> Rows:
 def reproduce_commands(run: Run) -> str:
     """Return the shell lines that make this run, and this page, again."""
     name = run.path.name
-    data = {
-        "official": [],
-        "synthetic": [],
-        "folder": ["# source.path in config.json is where the data was; use --data DIR if it has moved"],
-    }[run.config.source.kind]
+    is_local = run.config.source.kind not in {"official", "synthetic"}
+    data = ["# the paths under source in config.json are where the data was; change them if it has moved"]
     return "\n".join(
         [
-            *data,
+            *(data if is_local else []),
             f"kittidet run --config runs/{name}/config.json     # or: prefect deployment run kitti-finetune",
             f"kittidet report runs/{name}",
         ]

@@ -80,7 +80,7 @@ def with_labels(frames: Sequence[Frame], tree: KittiTree, table: ClassTable) -> 
             f"{tree.root}: {len(missing)} validation frames of the run are not there: {missing[:5]}. "
             "Name the data the run was made from."
         )
-    loaded = tuple(load_frame(tree, frame.frame_id).clipped() for frame in frames)
+    loaded = tuple(load_frame(tree, frame.frame_id, table).clipped() for frame in frames)
     for ours, theirs in zip(frames, loaded, strict=True):
         # Runs of an earlier version hold boxes that are not clipped.
         (a, a_ids), (b, b_ids) = ours.clipped().labelled(table), theirs.labelled(table)

@@ -4,6 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from kittidet.classes import ClassTable
 from kittidet.config import EvalConfig
 from kittidet.eval.coco import coco_metrics
 from kittidet.eval.coco_format import coco_results
@@ -58,10 +59,10 @@ def evaluate(
         from kittidet.detect.warm import warm_detector  # noqa: PLC0415  loads TensorFlow
         from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
 
-        frames = val_frames(store, data.dataset, data.split)
         with warm_detector(checkpoint_path(store, trained, checkpoint)) as detector:
             table = detector.table
             detections = predict_records(detector, store.path(data.val_records), config=config, progress=progress)
+        frames = val_frames(store, data.dataset, data.split, table)
         metrics = coco_metrics(frames, detections, table, engine="pycocotools")
         scores = metrics.to_json()
         write_json(folder / "metrics.json", scores)
@@ -71,14 +72,14 @@ def evaluate(
     return store.get_or_make(evaluate_key(trained, checkpoint, data, config), make)
 
 
-def val_frames(store: Store, dataset: StepOutput, split: StepOutput) -> tuple[Frame, ...]:
+def val_frames(store: Store, dataset: StepOutput, split: StepOutput, table: ClassTable) -> tuple[Frame, ...]:
     """Return the validation frames with their labels, in the split's order; read once while the data are the same."""
     tree = dataset_tree(store, dataset)
-    return _load_frames(tree.root, tree.digest(), split_ids(store, split, "val"))
+    return _load_frames(tree.root, tree.digest(), split_ids(store, split, "val"), table)
 
 
 @lru_cache(maxsize=1)
-def _load_frames(root: Path, content: str, frame_ids: tuple[str, ...]) -> tuple[Frame, ...]:
+def _load_frames(root: Path, content: str, frame_ids: tuple[str, ...], table: ClassTable) -> tuple[Frame, ...]:
     del content  # what the frames are remembered by, beside where they are
     tree = open_tree(root)
-    return tuple(load_frame(tree, frame_id) for frame_id in frame_ids)
+    return tuple(load_frame(tree, frame_id, table) for frame_id in frame_ids)

@@ -27,7 +27,7 @@ def prepare(
         KittidetError: from the step that cannot be done.
     """
     dataset = fetch(store, config.source, progress=progress)
-    validation = validate(store, dataset, config.validation)
+    validation = validate(store, dataset, config.validation, config.records)
     return dataset, validation, split(store, dataset, validation, config.split)
 
 

@@ -96,7 +96,8 @@ def publish(store: Store, outputs: PipelineOutputs, config: RunConfig) -> Publis
 def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunContent:
     best = pick_best(outputs.evaluations)
     last = max(outputs.evaluations, key=lambda e: e.summary["step"])
-    frames = val_frames(store, outputs.dataset, outputs.split)
+    table = config.records.table()
+    frames = val_frames(store, outputs.dataset, outputs.split, table)
     return RunContent(
         copies={
             names.BEST: checkpoint_path(store, outputs.trained, best.summary["name"]),
@@ -108,7 +109,7 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
             names.VAL_IDS: store.path(outputs.split) / "val.txt",
         },
         documents={
-            names.GROUND_TRUTH: coco_ground_truth(frames, config.records.table()),
+            names.GROUND_TRUTH: coco_ground_truth(frames, table),
             names.CONFIG: _anchored(config, store).model_dump(mode="json"),
             names.SUMMARY: {
                 **summarise(config, outputs, best),

@@ -9,7 +9,7 @@ from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.split import Side, split_ids
 from kittidet.store import StepKey, StepOutput, Store, step_key
 
-VERSION = 1
+VERSION = 2
 
 
 def records_key(dataset: StepOutput, split: StepOutput, side: Side, config: RecordsConfig) -> StepKey:
@@ -21,6 +21,7 @@ def records_key(dataset: StepOutput, split: StepOutput, side: Side, config: Reco
         frames=split.summary[f"{side}_digest"],
         classes=config.table().names,
         merges=dict(config.table().merges),
+        ignored=config.table().ignored,
         edge_tolerance_px=split.summary["edge_tolerance_px"],
         shards=_num_shards(split, side, config),
     )

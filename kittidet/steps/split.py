@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from kittidet.config import SplitConfig
 from kittidet.files import digest_of, write_json
+from kittidet.kitti.lists import read_ids, write_ids
 from kittidet.kitti.split import split_frames
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.validate import accepted_ids
@@ -38,7 +39,7 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
         drives = dataset_tree(store, dataset).drive_of()
         result = split_frames(accepted_ids(store, validation), config=config, drive_of=drives)
         for side, ids in (("train", result.train_ids), ("val", result.val_ids)):
-            (folder / f"{side}.txt").write_text("".join(f"{i}\n" for i in ids), encoding="utf-8")
+            write_ids(folder / f"{side}.txt", ids)
         summary = {
             "method": result.method,
             "n_train": len(result.train_ids),
@@ -59,4 +60,4 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
 
 def split_ids(store: Store, split: StepOutput, side: Side) -> tuple[str, ...]:
     """Return the frame ids of one side, in the split's order."""
-    return tuple((store.path(split) / f"{side}.txt").read_text(encoding="utf-8").split())
+    return read_ids(store.path(split) / f"{side}.txt")

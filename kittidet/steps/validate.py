@@ -3,24 +3,26 @@
 from pathlib import Path
 from typing import Any
 
-from kittidet.config import ValidateConfig
+from kittidet.config import RecordsConfig, ValidateConfig
 from kittidet.files import digest_of, write_json
 from kittidet.kitti.validation.findings import FINDINGS, check_share, read_validation, write_validation
 from kittidet.kitti.validation.validate import validate_tree
 from kittidet.steps.fetch import dataset_tree
 from kittidet.store import StepKey, StepOutput, Store, step_key
 
-VERSION = 3
+VERSION = 4
+# KITTI's eight classes.
+_KITTI = RecordsConfig()
 
 
-def validate_key(dataset: StepOutput, config: ValidateConfig) -> StepKey:
-    """Return the identity of a validation: the data's content and the contract's settings."""
+def validate_key(dataset: StepOutput, config: ValidateConfig, records: RecordsConfig = _KITTI) -> StepKey:
+    """Return the identity of a validation: the data's content, the contract's settings, the types a label may have."""
     # The share decides whether the run goes on, not what is found.
     settings = config.model_dump(mode="json", exclude={"max_bad_share"})
-    return step_key("validate", VERSION, data=dataset.summary["content"], config=settings)
+    return step_key("validate", VERSION, data=dataset.summary["content"], config=settings, types=records.table().types)
 
 
-def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepOutput:
+def validate(store: Store, dataset: StepOutput, config: ValidateConfig, records: RecordsConfig = _KITTI) -> StepOutput:
     """Return the findings as a step output: ``findings.csv``, ``accepted.txt`` and ``set_aside.txt``.
 
     The output is published whatever was found, so that the findings can be read; then the share is judged.
@@ -30,7 +32,7 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepO
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        report = validate_tree(dataset_tree(store, dataset), config=config)
+        report = validate_tree(dataset_tree(store, dataset), config=config, classes=records.table().types)
         write_validation(report, folder)
         summary = {
             "frames": report.n_frames,
@@ -46,7 +48,7 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig) -> StepO
         write_json(folder / "summary.json", summary)
         return summary
 
-    return check_output(store, store.get_or_make(validate_key(dataset, config), make), config)
+    return check_output(store, store.get_or_make(validate_key(dataset, config, records), make), config)
 
 
 def check_output(store: Store, output: StepOutput, config: ValidateConfig) -> StepOutput:

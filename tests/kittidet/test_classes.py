@@ -1,5 +1,7 @@
 """kittidet.classes: an id means the same thing everywhere, or it is an error."""
 
+import json
+
 import pytest
 
 from kittidet.classes import (
@@ -9,9 +11,12 @@ from kittidet.classes import (
     DONT_CARE,
     KITTI3,
     KITTI8,
+    KITTI_TYPES,
     ClassTable,
     class_table,
     coco_table,
+    label_name,
+    plain_name,
     table_of,
 )
 from kittidet.errors import ConfigError
@@ -83,3 +88,16 @@ def test_a_table_is_known_by_name_by_its_names_or_as_it_is(classes, table):
 def test_what_is_no_table_is_refused(classes):
     with pytest.raises(ConfigError):
         table_of(classes)
+
+
+def test_a_table_comes_back_from_json_and_says_what_it_ignores():
+    for table in (KITTI8, KITTI3, ClassTable(("a",), {"b": "a"}, ("c",))):
+        assert ClassTable.from_json(json.loads(json.dumps(table.to_json()))) == table
+    assert "ignored" not in KITTI3.to_json()
+    assert ClassTable(("a",), {}, ("c",)).describe() == "['a'] ignoring ['c']"
+    assert ClassTable(("a",), {"b": "a"}, ("c",)).types == ("a", "b", "c", *KITTI_TYPES)
+
+
+def test_names_are_compared_without_case_and_what_joins_their_words():
+    assert label_name("traffic  light") == "traffic_light"
+    assert plain_name("Traffic_light") == plain_name("traffic light") == plain_name("TRAFFIC-LIGHT")

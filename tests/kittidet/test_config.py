@@ -3,9 +3,10 @@
 from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
-from kittidet.classes import CLASS_TABLES
-from kittidet.config import ClassTableName, RunConfig
+from kittidet.classes import CLASS_TABLES, ClassTable
+from kittidet.config import ClassTableName, RecordsConfig, RunConfig
 
 
 def test_every_class_table_can_be_chosen():
@@ -15,3 +16,38 @@ def test_every_class_table_can_be_chosen():
 def test_a_config_cannot_be_changed_after_it_was_checked():
     with pytest.raises(ValueError, match="frozen"):
         RunConfig().train.epochs = 3
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        (["helmet", "vest"], ClassTable(("helmet", "vest"))),
+        (["traffic light"], ClassTable(("traffic_light",))),
+        (
+            {"names": ["rider", "car"], "merges": {"Cyclist": "rider"}, "ignored": ["glare"]},
+            ClassTable(("rider", "car"), {"Cyclist": "rider"}, ("glare",)),
+        ),
+    ],
+)
+def test_classes_can_be_ones_own(classes, expected):
+    """case: own_class"""
+    config = RecordsConfig.model_validate({"classes": classes})
+    assert config.table() == expected
+    assert RecordsConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        "kitti9",
+        [],
+        ["a", "a"],
+        ["DontCare"],
+        {"names": ["a"], "merges": {"b": "c"}},
+        {"names": ["a"], "ignored": ["a"]},
+        {"merges": {}},
+    ],
+)
+def test_classes_that_make_no_table_are_refused(classes):
+    with pytest.raises(ValidationError, match="classes"):
+        RecordsConfig.model_validate({"classes": classes})

@@ -12,7 +12,7 @@ from kittidet.download.disk import alone_at
 from kittidet.errors import ArchiveError
 from kittidet.files import digest_of
 from kittidet.kitti.archive.unzip import extract_zip, list_members
-from kittidet.kitti.tree import is_tree
+from kittidet.kitti.tree import describe_files, is_tree
 from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
@@ -87,8 +87,8 @@ def has_archives(path: Path) -> bool:
     if path.is_dir() and any((path / name).is_file() for name in WANTED):
         return True
     raise ArchiveError(
-        f"{path}: expected a KITTI tree (training/image_2 and training/label_2) or a folder with {LABEL_ZIP} and "
-        f"{IMAGE_ZIP}, got {'neither' if path.is_dir() else 'no folder'}. Correct `source.path`."
+        f"{path}: expected a KITTI tree (image_2 with label_2, or images with labels) or a folder with {LABEL_ZIP} "
+        f"and {IMAGE_ZIP}, got {describe_files(path) if path.is_dir() else 'no folder'}. Correct `source.path`."
     )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from kittidet.errors import DatasetContractError
 from kittidet.files import write_text_atomic
+from kittidet.kitti.lists import read_ids, write_ids
 
 FINDINGS, ACCEPTED, SET_ASIDE = "findings.csv", "accepted.txt", "set_aside.txt"
 COLUMNS = ("frame_id", "file", "line", "check", "severity", "message")
@@ -89,14 +90,14 @@ def write_validation(report: ValidationReport, folder: Path) -> None:
     """Write ``findings.csv`` (without findings its header), ``accepted.txt`` and ``set_aside.txt``, each whole."""
     write_text_atomic(folder / FINDINGS, report.findings.to_csv(index=False, lineterminator="\n"))
     for name, ids in ((ACCEPTED, report.accepted_ids), (SET_ASIDE, report.set_aside_ids)):
-        write_text_atomic(folder / name, "".join(f"{frame_id}\n" for frame_id in ids))
+        write_ids(folder / name, ids)
 
 
 def read_validation(folder: Path) -> ValidationReport:
     """Return the report that `write_validation` wrote."""
     kinds = {**dict.fromkeys(COLUMNS, str), "line": int}
     findings = pd.read_csv(folder / FINDINGS, dtype=kinds, keep_default_na=False)
-    return ValidationReport(findings, *(tuple((folder / n).read_text("utf-8").split()) for n in (ACCEPTED, SET_ASIDE)))
+    return ValidationReport(findings, *(read_ids(folder / name) for name in (ACCEPTED, SET_ASIDE)))
 
 
 def check_share(report: ValidationReport, max_bad_share: float, *, where: str = "the data set") -> ValidationReport:
@@ -112,7 +113,7 @@ def check_share(report: ValidationReport, max_bad_share: float, *, where: str = 
     """
     if report.n_frames == 0:
         raise DatasetContractError(
-            f"{where}: 0 frames: expected image_2/NNNNNN.png with label_2/NNNNNN.txt. "
+            f"{where}: 0 frames: expected images with label files of the same names. "
             "Check `source.path`, or fetch the data again."
         )
     errors = report.findings[report.findings["severity"] == "error"]

@@ -1,4 +1,4 @@
-"""The contract for images of a KITTI tree: complete PNGs of plausible size that decode, if requested."""
+"""The contract for images of a KITTI tree: complete PNGs and JPEGs of plausible size that decode, if requested."""
 
 import logging
 import os
@@ -7,15 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from kittidet.config import ValidateConfig
 from kittidet.errors import DatasetContractError
-from kittidet.kitti.png import PngHeader, check_png_bytes, read_image_bytes
-from kittidet.kitti.tree import IMAGE_DIR, IMAGE_SUFFIX, KittiTree
+from kittidet.kitti.image_file import ImageHeader, check_image_bytes, image_format, read_image_bytes
+from kittidet.kitti.tree import KittiTree
 from kittidet.kitti.validation.findings import Finding
 from kittidet.kitti.validation.pixels import check_pixels, read_orientation
 
 log = logging.getLogger(__name__)
 
 _Size = tuple[int, int]
-_RGB8 = (8, 2)
 _TURNED = range(2, 9)  # EXIF orientations; 1 is upright, others mean nothing
 
 
@@ -41,19 +40,19 @@ def find_image_faults(tree: KittiTree, *, config: ValidateConfig) -> tuple[dict[
 
 def _check_image(tree: KittiTree, frame_id: str, config: ValidateConfig) -> tuple[_Size | None, list[Finding]]:
     path = tree.image_path(frame_id)
-    file = f"{IMAGE_DIR}/{frame_id}{IMAGE_SUFFIX}"
+    file, data = tree.image_file(frame_id), b""
     try:
         data = read_image_bytes(path)
-        header = check_png_bytes(data, where=file)
+        header = check_image_bytes(data, where=file)
     except DatasetContractError as error:
         if isinstance(error.__cause__, OSError):
             # A problem of the disk, not the data: it may pass, while a finding would be kept with the data's digest.
             raise
-        return None, [Finding(frame_id, file, 0, "image_png", "error", str(error))]
+        return None, [Finding(frame_id, file, 0, f"image_{image_format(data)}", "error", str(error))]
     return header.size_wh, list(_judge(data, header, frame_id, file, config))
 
 
-def _judge(data: bytes, header: PngHeader, frame_id: str, file: str, config: ValidateConfig) -> Iterator[Finding]:
+def _judge(data: bytes, header: ImageHeader, frame_id: str, file: str, config: ValidateConfig) -> Iterator[Finding]:
     low, high = config.side_px
     width, height = header.size_wh
     if not (low <= width <= high and low <= height <= high):
@@ -61,14 +60,13 @@ def _judge(data: bytes, header: PngHeader, frame_id: str, file: str, config: Val
         yield Finding(
             *(frame_id, file, 0, "image_size", "error"),
             f"{file}: expected sides of {low}..{high} px (`validation.side_px`), got {width}x{height}. "
-            "Unpack the official image again.",
+            "Unpack the official image again, or raise the setting.",
         )
         return
-    if (header.bit_depth, header.colour_type) != _RGB8:
+    if not header.is_rgb8:
         yield Finding(
             *(frame_id, file, 0, "image_kind", "warning"),
-            f"{file}: expected 8-bit RGB (depth 8, colour type 2), got depth {header.bit_depth}, "
-            f"colour type {header.colour_type}. It is converted to 8-bit RGB when it is read.",
+            f"{file}: expected 8-bit RGB, got {header.kind}. It is converted to 8-bit RGB when it is read.",
         )
     orientation = read_orientation(data)
     if orientation in _TURNED:

@@ -1,8 +1,9 @@
-"""Checks that the pixels of a PNG decode, down to the last one, and reads whether they are stored upright.
+"""Checks that the pixels of an image decode, down to the last one, and reads whether they are stored upright.
 
 A PNG has all its rows if and only if its compressed data unpacks to one filter byte and the samples of every row, and
 every filter is one of five. That is checked here, because a decoder may be lenient (Pillow fills missing rows with
-black). KITTI's kind of PNG (8-bit RGB, not interlaced) needs no more to decode; other kinds are also given to Pillow.
+black). KITTI's kind of PNG (8-bit RGB, not interlaced) needs no more to decode; other kinds and
+JPEGs are also given to Pillow.
 
 Source:
     PNG specification, third edition, sections 7.2 (scanlines), 8 (interlacing), 9.2 (filter types), 10 (compression).
@@ -16,9 +17,10 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from kittidet.errors import DatasetContractError
-from kittidet.kitti.png import PngHeader, png_chunks
+from kittidet.kitti.image_file import ImageHeader
+from kittidet.kitti.png import PngHeader, is_png, png_chunks
 
-_RGB8 = (8, 2, False)
+_FORMATS = ["PNG", "JPEG"]
 _FILTERS = 5
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # colour type -> samples of a pixel
 # First column, first row and their steps, of the passes of an interlaced image.
@@ -27,19 +29,22 @@ _MAY_HOLD_EXIF = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt"})
 _DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
-def check_pixels(data: bytes, header: PngHeader, *, where: str) -> None:
+def check_pixels(data: bytes, header: ImageHeader, *, where: str) -> None:
     """Return if every pixel decodes.
 
     Args:
-        data: a PNG that passed `check_png_bytes`.
+        data: an image that passed `check_image_bytes`.
         header: what that returned; the caller accepts an image of its size in memory.
         where: the image's name, for the message.
 
     Raises:
         DatasetContractError: if pixels are missing or damaged.
     """
-    problem = find_row_problem(data, header)
-    if problem is None and (header.bit_depth, header.colour_type, header.is_interlaced) != _RGB8:
+    if isinstance(header, PngHeader):
+        problem, is_plain = find_row_problem(data, header), header.is_rgb8 and not header.is_interlaced
+    else:
+        problem, is_plain = None, False
+    if problem is None and not is_plain:
         problem = _decode(data, header.size_wh)
     if problem is not None:
         width, height = header.size_wh
@@ -84,15 +89,15 @@ def find_row_problem(data: bytes, header: PngHeader) -> str | None:
 
 
 def read_orientation(data: bytes) -> int:
-    """Return the EXIF orientation of a PNG, as every reader that turns images sees it; 1 (upright) where it has none.
+    """Return the EXIF orientation of an image, as every reader that turns images sees it; 1 (upright) without one.
 
     Args:
-        data: a PNG that passed `check_png_bytes`, of a size that may be decoded.
+        data: an image that passed `check_image_bytes`, of a size that may be decoded.
     """
-    if _MAY_HOLD_EXIF.isdisjoint(kind for kind, _ in png_chunks(data)):
+    if is_png(data) and _MAY_HOLD_EXIF.isdisjoint(kind for kind, _ in png_chunks(data)):
         return 1
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except _DAMAGE:
         return 1  # damaged pixels are `check_pixels`' to find
@@ -100,7 +105,7 @@ def read_orientation(data: bytes) -> int:
 
 def _decode(data: bytes, size_wh: tuple[int, int]) -> str | None:
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             image.load()
             return None if image.size == size_wh else f"got {image.size[0]}x{image.size[1]}"
     except _DAMAGE as error:

@@ -258,5 +258,5 @@ def _advice(rule: _Rule) -> str:
     if rule.severity == "warning":
         return "The 2-D detector does not read it; the frame is used."
     if rule.name == "class_known":
-        return "Class names are case-sensitive; correct the line."
+        return "Class names are case-sensitive; correct the line, or name the class in `records.classes`."
     return "Correct the line or re-extract data_object_label_2.zip."

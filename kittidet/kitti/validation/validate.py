@@ -11,7 +11,7 @@ from kittidet.classes import KITTI_TYPES
 from kittidet.config import ValidateConfig
 from kittidet.errors import LabelParseError
 from kittidet.kitti.labels import RESULT_FIELDS, is_blank, parse_fields, read_lines
-from kittidet.kitti.tree import LABEL_DIR, KittiTree
+from kittidet.kitti.tree import KittiTree
 from kittidet.kitti.validation.findings import Finding, ValidationReport, build_report
 from kittidet.kitti.validation.image_files import find_image_faults
 from kittidet.kitti.validation.names import find_name_faults
@@ -39,7 +39,9 @@ def validate_tree(
     rows: list[Row] = []
     for frame_id in sorted(tree.label_ids):
         findings += _read_rows(tree, frame_id, sizes, into=rows)
-    findings += find_row_faults(rows, classes=classes, edge_tolerance_px=config.edge_tolerance_px, label_dir=LABEL_DIR)
+    findings += find_row_faults(
+        rows, classes=classes, edge_tolerance_px=config.edge_tolerance_px, label_dir=tree.label_dir
+    )
     report = build_report(findings, frame_ids=tree.image_ids | tree.label_ids)
     log.info(
         "validate root=%s frames=%d rows=%d findings=%d set_aside=%d",
@@ -52,7 +54,7 @@ def _read_rows(
     tree: KittiTree, frame_id: str, sizes: Mapping[str, tuple[int, int]], *, into: list[Row]
 ) -> Iterator[Finding]:
     """Yield the format faults of one label file, and add the rows that parse."""
-    file = f"{LABEL_DIR}/{frame_id}.txt"
+    file = tree.label_file(frame_id)
     try:
         lines = read_lines(tree.label_path(frame_id))
     except LabelParseError as error:

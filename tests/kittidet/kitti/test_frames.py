@@ -2,6 +2,7 @@
 
 import pytest
 
+from kittidet.classes import KITTI8, ClassTable
 from kittidet.errors import LabelParseError
 from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import open_tree
@@ -18,3 +19,15 @@ def test_a_frame_with_a_wrong_label_says_where(small_tree):
     (small_tree / "training" / "label_2" / "000002.txt").write_text("Car 1\n")
     with pytest.raises(LabelParseError, match=r"label_2/000002\.txt:1"):
         load_frame(open_tree(small_tree), "000002")
+
+
+def test_ignored_types_become_dont_care_and_unknown_ones_name_the_setting(small_tree, row):
+    """case: own_class"""
+    label = small_tree / "training" / "label_2" / "000002.txt"
+    label.write_text("".join(row.replace("Car", kind) + "\n" for kind in ("helmet", "glare", "cap")))
+    tree = open_tree(small_tree)
+    table = ClassTable(("helmet",), {"cap": "helmet"}, ("glare",))
+    assert [o.type for o in load_frame(tree, "000002", table).objects] == ["helmet", "DontCare", "cap"]
+    assert [o.type for o in load_frame(tree, "000002").objects] == ["helmet", "glare", "cap"]
+    with pytest.raises(LabelParseError, match=r"000002\.txt: unknown class 'helmet'.*`records\.classes`"):
+        load_frame(tree, "000002", KITTI8)

@@ -109,6 +109,7 @@ def test_coco_rows_become_the_rows_of_their_kitti_classes(model, arrays):
 
 def test_a_class_with_a_name_of_cocos_own_starts_from_that():
     assert coco_class_map(ClassTable(("Car", "bus", "Tuk-tuk", "person"))) == {1: 3, 2: 6, 4: 1}
+    assert coco_class_map(ClassTable(("Traffic_light", "two-wheeler"), {"Motorcycle": "two-wheeler"})) == {1: 10, 2: 4}
 
 
 def test_a_class_map_outside_the_classes_is_wrong_use(model, arrays):

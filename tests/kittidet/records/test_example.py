@@ -10,7 +10,7 @@ from kittidet.classes import KITTI3, KITTI8
 from kittidet.errors import RecordError
 from kittidet.frame import Frame, KittiObject
 from kittidet.kitti.labels import parse_label_line
-from kittidet.records.example import ENCODED, SCHEMA, feature_problems, frame_features, source_id_of
+from kittidet.records.example import ENCODED, SCHEMA, feature_problems, frame_features, source_ids
 from kittidet.records.message import encode_with_blob
 
 SIZE_WH = (200, 100)
@@ -31,9 +31,9 @@ def region(xyxy=(150.0, 5.0, 160.0, 15.0)):
     return KittiObject("DontCare", -1.0, -1, -10.0, xyxy, (-1.0,) * 3, (-1000.0,) * 3, -10.0)
 
 
-def features_of(*objects, frame_id="000123", table=KITTI8):
-    frame = Frame(frame_id, Path(f"{frame_id}.png"), SIZE_WH, objects)
-    return frame_features(frame, table, edge_tolerance_px=1.0)
+def features_of(*objects, frame_id="000123", table=KITTI8, size_wh=SIZE_WH):
+    frame = Frame(frame_id, Path(f"{frame_id}.png"), size_wh, objects)
+    return frame_features(frame, table, source_id=123, image_format="png", edge_tolerance_px=1.0)
 
 
 def payload_of(*objects):
@@ -122,15 +122,20 @@ def test_a_number_that_is_not_finite_is_refused():
         features_of(labelled(alpha=float("nan")))
 
 
-@pytest.mark.parametrize(("frame_id", "expected"), [("0", "0"), ("000000", "0"), ("007480", "7480")])
-def test_source_ids_are_plain_numbers(frame_id, expected):
-    assert source_id_of(frame_id) == expected
-
-
-@pytest.mark.parametrize("frame_id", ["", "a", "12a", "-1", "1.5", "١٢", "16777216"])
-def test_an_id_that_readers_cannot_parse_is_refused(frame_id):
-    with pytest.raises(RecordError, match="expected an id of digits"):
-        features_of(frame_id=frame_id)
+@pytest.mark.parametrize(
+    ("frame_ids", "expected"),
+    [
+        ([], []),
+        (["000000", "007480", "12"], [0, 7480, 12]),
+        (["000030_10", "000030_11"], [1, 2]),
+        (["000001", "1"], [1, 2]),
+        (["5", "16777216"], [1, 2]),
+        (["\u0661\u0662", "-1", "1.5", "a"], [1, 2, 3, 4]),
+    ],
+)
+def test_readers_get_the_frames_numbers_or_their_places(frame_ids, expected):
+    """case: ids_not_six_digits"""
+    assert source_ids(frame_ids) == expected
 
 
 @pytest.mark.parametrize(("label", "problems"), [(1, 0), (8, 0), (0, 1), (9, 1), (-1, 1)])
@@ -222,8 +227,7 @@ def test_every_real_label_becomes_features():
             frame_id = Path(name).stem
             lines = archive.read(name).decode().splitlines()
             objects = tuple(parse_label_line(line, where=name) for line in lines)
-            frame = Frame(frame_id, Path(f"{frame_id}.png"), sizes[frame_id], objects)
-            values = values_of(frame_features(frame, KITTI8, edge_tolerance_px=1.0))
+            values = values_of(features_of(*objects, frame_id=frame_id, size_wh=sizes[frame_id]))
             counts["frames"] += 1
             counts["objects"] += len(values["image/object/class/label"])
             counts["rows"] += len(objects)

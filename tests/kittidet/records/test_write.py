@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from kittidet.classes import KITTI3, KITTI8
+from kittidet.classes import KITTI3, KITTI8, ClassTable
 from kittidet.errors import DatasetContractError, DiskSpaceError, LabelParseError, RecordError
 from kittidet.files import digest_file
+from kittidet.kitti.tree import open_tree
 from kittidet.records.example import FRAME_ID
 from kittidet.records.manifest import read_manifest
 from kittidet.records.message import decode_example
@@ -101,10 +102,9 @@ def test_no_shards_or_workers_is_wrong_use(three_frames, tmp_path, options):
         write(three_frames, tmp_path / "out", **options)
 
 
-@pytest.mark.parametrize("ids", [("000003", "000003"), ("000003", "3")])
-def test_a_repeated_id_is_refused(three_frames, tmp_path, ids):
-    with pytest.raises(RecordError, match=r"expected every frame once.*\['3'\]"):
-        write(three_frames, tmp_path / "out", ids)
+def test_a_repeated_id_is_refused(three_frames, tmp_path):
+    with pytest.raises(RecordError, match=r"expected every frame once.*\['000003'\]"):
+        write(three_frames, tmp_path / "out", ("000003", "000003"))
 
 
 def test_a_finished_folder_is_not_written_over(three_frames, tmp_path):
@@ -145,11 +145,30 @@ def test_the_leeway_at_the_edge_can_be_chosen(make_tree, tmp_path):
     assert write(tree, tmp_path / "b", edge_tolerance_px=2.0).num_objects == 1
 
 
-def test_a_jpeg_with_the_name_of_a_png_is_refused(five_frames, tmp_path):
-    with Image.open(five_frames.image_path("000001")) as image:
-        image.save(five_frames.image_path("000001"), format="JPEG")
-    with pytest.raises(DatasetContractError, match=r"000001\.png: expected a PNG, got a JPEG"):
-        write(five_frames, tmp_path / "out")
+def test_jpegs_and_odd_names_are_written_as_they_are(make_tree, tmp_path):
+    """cases: jpg_images, ids_not_six_digits"""
+    tree = make_tree({"000030_10": [CAR], "a street": [CAR]})
+    for frame_id in tree.frame_ids:
+        with Image.open(tree.image_path(frame_id)) as image:
+            image.save(tree.image_path(frame_id).with_suffix(".jpg"))
+        tree.image_path(frame_id).unlink()
+    tree = open_tree(tree.root)
+    manifest = write(tree, tmp_path / "out", num_shards=1)
+    found = [decode_example(p, where="") for p in read_records(tmp_path / "out" / manifest.shards[0].name)]
+    assert [f[FRAME_ID][1][0] for f in found] == [b"000030_10", b"a street"]
+    assert [f["image/source_id"][1][0] for f in found] == [b"1", b"2"]
+    assert [f["image/format"][1][0] for f in found] == [b"jpeg", b"jpeg"]
+    assert found[1]["image/encoded"][1][0] == tree.image_path("a street").read_bytes()
+    assert found[1]["image/filename"][1][0] == b"a street.jpg"
+
+
+def test_own_classes_are_written_and_ignored_types_are_regions(make_tree, tmp_path):
+    """case: own_class"""
+    lines = [CAR.replace("Car", kind) for kind in ("helmet", "cap", "glare", "Tram")]
+    table = ClassTable(("helmet", "vest"), {"cap": "helmet"}, ("glare",))
+    manifest = write(make_tree({"000000": lines}), tmp_path / "out", table=table)
+    assert (manifest.counts, manifest.num_dont_care) == ({"helmet": 2, "vest": 0}, 1)
+    assert read_manifest(tmp_path / "out").table == table
 
 
 def test_a_png_cut_short_is_refused(five_frames, tmp_path):

@@ -52,7 +52,7 @@ def test_checkpoint_records_and_scoring_are_part_of_the_key(outputs):
 
 
 def test_the_frames_that_are_scored_are_the_splits_val_frames(outputs):
-    frames = val_frames(outputs.store, outputs.dataset, outputs.split)
+    frames = val_frames(outputs.store, outputs.dataset, outputs.split, KITTI8)
     assert tuple(f.frame_id for f in frames) == split_ids(outputs.store, outputs.split, "val")
     assert sum(len(f.objects) for f in frames) > 0
 
@@ -60,8 +60,10 @@ def test_the_frames_that_are_scored_are_the_splits_val_frames(outputs):
 def test_the_label_files_are_read_once_for_all_checkpoints(outputs, monkeypatch):
     _load_frames.cache_clear()
     parsed = []
-    monkeypatch.setattr(frames, "parse_label_file", lambda path: parsed.append(path) or parse_label_file(path))
-    first, second = (val_frames(outputs.store, outputs.dataset, outputs.split) for _ in range(2))
+    monkeypatch.setattr(
+        frames, "parse_label_file", lambda path, **kw: parsed.append(path) or parse_label_file(path, **kw)
+    )
+    first, second = (val_frames(outputs.store, outputs.dataset, outputs.split, KITTI8) for _ in range(2))
     assert first == second
     assert len(parsed) == len(split_ids(outputs.store, outputs.split, "val"))
 
@@ -76,7 +78,7 @@ def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, m
     def see_everything(detector, records_dir, *, config, progress):
         calls.append((detector.path, records_dir))
         found = []
-        for frame in val_frames(outputs.store, outputs.dataset, outputs.split):
+        for frame in val_frames(outputs.store, outputs.dataset, outputs.split, KITTI8):
             xyxy, ids = frame.labelled(KITTI8)
             found.append(Detections(frame.frame_id, xyxy, np.ones(len(ids), np.float32), ids))
         return found
@@ -99,6 +101,8 @@ def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, m
     ]
     assert second.summary["step"] == 2
     assert second.summary["metrics"]["ap"] == pytest.approx(1.0)
-    n_objects = sum(len(f.labelled(KITTI8)[1]) for f in val_frames(outputs.store, outputs.dataset, outputs.split))
+    n_objects = sum(
+        len(f.labelled(KITTI8)[1]) for f in val_frames(outputs.store, outputs.dataset, outputs.split, KITTI8)
+    )
     assert len(json.loads((folder / "predictions.json").read_text())) == n_objects
     assert json.loads((folder / "metrics.json").read_text()) == second.summary["metrics"]

@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from kittidet.classes import KITTI3, KITTI8, ClassTable
+from kittidet.classes import KITTI8, ClassTable
 from kittidet.config import ModelConfig
 from kittidet.detect.checkpoint import DetectorFacts, read_facts, write_checkpoint
 from kittidet.errors import CheckpointMismatchError
+from kittidet.model.efficientdet import build_efficientdet
 from kittidet.model.pretrained import LoadReport
-from kittidet.model.reference_names import CLASS_ROWS
+from kittidet.model.reference_names import CLASS_ROWS, reference_variables
 from kittidet.presets import STARTER
 from kittidet.training.initial import load_initial_weights
 
@@ -28,9 +29,25 @@ def test_the_weights_of_a_checkpoint_are_loaded(checkpoint, tiny_network, small_
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), expected)
 
 
-def test_another_class_table_is_refused_with_both_sides(checkpoint, tiny_network, small_model):
-    with pytest.raises(CheckpointMismatchError, match=r"'Car'.*'Vehicle'"):
-        load_initial_weights(tiny_network, checkpoint, model=small_model, table=KITTI3)
+def test_classes_of_the_same_name_keep_their_rows_and_others_start_at_random(tmp_path, caplog):
+    """case: own_class"""
+    model = ModelConfig(variant="lite0", input_hw=(64, 64))
+    theirs = ClassTable(("Car", "traffic_light", "Tram"), {"Bus": "Tram"})
+    ours = ClassTable(("helmet", "Traffic Light", "bus"))
+    old, new = (build_efficientdet("lite0", 3, (64, 64), seed=seed) for seed in (1, 2))
+    weights = dict(reference_variables(new))[CLASS_ROWS[0]]
+    rows = {}
+    for name, network in (("theirs", old), ("before", new)):
+        value = keras.ops.convert_to_numpy(reference_variables(network)[CLASS_ROWS[0]])
+        rows[name] = np.array(value).reshape(-1, 9, 3)
+    path = write_checkpoint(tmp_path, old, DetectorFacts(model, theirs, 1, 1, "abc")).path
+    with caplog.at_level("INFO", "kittidet"):
+        load_initial_weights(new, path, model=model, table=ours)
+    after = keras.ops.convert_to_numpy(weights).reshape(-1, 9, 3)
+    np.testing.assert_array_equal(after[..., 0], rows["before"][..., 0])
+    np.testing.assert_array_equal(after[..., 1], rows["theirs"][..., 1])
+    np.testing.assert_array_equal(after[..., 2], rows["theirs"][..., 2])
+    assert "classes_by_name=['Traffic Light', 'bus'] classes_at_random=['helmet']" in caplog.text
 
 
 def test_another_variant_is_refused_with_both_sides(checkpoint, tiny_network):

@@ -4,7 +4,7 @@ import struct
 import zlib
 
 import pytest
-from fixtures.encoded_images import chunk, exif
+from fixtures.encoded_images import chunk, encode, exif, street
 
 from kittidet.config import ValidateConfig
 from kittidet.kitti.tree import open_tree
@@ -40,7 +40,8 @@ def test_right_images_have_sizes_and_no_faults(small_tree):
 @pytest.mark.parametrize("pixels", [True, False])
 def test_a_png_cut_short_or_another_format_has_no_size(small_tree, make_png, pixels):
     assert found(small_tree, make_png(120, 40)[:-20], check_pixels=pixels) == (None, [("image_png", "error")])
-    assert found(small_tree, b"\xff\xd8\xff\xe0JFIF", check_pixels=pixels) == (None, [("image_png", "error")])
+    assert found(small_tree, b"GIF89a", check_pixels=pixels) == (None, [("image_png", "error")])
+    assert found(small_tree, b"\xff\xd8\xff\xe0JFIF", check_pixels=pixels) == (None, [("image_jpeg", "error")])
     assert found(small_tree, b"", check_pixels=pixels) == (None, [("image_png", "error")])
 
 
@@ -78,3 +79,16 @@ def test_pixels_that_do_not_lie_upright_are_an_error(small_tree, make_png, orien
     faults = [("image_orientation", "error")] if orientation > 1 else []
     turned = data[:33] + chunk(b"eXIf", body) + data[33:]
     assert found(small_tree, turned, check_pixels=check_pixels) == ((120, 40), faults)
+
+
+@pytest.mark.parametrize("check_pixels", [True, False])
+def test_a_jpeg_is_an_image_and_refused_where_its_tag_would_turn_it(small_tree, check_pixels):
+    """case: jpg_images"""
+    image = street().resize((120, 40))
+    assert found(small_tree, encode(image, "JPEG"), check_pixels=check_pixels) == ((120, 40), [])
+    turned = encode(image, "JPEG", exif=exif(6))
+    assert found(small_tree, turned, check_pixels=check_pixels) == ((120, 40), [("image_orientation", "error")])
+    cut = encode(image, "JPEG")[:-40]
+    assert found(small_tree, cut, check_pixels=check_pixels) == (None, [("image_jpeg", "error")])
+    grey = encode(image.convert("L"), "JPEG")
+    assert found(small_tree, grey, check_pixels=check_pixels) == ((120, 40), [("image_kind", "warning")])

@@ -36,19 +36,24 @@ def copy_frame(root, name):
     shutil.copy(root / "training/label_2/000001.txt", root / f"training/label_2/{name}.txt")
 
 
-@pytest.mark.parametrize("name", ["1", "0000001", "00001"])
-def test_a_number_written_twice_is_a_duplicate(small_tree, name):
+@pytest.mark.parametrize("name", ["1", "000030_10", "scene, noon", "-00001", "\uff10\uff18"])
+def test_any_unique_stem_is_a_frame(small_tree, name):
+    """case: ids_not_six_digits"""
     copy_frame(small_tree, name)
-    checks = {f.check for f in find_name_faults(open_tree(small_tree))}
-    assert checks == {"frame_name", "frame_unique"}
+    assert found(small_tree) == set()
 
 
-@pytest.mark.parametrize("name", ["scene", "00000a", "-00001", "\uff10\uff10\uff10\uff10\uff10\uff18"])
-def test_a_name_that_is_no_number_of_six_digits_is_found(small_tree, name):
+@pytest.mark.parametrize("name", [" a", "a ", "a\tb", "a\x85b"])
+def test_a_name_that_no_list_can_hold_is_found(small_tree, name):
     copy_frame(small_tree, name)
     assert found(small_tree) == {("frame_name", name, f"image_2/{name}.png", "error")}
 
 
+def test_two_images_of_one_frame_are_found(small_tree):
+    shutil.copy(small_tree / "training/image_2/000001.png", small_tree / "training/image_2/000001.jpg")
+    assert found(small_tree) == {("frame_unique", "000001", "image_2/000001.png", "error")}
+
+
 def test_other_files_are_a_warning(small_tree):
-    (small_tree / "training/image_2/000000.jpg").touch()
-    assert found(small_tree) == {("file_kind", "", "image_2/000000.jpg", "warning")}
+    (small_tree / "training/image_2/000000.gif").touch()
+    assert found(small_tree) == {("file_kind", "", "image_2/000000.gif", "warning")}

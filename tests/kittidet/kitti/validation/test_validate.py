@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kittidet.config import ValidateConfig
+from kittidet.config import RecordsConfig, ValidateConfig
 from kittidet.errors import DatasetContractError, KittidetError
 from kittidet.kitti.labels import parse_label_file
 from kittidet.kitti.tree import open_tree
@@ -104,7 +104,7 @@ def test_a_disk_that_fails_is_no_finding(small_tree, file):
 def test_faults_of_names_images_and_rows_are_found_together(small_tree, row):
     training = small_tree / "training"
     (training / "image_2/000000.png").unlink()
-    (training / "image_2/000001.png").write_bytes(b"\xff\xd8\xff")
+    (training / "image_2/000001.png").write_bytes(b"GIF89a")
     (training / "label_2/000002.txt").write_text(row.replace("30.00 30.00", "999.00 30.00") + "\n")
     report = validate(small_tree)
     assert rows_of(report) == [
@@ -203,3 +203,14 @@ def test_the_real_labels_with_images_of_their_sizes_pass_whole(real_texts, real_
     assert (report.n_frames, len(report.findings)) == (3712, 0)
     counts = Counter(o.type for i in tree.frame_ids for o in parse_label_file(tree.label_path(i)))
     assert counts["Car"] + counts["DontCare"] < counts.total() == 25099
+
+
+def test_own_types_are_known_and_another_names_the_setting(small_tree, row):
+    """case: own_class"""
+    label = small_tree / "training/label_2/000002.txt"
+    label.write_text(row.replace("Car", "helmet") + "\n" + row.replace("Car", "Vest") + "\n")
+    classes = RecordsConfig(classes=("helmet", "vest")).table().types
+    report = validate_tree(open_tree(small_tree), config=ValidateConfig(), classes=classes)
+    assert rows_of(report) == [("000002", 2, "class_known", "error")]
+    assert "expected one of helmet, vest" in report.findings["message"][0]
+    assert "`records.classes`" in report.findings["message"][0]

@@ -1,0 +1,32 @@
+"""Lists of frames as files: one frame id a line, in order."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from kittidet.errors import DatasetContractError
+from kittidet.files import write_text_atomic
+from kittidet.kitti.tree import IMAGE_SUFFIXES, LABEL_SUFFIX
+
+
+def write_ids(path: Path, frame_ids: Iterable[str]) -> None:
+    """Write a list of frame ids, whole."""
+    write_text_atomic(path, "".join(f"{frame_id}\n" for frame_id in frame_ids))
+
+
+def read_ids(path: Path) -> tuple[str, ...]:
+    """Return the entries of a list without spaces around them; blank lines are passed over.
+
+    Raises:
+        DatasetContractError: if it cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetContractError(f"{path}: cannot read the list of frames: {error}.") from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def frame_id_of(entry: str) -> str:
+    """Return the frame id that an entry of a list means: itself, or the stem of the image or label that it names."""
+    name = entry.replace("\\", "/").rpartition("/")[2]
+    return name.rpartition(".")[0] if name.lower().endswith((*IMAGE_SUFFIXES, LABEL_SUFFIX)) else name
