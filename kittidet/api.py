@@ -11,7 +11,6 @@ from kittidet.eval import kitti_protocol
 from kittidet.eval.coco import CocoMetrics, Engine, coco_metrics
 from kittidet.frame import Detections, Frame
 from kittidet.kitti.frames import load_frame
-from kittidet.kitti.results import kitti_result_rows
 from kittidet.kitti.tree import KittiTree
 from kittidet.runs.run import Run
 
@@ -77,18 +76,15 @@ def kitti_ap(
     Args:
         found: as for ``evaluate``.
         truth: as for ``evaluate``.
-        classes: as for ``evaluate``; classes of other names are no part of this score.
+        classes: as for ``evaluate``. A class scores as the KITTI type that the table labels with it; those of the
+            three that no class stands for alone are in ``not_scored`` with the reason.
         order_free: also score by a rule that no order of rows changes.
 
     Raises:
-        EvaluationError: as ``evaluate``, or if no object counts at any level.
+        EvaluationError: as ``evaluate``, or if no object counts at any level, or no class stands for one of the three.
     """
     table = table_of(classes)
-    return kitti_protocol.kitti_ap(
-        {frame.frame_id: frame.clipped().objects for frame in _frames_of(found, truth, table)},
-        {item.frame_id: kitti_result_rows(item, table) for item in found},
-        order_free=order_free,
-    )
+    return kitti_protocol.detector_ap(_frames_of(found, truth, table), found, table, order_free=order_free)
 
 
 def _frames_of(found: Sequence[Detections], truth: KittiTree | Sequence[Frame], table: ClassTable) -> list[Frame]:

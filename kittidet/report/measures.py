@@ -1,7 +1,6 @@
 """The numbers behind the page, from the run's frames and detections; matching and averaging are `kittidet.eval`'s."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from kittidet.config import CompareConfig
@@ -9,9 +8,8 @@ from kittidet.errors import EvaluationError
 from kittidet.eval.coco import CocoMetrics, score_coco
 from kittidet.eval.diagnosis import Diagnosis, diagnose
 from kittidet.eval.interval import ApIntervals, ap_intervals
-from kittidet.eval.kitti_protocol import ClassAp, KittiAp, kitti_ap
+from kittidet.eval.kitti_protocol import KittiAp, detector_ap
 from kittidet.eval.matches import match_detections
-from kittidet.kitti.results import kitti_result_rows
 from kittidet.runs.run import Run
 
 _WORST_FRAMES = 12
@@ -27,8 +25,8 @@ class Measures:
         coco: the twelve numbers and AP by class.
         intervals: of AP, by bootstrap over frames.
         diagnosis: curves, confusion, kinds of error, calibration, slices, possible label errors.
-        kitti: official scores of the classes that the detector has by that name; None without full labels, or where
-            nothing can be scored.
+        kitti: official scores of the classes that the detector can name; None without full labels, or where nothing
+            can be scored.
         kitti_missing: why there are none although the labels are at hand.
     """
 
@@ -83,21 +81,8 @@ def measure_run(run: Run, *, min_score: float | None, draws: CompareConfig) -> M
 
 
 def _kitti(run: Run) -> tuple[KittiAp | None, str | None]:
-    """Return the official scores, or why there are none: labels of unknown occlusion count at no level."""
+    """Return the official scores, or why there are none."""
     try:
-        scores = kitti_ap(
-            {frame.frame_id: frame.objects for frame in run.frames},
-            {found.frame_id: kitti_result_rows(found, run.table) for found in run.detections},
-            order_free=True,
-        )
+        return detector_ap(run.frames, run.detections, run.table, order_free=True), None
     except EvaluationError as error:
         return None, f"There are no official KITTI scores: {error}"
-
-    def own(by_class: Mapping[str, ClassAp] | None) -> dict[str, ClassAp]:
-        return {name: score for name, score in (by_class or {}).items() if name in run.table.names}
-
-    if not own(scores.official):
-        return None, f"There are no official KITTI scores: the detector has none of {', '.join(scores.official)}."
-    return replace(
-        scores, official=own(scores.official), loose=own(scores.loose), order_free=own(scores.order_free)
-    ), None

@@ -9,6 +9,7 @@ import numpy as np
 
 from kittidet.drawing import class_colours
 from kittidet.eval.diagnosis import THRESHOLDS, LabelError, ScoreCurves, SliceAp, TideError
+from kittidet.eval.kitti_protocol import OFFICIAL_OVERLAP, ClassAp
 from kittidet.report.measures import Measures
 from kittidet.report.style import plot_colours
 from kittidet.runs.run import Run
@@ -70,14 +71,33 @@ def coco_table(run: Run, measures: Measures) -> dict[str, Any]:
 
 
 def kitti_table(run: Run, measures: Measures) -> list[dict[str, Any]] | None:
-    """Return official AP, R40 then R11, by class; None where there are no official scores."""
+    """Return official AP, R40 then R11, by class, those not scored with the reason; None where there are no scores.
+
+    Where the order-free rule gives another AP, ``order_free`` is its numbers, each with its difference.
+    """
     if measures.kitti is None:
         return None
-    colours = plot_colours(run.table)
+    colours, kitti = plot_colours(run.table), measures.kitti
+    moved = {name: [*r40, *r11] for name, (r40, r11) in kitti.order_free_differences().items()}
     return [
-        {"name": name, "colour": colours.get(name, "#888888"), "iou": s.min_overlap, "numbers": (*s.r40, *s.r11)}
-        for name, s in measures.kitti.official.items()
+        {
+            "name": name,
+            "colour": colours.get(name, "#888888"),
+            "iou": OFFICIAL_OVERLAP[name],
+            "numbers": () if score is None else (*score.r40, *score.r11),
+            "not_scored": kitti.not_scored.get(name),
+            "order_free": _order_free((kitti.order_free or {}).get(name), moved.get(name, [])),
+        }
+        for name, score in ((name, kitti.official.get(name)) for name in OFFICIAL_OVERLAP)
     ]
+
+
+def _order_free(score: ClassAp | None, moved: Sequence[float | None]) -> list[str]:
+    """Return AP by the order-free rule as text, each number with its difference from the devkit's; empty if equal."""
+    if score is None or not any(moved):
+        return []
+    numbers = zip((*score.r40, *score.r11), moved, strict=True)
+    return [number(value, 2) + ("" if by is None else f" ({by:+.2f})") for value, by in numbers]
 
 
 def tide_table(errors: Sequence[TideError]) -> dict[str, Any]:

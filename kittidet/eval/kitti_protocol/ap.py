@@ -5,7 +5,7 @@ Source:
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -57,6 +57,7 @@ class KittiAp:
         n_detections: detections of any class in them.
         order_free: class -> scores at the benchmark's overlaps by the order-free rule; None where not asked for.
         notes: what a reader of the numbers should know, one sentence each.
+        not_scored: class that the detector cannot name -> why; see `detector.detector_ap`.
     """
 
     official: Mapping[str, ClassAp]
@@ -65,6 +66,7 @@ class KittiAp:
     n_detections: int
     order_free: Mapping[str, ClassAp] | None = None
     notes: tuple[str, ...] = ()
+    not_scored: Mapping[str, str] = field(default_factory=dict)
 
     def order_free_differences(self) -> dict[str, tuple[Triple, Triple]]:
         """Return class -> R40 and R11 by the order-free rule minus the devkit's; None where equal to ``SAME_AP``."""
@@ -109,6 +111,7 @@ class KittiAp:
             "n_detections": self.n_detections,
             "rule": "devkit",
             "notes": list(self.notes),
+            "not_scored": dict(self.not_scored),
         }
 
 

@@ -51,13 +51,12 @@ def test_a_perfect_detector_is_measured_as_one(measured, synthetic_tree):
 def test_of_classes_that_the_detector_cannot_name_there_are_no_kitti_scores(finished_run, synthetic_tree):
     run = Run.open(finished_run, tree=synthetic_tree)
     assert run.frames
-    names = ("Vehicle", *KITTI8.names[1:])
-    run.table = ClassTable(names, {"Car": "Vehicle"})
+    run.table = ClassTable(("Vehicle", *KITTI8.names[1:]), {"Car": "Vehicle", "Truck": "Vehicle"})
     measures = measure_run(run, **HOW)
     assert measures.kitti is not None
     assert set(measures.kitti.official) == set(measures.kitti.loose) == {"Pedestrian", "Cyclist"}
-    names = tuple(f"class-{name}" for name in KITTI8.names)
-    run.table = ClassTable(names, dict(zip(KITTI8.names, names, strict=True)))
+    mixed = {**{name: f"class-{name}" for name in KITTI8.names}, "Pedestrian": "class-Car", "Tram": "class-Cyclist"}
+    run.table = ClassTable(tuple(f"class-{name}" for name in KITTI8.names), mixed)
     measures = measure_run(run, **HOW)
     assert measures.kitti is None
     assert "the detector has none of Car, Pedestrian, Cyclist" in str(measures.kitti_missing)

@@ -48,3 +48,17 @@ def test_a_name_that_the_page_needs_and_does_not_get_is_an_error():
 def test_template_style_and_script_are_where_the_package_looks():
     for name in ("page.html", "page.css", "page.js"):
         assert (Path(page.__file__).parent / name).is_file()
+
+
+def test_the_kitti_table_has_a_second_line_or_a_reason():
+    row = {"colour": "#123456", "iou": 0.7, "not_scored": None, "order_free": []}
+    rows = [
+        {**row, "name": "Car", "numbers": (), "not_scored": "part of Vehicle"},
+        {**row, "name": "Cyclist", "numbers": (50.0,) * 6, "order_free": ["52.50 (+2.50)"] * 6},
+    ]
+    html = render_page({**MINIMAL, "kitti": rows})
+    assert '<td class="none" colspan="6">- (part of Vehicle)</td>' in html
+    assert html.count("52.50 (+2.50)") == 6
+    assert "<td>0.00</td>" not in html
+    assert "Order-free: " in html
+    assert "Order-free: " not in render_page({**MINIMAL, "kitti": rows[:1]})

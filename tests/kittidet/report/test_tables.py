@@ -1,10 +1,12 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from kittidet.config import CompareConfig
 from kittidet.eval.diagnosis import LabelError, ScoreCurves, SliceAp, TideError
+from kittidet.eval.kitti_protocol import ClassAp
 from kittidet.report import tables
 from kittidet.report.measures import measure_run
 from kittidet.runs.run import Run
@@ -22,6 +24,36 @@ def test_scores_are_those_of_the_run_and_classes_without_ground_truth_stay_empty
     assert tiles[0]["value"] == f"{run.summary['ap']:.3f}"
     assert tiles[-1] == {"value": "300", "label": "step, epoch 15"}
     assert [row["name"] for row in tables.kitti_table(run, measures) or []] == ["Car", "Pedestrian", "Cyclist"]
+
+
+@pytest.fixture
+def kitti_scores(finished_run, synthetic_tree):
+    """Return a function that gives the rows of the KITTI table for scores that are changed."""
+    run = Run.open(finished_run, tree=synthetic_tree)
+    measures = measure_run(run, config=ReportConfig(), draws=CompareConfig(resamples=100))
+
+    def rows(**changes):
+        shown = tables.kitti_table(run, replace(measures, kitti=replace(measures.kitti, **changes)))
+        return {row["name"]: row for row in shown or []}
+
+    return rows
+
+
+def score(*r40):
+    return ClassAp(0.7, r40, (None, None, None), (None, None, None), (1, 1, 1))
+
+
+def test_the_order_free_ap_stands_below_where_it_differs(kitti_scores):
+    official = {"Car": score(50.0, 40.0, None), "Cyclist": score(30.0, 30.0, 30.0)}
+    order_free = {"Car": score(50.04, 42.5, None), "Cyclist": score(30.0, 30.04, 29.96)}
+    rows = kitti_scores(official=official, order_free=order_free)
+    assert rows["Car"]["order_free"] == ["50.04", "42.50 (+2.50)", "none", "none", "none", "none"]
+    assert rows["Cyclist"]["order_free"] == []
+
+
+def test_a_class_that_the_detector_cannot_name_has_a_reason_in_place_of_numbers(kitti_scores):
+    rows = kitti_scores(official={}, order_free={}, not_scored={"Car": "part of Vehicle"})
+    assert (rows["Car"]["numbers"], rows["Car"]["not_scored"]) == ((), "part of Vehicle")
 
 
 def test_the_costliest_error_comes_first():
