@@ -5,7 +5,6 @@ it is: the output only says where, and the digest of its content is what later s
 elsewhere finds their results.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +121,15 @@ def _foreign(source: SourceConfig) -> LabelledImages:
         return yolo_images(_local_path(source))
     if source.annotations is None:
         raise ConfigError("source.kind is 'coco' but source.annotations is not set. Add source.annotations=FILE.json.")
-    files: Mapping[str, Path] = source.annotations if isinstance(source.annotations, dict) else {"": source.annotations}
-    folders: Mapping[str, Path | None] = (
-        source.images_dir if isinstance(source.images_dir, dict) else dict.fromkeys(files, source.images_dir)
-    )
-    documents = {split: (file, folders.get(split) or file.parent) for split, file in files.items()}
+    given = source.annotations
+    files = {str(split): file for split, file in given.items()} if isinstance(given, dict) else {"": given}
+    folders = source.images_dir
+    documents = {}
+    for split, file in files.items():
+        folder = (
+            {str(name): path for name, path in folders.items()}.get(split) if isinstance(folders, dict) else folders
+        )
+        documents[split] = (file, folder or file.parent)
     return coco_images(documents, class_map=None)
 
 
