@@ -124,12 +124,9 @@ def _foreign(source: SourceConfig) -> LabelledImages:
     given = source.annotations
     files = {str(split): file for split, file in given.items()} if isinstance(given, dict) else {"": given}
     folders = source.images_dir
-    documents = {}
-    for split, file in files.items():
-        folder = (
-            {str(name): path for name, path in folders.items()}.get(split) if isinstance(folders, dict) else folders
-        )
-        documents[split] = (file, folder or file.parent)
+    each = {str(split): path for split, path in folders.items()} if isinstance(folders, dict) else {}
+    one = None if isinstance(folders, dict) else folders
+    documents = {split: (file, each.get(split, one) or file.parent) for split, file in files.items()}
     return coco_images(documents, class_map=None)
 
 
