@@ -42,6 +42,7 @@ def _check_variant(name: str) -> str:
 Share = Annotated[float, Field(ge=0, le=1)]
 Variant = Annotated[str, AfterValidator(_check_variant)]
 ClassTableName = Literal["kitti8", "kitti3"]
+SplitName = Literal["train", "val"]
 
 
 class BackoffConfig(Section):
@@ -54,15 +55,24 @@ class BackoffConfig(Section):
 
 
 class SourceConfig(Section):
-    """Where the KITTI data comes from."""
+    """Where the data comes from."""
 
     renamed_keys: ClassVar = {"drawn_frames": "synthetic_frames", "drawn_seed": "synthetic_seed"}
     renamed_values: ClassVar = {"kind": {"drawn": "synthetic"}}
 
-    kind: Literal["official", "folder", "synthetic"] = Field(
-        "official", description="official archives, a local folder of zips or files, or synthetic data"
+    kind: Literal["official", "folder", "synthetic", "coco", "yolo"] = Field(
+        "official",
+        description="official archives, a local folder of zips or files, synthetic data, or a COCO or YOLO data set",
     )
-    path: Path | None = Field(None, description="folder: the unpacked tree, or the folder with the official zips")
+    path: Path | None = Field(
+        None, description="folder: the unpacked tree, or the folder with the official zips; yolo: the data.yaml"
+    )
+    annotations: Path | dict[SplitName, Path] | None = Field(
+        None, description="coco: the JSON file, or one for each of train and val"
+    )
+    images_dir: Path | dict[SplitName, Path] | None = Field(
+        None, description="coco: the folder, or folders, of the images; None: the annotations' own"
+    )
     base_url: str = Field(
         "https://s3.eu-central-1.amazonaws.com/avg-kitti/", description="official: address of the archives"
     )
@@ -84,11 +94,19 @@ class ValidateConfig(Section):
 class SplitConfig(Section):
     """How frames are divided into train and val."""
 
-    method: Literal["random80", "chen", "drive"] = Field(
-        "random80", description="seeded 80/20, Chen's lists, or by drive"
+    method: Literal["random80", "chen", "drive", "given", "lists"] = Field(
+        "random80", description="seeded 80/20, Chen's lists, by drive, the data set's own lists, or yours"
     )
     seed: int = Field(0, description="random80 and drive: random seed")
     val_share: Share = Field(0.2, description="random80 and drive: share of frames in val")
+    train_list: Path | None = Field(None, description="lists: a file with a frame id, or the name of its image, a line")
+    val_list: Path | None = Field(None, description="lists: the same of the frames to score on")
+
+    @model_validator(mode="after")
+    def _check_lists(self) -> "SplitConfig":
+        if self.method == "lists" and (self.train_list is None or self.val_list is None):
+            raise ValueError("method lists: expected split.train_list and split.val_list")
+        return self
 
 
 class OwnClasses(Section):

@@ -132,7 +132,7 @@ def parameters_of(function: str) -> set[str]:
     return {argument.arg for argument in (*found.args.args, *found.args.kwonlyargs)}
 
 
-OVERRIDE = re.compile(rf"\b((?:(?:{'|'.join(RunConfig.model_fields)})(?:\.\w+)*)=(?!=)[^\s\"'`,;)]+)")
+OVERRIDE = re.compile(rf"\b((?:(?:{'|'.join(RunConfig.model_fields)})(?:\.\w+)*)=(?!=)(?:\[[^\]]*\]|[^\s\"'`,;)]+))")
 
 
 def overrides_in(path: Path) -> set[str]:

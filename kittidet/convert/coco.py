@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from kittidet.classes import COCO_OF_KITTI, DONT_CARE, KITTI_TYPES
+from kittidet.classes import COCO_OF_KITTI, DONT_CARE, KITTI_TYPES, label_name
 from kittidet.errors import DatasetContractError, LabelParseError
 from kittidet.frame import Frame, KittiObject
 from kittidet.kitti.labels import format_label_line, parse_label_line
@@ -44,12 +44,14 @@ def to_coco(frames: Iterable[tuple[Frame, str]]) -> dict[str, Any]:
     """Return the COCO document of frames, each given with the exact text of its label file.
 
     Returns:
-        ``images``, ``annotations`` (ids from 1) and ``categories`` (KITTI's types in their order, ids from 1).
+        ``images``, ``annotations`` (ids from 1) and ``categories`` (KITTI's types in order, then others).
         DontCare is no category: the regions are in ``images[i].kitti.dont_care``.
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     pairs = list(frames)
+    own = {item.type for frame, _ in pairs for item in frame.objects} - {*KITTI_TYPES, DONT_CARE}
+    types = (*KITTI_TYPES, *sorted(own))
     numbers = _image_numbers([frame.frame_id for frame, _ in pairs])
     for (frame, text), image_id in zip(pairs, numbers, strict=True):
         extra: dict[str, Any] = {"frame_id": frame.frame_id, "dont_care": []}
@@ -62,7 +64,7 @@ def to_coco(frames: Iterable[tuple[Frame, str]]) -> dict[str, Any]:
                 {
                     "id": len(annotations) + 1,
                     "image_id": image_id,
-                    "category_id": KITTI_TYPES.index(item.type) + 1,
+                    "category_id": types.index(item.type) + 1,
                     "bbox": _xywh(item.xyxy),
                     "area": round((item.xyxy[2] - item.xyxy[0]) * (item.xyxy[3] - item.xyxy[1]), 4),
                     "iscrowd": 0,
@@ -86,23 +88,24 @@ def to_coco(frames: Iterable[tuple[Frame, str]]) -> dict[str, Any]:
     return {
         "info": {"description": "KITTI 2D object labels; the `kitti` fields hold what COCO has no field for"},
         "licenses": [LICENCE],
-        "categories": [{"id": i, "name": name} for i, name in enumerate(KITTI_TYPES, start=1)],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(types, start=1)],
         "images": images,
         "annotations": annotations,
     }
 
 
 def from_coco(
-    document: Mapping[str, Any], *, where: str, class_map: Mapping[str, str]
+    document: Mapping[str, Any], *, where: str, class_map: Mapping[str, str] | None
 ) -> tuple[list[LabelledFile], Counter[str]]:
     """Return the label files of a COCO document, and counts of what they cannot hold, by description.
 
-    KITTI type names are kept, other category names go through ``class_map``; crowd boxes become DontCare.
+    KITTI type names are kept, other category names go through ``class_map``; crowd boxes become DontCare. Annotation
+    ids are not used, so that one of 0, which COCO tools do not count, is as good as any.
 
     Args:
         document: the parsed JSON.
         where: its name in messages.
-        class_map: COCO category name -> KITTI type.
+        class_map: COCO category name -> KITTI type; None keeps every category under its own name, in one word.
 
     Raises:
         DatasetContractError: if it is not a COCO document, or a file name leads out of its folder.
@@ -134,7 +137,7 @@ def _image_text(
     image: Mapping[str, Any],
     annotations: Sequence[Mapping[str, Any]],
     categories: Mapping[Any, str],
-    class_map: Mapping[str, str],
+    class_map: Mapping[str, str] | None,
     lost: Counter[str],
 ) -> str:
     extra = image.get("kitti", {})
@@ -150,16 +153,16 @@ def _image_text(
         return kept
     text = _text(objects)
     for number, line in enumerate(text.splitlines(), start=1):
-        parse_label_line(line, where=f"{image['file_name']}: box {number}")
+        parse_label_line(line, where=f"{image['file_name']}: box {number}", types=None)
     return text
 
 
 def _object_of(
-    annotation: Mapping[str, Any], category: str, class_map: Mapping[str, str], lost: Counter[str]
+    annotation: Mapping[str, Any], category: str, class_map: Mapping[str, str] | None, lost: Counter[str]
 ) -> KittiObject | None:
     left, top, width, height = (float(value) for value in annotation["bbox"])
     xyxy = (left, top, left + width, top + height)
-    kind = category if category in KITTI_TYPES else class_map.get(category)
+    kind = label_name(category) if class_map is None or category in KITTI_TYPES else class_map.get(category)
     if kind is None and not annotation.get("iscrowd"):
         lost[f"boxes of {category!r}, which has no KITTI type (assign one with --map '{category}=Type')"] += 1
         return None
@@ -175,8 +178,8 @@ def _object_of(
         lost["segmentation masks, reduced to their boxes"] += 1
     if kind is None or annotation.get("iscrowd"):
         return KittiObject.of_box(DONT_CARE, xyxy)
-    # An object, unlike a region, has a truncation and one of KITTI's states of occlusion, of which 3 is "unknown".
-    return replace(KittiObject.of_box(kind, xyxy), truncated=0.0, occluded=3)
+    # Not 3, "unknown": an object of that state counts at no level of KITTI, so that nothing could be scored.
+    return replace(KittiObject.of_box(kind, xyxy), truncated=0.0, occluded=0)
 
 
 def _recalled(item: Mapping[str, Any]) -> KittiObject:
@@ -189,7 +192,8 @@ def _recalled(item: Mapping[str, Any]) -> KittiObject:
 def _parsed(text: str) -> tuple[KittiObject, ...] | None:
     """Return the rows of the original label text; None where it does not parse and only the boxes count."""
     try:
-        return tuple(parse_label_line(line, where="kitti.text") for line in text.splitlines() if line.strip())
+        lines = [line for line in text.splitlines() if line.strip()]
+        return tuple(parse_label_line(line, where="kitti.text", types=None) for line in lines)
     except LabelParseError:
         return None
 

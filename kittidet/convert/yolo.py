@@ -37,11 +37,14 @@ def yolo_lines(frame: Frame, table: ClassTable) -> tuple[list[str], Counter[str]
 
 
 def dataset_yaml(table: ClassTable, splits: tuple[str, ...]) -> str:
-    """Return the ``data.yaml`` that YOLO trainers read; a missing split falls back to the first or last one."""
+    """Return the ``data.yaml`` that YOLO trainers read; a missing split falls back to the first or last one.
+
+    It has no ``path``: readers take the folder of the file then, while ``path: .`` is the folder they are started in.
+    """
     train = "train" if "train" in splits else splits[0]
     val = "val" if "val" in splits else splits[-1]
     names = "".join(f"  {number}: {name}\n" for number, name in enumerate(table.names))
     return (
         "# KITTI is licensed CC BY-NC-SA 3.0: non-commercial.\n"
-        f"path: .\ntrain: images/{train}\nval: images/{val}\nnames:\n{names}"
+        f"train: images/{train}\nval: images/{val}\nnames:\n{names}"
     )

@@ -1,7 +1,6 @@
 """One image: from its file, or from memory, to 8-bit RGB, upright. The rule that training and exports follow too.
 
-16-bit samples keep their high byte, grey becomes RGB, a palette its colours, transparency is dropped, and the image is
-turned as its EXIF orientation says. ``detect.preprocess.decode_rgb`` is the same rule as TensorFlow ops, which read
+The rule is ``kitti.rgb``'s. ``detect.preprocess.decode_rgb`` is the same rule as TensorFlow ops, which read
 PNG, JPEG and BMP and do not turn; ``tests/kittidet/detect/test_one_reading.py`` holds both equal to the bit. Where
 images come from is ``detect.sources``' business.
 """
@@ -10,19 +9,13 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
-from kittidet.config import ValidateConfig
 from kittidet.errors import DatasetContractError, EvaluationError
 from kittidet.kitti.image_file import read_image_bytes
 from kittidet.kitti.png import is_png, parse_png_header
+from kittidet.kitti.rgb import Pixels, to_rgb
 from kittidet.kitti.validation.pixels import find_row_problem
-
-Pixels = npt.NDArray[np.uint8]
-
-_, MAX_SIDE_PX = ValidateConfig().side_px
 
 
 class ImageError(EvaluationError):
@@ -77,23 +70,3 @@ def read_image(path: Path) -> LoadedImage:
     if problem is not None:
         raise ImageError(str(path), problem)
     return LoadedImage(path.stem, path.name, pixels)
-
-
-def to_rgb(image: Image.Image) -> Pixels:
-    """Return the pixels ``[h, w, 3]`` of an opened image as 8-bit RGB, upright; the image itself stays as it is.
-
-    Raises:
-        ValueError: if a side is above ``MAX_SIDE_PX``, seen before pixels are decoded, or samples have over 16 bits.
-        OSError, SyntaxError, EOFError: from Pillow, if it is damaged.
-    """
-    if max(image.size) > MAX_SIDE_PX:
-        raise ValueError(f"expected sides of at most {MAX_SIDE_PX} px, got {image.width}x{image.height}")
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I;16"):
-        # Pillow's own conversion clips at 255, which leaves a white image.
-        grey = (np.asarray(upright) >> 8).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    if upright.mode in {"I", "F"}:
-        raise ValueError(f"expected 8 or 16 bits a sample, got 32 (Pillow's mode {upright.mode}). Convert it first")
-    upright.info.pop("transparency", None)
-    return np.asarray(upright.convert("RGB"))

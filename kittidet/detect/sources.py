@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from kittidet.detect.images import ImageError, LoadedImage, Pixels, read_image, to_rgb
+from kittidet.detect.images import ImageError, LoadedImage, read_image
 from kittidet.errors import EvaluationError
+from kittidet.kitti.rgb import Pixels, to_rgb
 
 ImageSource: TypeAlias = str | os.PathLike[str] | Pixels | Image.Image
 Read: TypeAlias = Callable[[], LoadedImage]

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from kittidet.errors import DatasetContractError
 from kittidet.files import write_text_atomic
-from kittidet.kitti.tree import IMAGE_SUFFIXES, LABEL_SUFFIX
+from kittidet.kitti.tree import IMAGE_SUFFIXES, LABEL_SUFFIX, KittiTree
+
+# Where a data set keeps the lists of its own split, by the habit of KITTI's users.
+SPLIT_DIR = "ImageSets"
 
 
 def write_ids(path: Path, frame_ids: Iterable[str]) -> None:
@@ -24,6 +27,19 @@ def read_ids(path: Path) -> tuple[str, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetContractError(f"{path}: cannot read the list of frames: {error}.") from error
     return tuple(line.strip() for line in lines if line.strip())
+
+
+def given_lists(tree: KittiTree) -> dict[str, tuple[str, ...]]:
+    """Return the lists of the data set's own split by name, from ``ImageSets/{train,val}.txt``; empty without both.
+
+    Raises:
+        DatasetContractError: if a list cannot be read.
+    """
+    for base in (tree.root, tree.training_dir, tree.training_dir.parent):
+        files = {name: base / SPLIT_DIR / f"{name}.txt" for name in ("train", "val")}
+        if all(file.is_file() for file in files.values()):
+            return {name: read_ids(file) for name, file in files.items()}
+    return {}
 
 
 def frame_id_of(entry: str) -> str:

@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from types import MappingProxyType
 
 from kittidet.config import SplitConfig
 from kittidet.errors import DatasetContractError
 from kittidet.files import digest_of
+from kittidet.kitti.lists import frame_id_of
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +45,8 @@ class Split:
         val_ids: frames to score on.
         digest: sha256 that identifies the two lists.
         leakage: drives on both sides; None where no drive is known.
-        absent_ids: frames in the published lists that the data set lacks (chen only).
-        unlisted_ids: frames of the data set that are in neither published list (chen only).
+        absent_ids: frames in the lists that are not there or were set aside (chen, given and lists).
+        unlisted_ids: frames that are in neither list (chen, given and lists).
     """
 
     method: str
@@ -63,17 +65,25 @@ class Split:
             )
 
 
-def split_frames(frame_ids: Collection[str], *, config: SplitConfig, drive_of: Mapping[str, str]) -> Split:
+def split_frames(
+    frame_ids: Collection[str],
+    *,
+    config: SplitConfig,
+    drive_of: Mapping[str, str],
+    lists: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Split:
     """Return the split of the given frames by the configured method.
 
     Args:
         frame_ids: the frames that passed validation, in any order.
         config: method, seed and share of val.
         drive_of: frame id -> drive; empty where it is not known.
+        lists: given and lists: ``train`` and ``val`` -> frame ids, or names of their files.
 
     Raises:
         ValueError: if an id is given twice.
-        DatasetContractError: if a list would be empty, or the method needs drives that are not known.
+        DatasetContractError: if a list would be empty, a frame is in both, or the method needs drives or lists that
+            are not known.
     """
     ids = sorted(frame_ids)
     if len(set(ids)) != len(ids):
@@ -90,15 +100,15 @@ def split_frames(frame_ids: Collection[str], *, config: SplitConfig, drive_of: M
     elif config.method == "drive":
         train, val = _split_by_drive(ids, seed=config.seed, val_share=config.val_share, drive_of=drive_of)
     else:
-        train_list, val_list = read_chen_list("train"), read_chen_list("val")
+        train_list, val_list = _find_lists(config.method, lists, set(ids))
         train, val = sorted(set(ids) & set(train_list)), sorted(set(ids) & set(val_list))
         absent = tuple(sorted({*train_list, *val_list} - set(ids)))
         unlisted = tuple(sorted(set(ids) - {*train_list, *val_list}))
     for name, members in (("train", train), ("val", val)):
         if not members:
             raise DatasetContractError(
-                f"split {config.method}: {name} has no frames out of {len(ids)}. "
-                "Choose another `split.method` or `split.val_share`."
+                f"split {config.method}: {name} has no frames out of {len(ids)} (such as {ids[0]!r}). "
+                "Choose another `split.method` or `split.val_share`, or correct the list."
             )
     found = Split(
         config.method,
@@ -114,6 +124,24 @@ def split_frames(frame_ids: Collection[str], *, config: SplitConfig, drive_of: M
         *(found.method, len(train), len(val), len(absent), len(unlisted), found.digest[:16]),
     )
     return found
+
+
+def _find_lists(method: str, lists: Mapping[str, Sequence[str]], known: set[str]) -> tuple[set[str], set[str]]:
+    """Return the ids of train and val, in lists that a person or a data set gives without folders and suffixes."""
+    if method == "chen":
+        return set(read_chen_list("train")), set(read_chen_list("val"))
+    if not lists:
+        raise DatasetContractError(
+            f"split {method}: expected the data set to come with ImageSets/train.txt and ImageSets/val.txt, or as COCO "
+            "or YOLO with train and val, got neither. Choose another `split.method`."
+        )
+    train, val = ({i if i in known else frame_id_of(i) for i in lists[name]} for name in ("train", "val"))
+    if train & val:
+        raise DatasetContractError(
+            f"split {method}: {len(train & val)} frames are in both lists: {sorted(train & val)[:5]}. "
+            "A frame that is trained on cannot be scored; remove it from one."
+        )
+    return train, val
 
 
 def read_chen_list(name: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""Step 1, fetch: the official archives, a local folder, or a drawn set become one verified KITTI tree.
+"""Step 1, fetch: official archives, a local folder, another format or a drawn set become one verified KITTI tree.
 
-Archives, official or in a local folder, and drawn sets become files in the step's own folder. A local tree stays where
+Archives, COCO and YOLO data sets, and drawn sets become files in the step's own folder. A local tree stays where
 it is: the output only says where, and the digest of its content is what later steps are keyed by, so the same data
 elsewhere finds their results.
 """
@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from kittidet.config import SourceConfig
+from kittidet.convert.to_tree import LabelledImages, coco_images, write_tree, yolo_images
 from kittidet.errors import ConfigError, DatasetContractError
-from kittidet.files import write_json
+from kittidet.files import digest_of, write_json
 from kittidet.kitti.archive import digest_archives, fetch_official, has_archives, unpack_archives
-from kittidet.kitti.tree import KittiTree, open_tree
+from kittidet.kitti.inventory import digest_files
+from kittidet.kitti.tree import KittiTree, describe_files, open_tree
 from kittidet.progress import FileProgress
 from kittidet.store import StepKey, StepOutput, Store, step_key
 from kittidet.synthetic import SYNTH_VERSION, render_dataset
@@ -23,11 +25,11 @@ VERSION = 1
 def fetch_key(store: Store, source: SourceConfig) -> StepKey:
     """Return the identity of a source: what is asked for; of local zips what is in them; of a local tree also where.
 
-    Cheap, for it is asked at every start: zips are known by their directories, a tree by remembered digests.
+    Cheap, for it is asked at every start: zips are known by their directories, other files by remembered digests.
 
     Raises:
-        ConfigError: if a folder source names no path.
-        DatasetContractError, ArchiveError: if the local folder holds no KITTI data.
+        ConfigError: if a source on this machine names no path.
+        DatasetContractError, ArchiveError: if there is no data of that kind.
     """
     if source.kind == "synthetic":
         return step_key(
@@ -40,6 +42,12 @@ def fetch_key(store: Store, source: SourceConfig) -> StepKey:
         )
     if source.kind == "official":
         return step_key("fetch", VERSION, kind="official", base_url=source.base_url, sha256=source.sha256)
+    if source.kind in {"coco", "yolo"}:
+        images = _foreign(source).images
+        files = {image.name: image.path for image in images if image.path is not None}
+        digests = digest_files(files, stat_cache=_inventory_cache(store))
+        content = [[image.name, image.split, image.text, digests[image.name]] for image in images]
+        return step_key("fetch", VERSION, kind=source.kind, content=digest_of(content))
     path = _local_path(source)
     if has_archives(path):
         return step_key("fetch", VERSION, kind="zips", members=digest_archives(path))
@@ -66,13 +74,18 @@ def fetch(store: Store, source: SourceConfig, *, progress: FileProgress | None =
         elif source.kind == "official":
             # The archives stay beside the outputs: a damaged tree is unpacked again without another 12 GB download.
             root = fetch_official(source, folder, progress=progress, archives_dir=store.root / "archives")
+        elif source.kind in {"coco", "yolo"}:
+            root = write_tree(_foreign(source), folder / "kitti", images="copy").path
         elif has_archives(_local_path(source)):
             root = unpack_archives(_local_path(source), folder, progress=progress)
         else:
             root = _local_path(source)
         tree = open_tree(root, stat_cache=_inventory_cache(store))
         if not tree.frame_ids:
-            raise DatasetContractError(f"{root}: expected image and label pairs, found none. Check `source`.")
+            raise DatasetContractError(
+                f"{root}: expected image and label pairs of the same names, found none among {describe_files(root)}. "
+                "Check `source`; a YOLO data set is one of source.kind=yolo."
+            )
         inside = root.is_relative_to(folder)
         summary = {
             "kind": source.kind,
@@ -84,7 +97,7 @@ def fetch(store: Store, source: SourceConfig, *, progress: FileProgress | None =
         write_json(folder / "dataset.json", summary)
         return summary
 
-    return store.get_or_make(fetch_key(store, source), make, resumable=source.kind != "synthetic")
+    return store.get_or_make(fetch_key(store, source), make, resumable=source.kind in {"official", "folder"})
 
 
 def dataset_tree(store: Store, dataset: StepOutput) -> KittiTree:
@@ -102,9 +115,24 @@ def dataset_tree(store: Store, dataset: StepOutput) -> KittiTree:
     return tree
 
 
+def _foreign(source: SourceConfig) -> LabelledImages:
+    """Return the images of a COCO or YOLO data set, every class under its own name."""
+    if source.kind == "yolo":
+        return yolo_images(_local_path(source))
+    if source.annotations is None:
+        raise ConfigError("source.kind is 'coco' but source.annotations is not set. Add source.annotations=FILE.json.")
+    given = source.annotations
+    files = {str(split): file for split, file in given.items()} if isinstance(given, dict) else {"": given}
+    folders = source.images_dir
+    each = {str(split): path for split, path in folders.items()} if isinstance(folders, dict) else {}
+    one = None if isinstance(folders, dict) else folders
+    documents = {split: (file, each.get(split, one) or file.parent) for split, file in files.items()}
+    return coco_images(documents, class_map=None)
+
+
 def _local_path(source: SourceConfig) -> Path:
     if source.path is None:
-        raise ConfigError("source.kind is 'folder' but source.path is not set. Add source.path=FOLDER.")
+        raise ConfigError(f"source.kind is {source.kind!r} but source.path is not set. Add source.path=PATH.")
     return source.path
 
 

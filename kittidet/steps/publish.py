@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +14,7 @@ from kittidet.files import digest_of
 from kittidet.runs import run as names
 from kittidet.runs.environment import describe_environment
 from kittidet.runs.write import RunContent, write_run
+from kittidet.section import Section
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.outputs import PipelineOutputs
 from kittidet.steps.train import checkpoint_path
@@ -21,6 +22,8 @@ from kittidet.store import StepOutput, Store
 
 VERSION = 1
 _AP = ("ap", "ap50", "ap75")
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 
 class PublishedRun(BaseModel):
@@ -64,6 +67,7 @@ def run_digest(config: RunConfig, outputs: PipelineOutputs) -> str:
             "store_dir": True,
             "runs_dir": True,
             "source": True,
+            "split": {"train_list", "val_list"},
             "train": {"initial_weights"},
             "validation": {"max_bad_share"},
         },
@@ -124,14 +128,20 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
 
 def _anchored(config: RunConfig, store: Store) -> RunConfig:
     """Return the configuration with every path absolute, so that it means the same from any folder."""
-    source, train = config.source, config.train
-    if source.path is not None:
-        source = source.model_copy(update={"path": source.path.absolute()})
-    if isinstance(train.initial_weights, Path):
-        train = train.model_copy(update={"initial_weights": train.initial_weights.absolute()})
-    return config.model_copy(
-        update={"store_dir": store.root, "runs_dir": config.runs_dir.absolute(), "source": source, "train": train}
-    )
+    source = _with_absolute(config.source, "path", "annotations", "images_dir")
+    split = _with_absolute(config.split, "train_list", "val_list")
+    train = _with_absolute(config.train, "initial_weights")
+    folders = {"store_dir": store.root, "runs_dir": config.runs_dir.absolute()}
+    return config.model_copy(update={**folders, "source": source, "split": split, "train": train})
+
+
+def _with_absolute(section: AnySection, *names: str) -> AnySection:
+    def absolute(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: absolute(path) for name, path in value.items()}
+        return value.absolute() if isinstance(value, Path) else value
+
+    return section.model_copy(update={name: absolute(getattr(section, name)) for name in names})
 
 
 def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> dict[str, Any]:

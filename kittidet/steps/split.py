@@ -6,25 +6,26 @@ from typing import Any, Literal
 
 from kittidet.config import SplitConfig
 from kittidet.files import digest_of, write_json
-from kittidet.kitti.lists import read_ids, write_ids
+from kittidet.kitti.lists import given_lists, read_ids, write_ids
 from kittidet.kitti.split import split_frames
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.validate import accepted_ids
 from kittidet.store import StepKey, StepOutput, Store, step_key
 
-VERSION = 3
+VERSION = 4
 Side = Literal["train", "val"]
 
 
 def split_key(store: Store, dataset: StepOutput, validation: StepOutput, config: SplitConfig) -> StepKey:
-    """Return the identity of a split: the accepted frames, their drives, and the method."""
+    """Return the identity of a split: the accepted frames, their drives, the method, and the lists it reads."""
     return step_key(
         "split",
         VERSION,
         accepted=validation.summary["accepted_digest"],
         edge_tolerance_px=validation.summary["edge_tolerance_px"],
         drives=digest_of(dict(dataset_tree(store, dataset).drive_of())),
-        config=config,
+        config=config.model_dump(mode="json", exclude={"train_list", "val_list"}),
+        lists=_lists(store, dataset, config),
     )
 
 
@@ -37,9 +38,14 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
 
     def make(folder: Path) -> dict[str, Any]:
         drives = dataset_tree(store, dataset).drive_of()
-        result = split_frames(accepted_ids(store, validation), config=config, drive_of=drives)
+        lists = _lists(store, dataset, config)
+        result = split_frames(accepted_ids(store, validation), config=config, drive_of=drives, lists=lists)
         for side, ids in (("train", result.train_ids), ("val", result.val_ids)):
             write_ids(folder / f"{side}.txt", ids)
+        # Of a part of KITTI, thousands: the summary, which is printed, has their number.
+        for name, ids in (("absent", result.absent_ids), ("unlisted", result.unlisted_ids)):
+            if ids:
+                write_ids(folder / f"{name}.txt", ids)
         summary = {
             "method": result.method,
             "n_train": len(result.train_ids),
@@ -48,14 +54,21 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
             "edge_tolerance_px": validation.summary["edge_tolerance_px"],
             "train_digest": digest_of(list(result.train_ids)),
             "val_digest": digest_of(list(result.val_ids)),
-            "absent": list(result.absent_ids),
-            "unlisted": list(result.unlisted_ids),
+            "absent": len(result.absent_ids),
+            "unlisted": len(result.unlisted_ids),
             "leakage": asdict(result.leakage) if result.leakage is not None else None,
         }
         write_json(folder / "split.json", summary)
         return summary
 
     return store.get_or_make(split_key(store, dataset, validation, config), make)
+
+
+def _lists(store: Store, dataset: StepOutput, config: SplitConfig) -> dict[str, tuple[str, ...]]:
+    """Return the lists that the method reads: a person's, or the data set's own."""
+    if config.method == "lists" and config.train_list is not None and config.val_list is not None:
+        return {"train": read_ids(config.train_list), "val": read_ids(config.val_list)}
+    return given_lists(dataset_tree(store, dataset)) if config.method == "given" else {}
 
 
 def split_ids(store: Store, split: StepOutput, side: Side) -> tuple[str, ...]:

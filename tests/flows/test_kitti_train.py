@@ -19,7 +19,7 @@ def prepared(tmp_path, synthetic_root):
         split=SplitConfig(val_share=0.3),
     )
     dataset = fetch.fn(config.store_dir, config.source)
-    validation = validate.fn(config.store_dir, dataset, config.validation)
+    validation = validate.fn(config.store_dir, dataset, config.validation, config.records)
     parts = split.fn(config.store_dir, dataset, validation, config.split)
     train, val = (write_records.fn(config.store_dir, dataset, parts, side, config.records) for side in ("train", "val"))
     data = DataOutputs(dataset=dataset, validation=validation, split=parts, train_records=train, val_records=val)

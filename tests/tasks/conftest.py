@@ -27,7 +27,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, synthetic_root: Path) -> 
         split=SplitConfig(val_share=0.3),
     )
     dataset = fetch.fn(config.store_dir, config.source)
-    validation = validate.fn(config.store_dir, dataset, config.validation)
+    validation = validate.fn(config.store_dir, dataset, config.validation, config.records)
     parts = split.fn(config.store_dir, dataset, validation, config.split)
     train_records = write_records.fn(config.store_dir, dataset, parts, "train", config.records)
     val_records = write_records.fn(config.store_dir, dataset, parts, "val", config.records)

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from kittidet.config import EvalConfig, SourceConfig, TrainConfig, ValidateConfig
+from kittidet.config import EvalConfig, RecordsConfig, SourceConfig, TrainConfig, ValidateConfig
 from kittidet.errors import DatasetContractError
 from kittidet.steps.split import split_ids
 from kittidet.store import StepOutput, Store
@@ -84,21 +84,21 @@ def bad(tmp_path, synthetic_root) -> StepOutput:
 
 
 def test_a_clean_set_shows_no_findings(prepared, shown):
-    result = validate.fn(prepared.store_dir, prepared.dataset, ValidateConfig())
+    result = validate.fn(prepared.store_dir, prepared.dataset, ValidateConfig(), RecordsConfig())
     assert result.model_dump() == prepared.validation.model_dump()
     assert set(shown) == {"kitti-validation"}
 
 
 def test_too_many_findings_stop_the_run_and_are_shown(bad, shown, tmp_path):
     with pytest.raises(DatasetContractError, match="1 of 10 frames"):
-        validate.fn(tmp_path / "store", bad, ValidateConfig(max_bad_share=0.05))
+        validate.fn(tmp_path / "store", bad, ValidateConfig(max_bad_share=0.05), RecordsConfig())
     assert any(row["frame_id"] == "000001" for row in shown["kitti-findings"])
 
 
 def test_a_record_of_a_lenient_run_does_not_satisfy_a_strict_one(bad, tmp_path):
-    validate.fn(tmp_path / "store", bad, ValidateConfig(max_bad_share=1))
-    assert findings_key(Store(tmp_path / "store"), bad, ValidateConfig(max_bad_share=1)) is not None
-    assert findings_key(Store(tmp_path / "store"), bad, ValidateConfig(max_bad_share=0)) is None
+    validate.fn(tmp_path / "store", bad, ValidateConfig(max_bad_share=1), RecordsConfig())
+    assert findings_key(Store(tmp_path / "store"), bad, ValidateConfig(max_bad_share=1), RecordsConfig()) is not None
+    assert findings_key(Store(tmp_path / "store"), bad, ValidateConfig(max_bad_share=0), RecordsConfig()) is None
 
 
 def test_a_record_of_findings_that_leave_no_frame_satisfies_nobody(bad, tmp_path):
@@ -106,10 +106,10 @@ def test_a_record_of_findings_that_leave_no_frame_satisfies_nobody(bad, tmp_path
         label.write_text("Car 0.00\n")
     store_dir, lenient = tmp_path / "store", ValidateConfig(max_bad_share=1)
     dataset = fetch.fn(store_dir, SourceConfig(kind="folder", path=tmp_path / "bad"))
-    assert findings_key(Store(store_dir), dataset, lenient) is not None
+    assert findings_key(Store(store_dir), dataset, lenient, RecordsConfig()) is not None
     with pytest.raises(DatasetContractError, match="got none"):
-        validate.fn(store_dir, dataset, lenient)
-    assert findings_key(Store(store_dir), dataset, lenient) is None
+        validate.fn(store_dir, dataset, lenient, RecordsConfig())
+    assert findings_key(Store(store_dir), dataset, lenient, RecordsConfig()) is None
 
 
 def test_the_accepted_frames_are_split_under_the_step_s_key(prepared):

@@ -76,11 +76,12 @@ def test_an_edit_wins_over_the_remembered_file():
     assert back(made)[0] == f"{VAN}\n"
 
 
-def test_an_added_box_comes_last_with_unknown_values():
+def test_an_added_box_comes_last_and_counts_at_every_level():
+    """case: coco_to_kitti_occluded_3"""
     made = document(f"{CAR}\n{DONT_CARE}\n")
     made["annotations"].insert(0, {"id": 9, "image_id": 7, "category_id": 6, "bbox": [1, 2, 3, 4]})
     text, lost = back(made)
-    assert text == (f"{CAR}\n{DONT_CARE}\nCyclist 0.00 3 -10 1.00 2.00 4.00 6.00 -1 -1 -1 -1000 -1000 -1000 -10\n")
+    assert text == (f"{CAR}\n{DONT_CARE}\nCyclist 0.00 0 -10 1.00 2.00 4.00 6.00 -1 -1 -1 -1000 -1000 -1000 -10\n")
     assert lost == {}
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kittidet.classes import KITTI8
-from kittidet.convert.trees import coco_to_tree, tree_to_coco, tree_to_yolo
+from kittidet.classes import KITTI8, table_of
+from kittidet.convert.to_tree import coco_to_tree
+from kittidet.convert.trees import tree_to_coco, tree_to_yolo
 from kittidet.errors import DatasetContractError, LabelParseError
 from kittidet.kitti.tree import KittiTree, open_tree
 
@@ -59,30 +60,6 @@ def test_yolo_has_a_label_file_for_every_image_and_says_what_is_lost(tree, tmp_p
     assert any("DontCare" in sentence for sentence in made.lost)
 
 
-def test_a_jpeg_set_becomes_a_tree_with_numbered_png_frames(tmp_path):
-    Image.new("RGB", (64, 32), "red").save(tmp_path / "b_street.jpg")
-    Image.new("RGB", (64, 32), "blue").save(tmp_path / "a_street.jpg")
-    document = {
-        "images": [
-            {"id": 1, "file_name": "b_street.jpg", "width": 64, "height": 32},
-            {"id": 2, "file_name": "a_street.jpg", "width": 64, "height": 32},
-        ],
-        "categories": [{"id": 1, "name": "car"}],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 10, 10]}],
-    }
-    (tmp_path / "d.json").write_text(json.dumps(document))
-    with pytest.raises(DatasetContractError, match="--images copy"):
-        coco_to_tree(tmp_path / "d.json", tmp_path, tmp_path / "out", class_map={"car": "Car"}, images="link")
-    assert not (tmp_path / "out").exists()
-    coco_to_tree(tmp_path / "d.json", tmp_path, tmp_path / "out", class_map={"car": "Car"}, images="copy")
-    made = open_tree(tmp_path / "out")
-    assert made.frame_ids == ("000000", "000001")
-    assert made.label_path("000001").read_text().startswith("Car")
-    assert (tmp_path / "out" / "frames.csv").read_text() == (
-        "frame_id,file_name\n000000,a_street.jpg\n000001,b_street.jpg\n"
-    )
-
-
 def test_an_existing_folder_is_never_written_over(tree, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "work.txt").write_text("mine")
@@ -103,8 +80,12 @@ def test_a_split_with_an_unknown_frame_is_refused(tree, tmp_path):
         tree_to_coco(tree, tmp_path / "coco", splits={"val": ["999999"]}, images="none")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe"])
-def test_a_file_that_is_not_json_is_refused(tmp_path, content):
-    (tmp_path / "d.json").write_bytes(content)
-    with pytest.raises(DatasetContractError, match=r"d\.json"):
-        coco_to_tree(tmp_path / "d.json", None, tmp_path / "out", class_map={}, images="none")
+def test_own_classes_are_written_under_their_names(tree, tmp_path):
+    """case: own_class"""
+    tree.label_path("000000").write_text(CAR.replace("Car", "helmet") + "\n")
+    made = tree_to_yolo(tree, tmp_path / "yolo", splits={"all": ["000000"]}, images="none", table=table_of(["helmet"]))
+    assert (made.path / "labels/all/000000.txt").read_text().startswith("0 ")
+    made = tree_to_coco(tree, tmp_path / "coco", splits={"all": tree.frame_ids}, images="none")
+    document = json.loads((made.path / "annotations" / "all.json").read_text())
+    assert document["categories"][-1] == {"id": 9, "name": "helmet"}
+    assert document["annotations"][0]["category_id"] == 9

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -186,3 +187,25 @@ def test_an_id_given_twice_is_a_mistake():
 def test_lists_that_share_a_frame_are_no_split():
     with pytest.raises(ValueError, match="disjoint"):
         Split("x", ("a", "b"), ("b",), "0", None)
+
+
+@pytest.mark.parametrize("method", ["given", "lists"])
+def test_lists_decide_by_id_or_by_the_names_of_images(method):
+    made = SplitConfig(method=method, train_list=Path("t"), val_list=Path("v"))
+    lists = {"train": ["a.1", "images/b.jpg", "gone"], "val": ["c"]}
+    split = split_frames(["a.1", "b", "c", "d"], config=made, drive_of={}, lists=lists)
+    assert (split.train_ids, split.val_ids) == (("a.1", "b"), ("c",))
+    assert (split.absent_ids, split.unlisted_ids) == (("gone",), ("d",))
+
+
+@pytest.mark.parametrize(
+    ("lists", "said"),
+    [
+        ({}, "expected the data set to come with ImageSets/train.txt"),
+        ({"train": ["a", "b"], "val": ["b.png"]}, r"1 frames are in both lists: \['b'\]"),
+        ({"train": ["a"], "val": ["x"]}, "val has no frames out of 2 .such as 'a'."),
+    ],
+)
+def test_lists_that_make_no_split_are_refused(lists, said):
+    with pytest.raises(DatasetContractError, match=said):
+        split_frames(["a", "b"], config=SplitConfig(method="given"), drive_of={}, lists=lists)

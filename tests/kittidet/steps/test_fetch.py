@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from kittidet.config import SourceConfig
 from kittidet.errors import ArchiveError, ConfigError, DatasetContractError
@@ -146,3 +147,37 @@ def test_a_file_that_changes_after_the_fetch_is_not_taken_for_the_one_that_was_f
     (tmp_path / "copy" / "training" / "label_2" / "000001.txt").write_text("")
     with pytest.raises(DatasetContractError, match="changed after"):
         dataset_tree(store, output)
+
+
+def yolo_set(folder: Path) -> Path:
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (folder / kind / split).mkdir(parents=True)
+        Image.new("RGB", (64, 48)).save(folder / "images" / split / f"{split} 1.jpg")
+        (folder / "labels" / split / f"{split} 1.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    (folder / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [helmet]\n")
+    return folder / "data.yaml"
+
+
+def test_a_yolo_set_becomes_a_tree_in_the_store_known_by_its_content(store, tmp_path):
+    source = SourceConfig(kind="yolo", path=yolo_set(tmp_path / "a"))
+    output = fetch(store, source)
+    tree = dataset_tree(store, output)
+    assert tree.frame_ids == ("train 1", "val 1")
+    assert store.path(output) in tree.root.parents
+    assert not any(path.is_symlink() for path in tree.root.rglob("*"))
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert fetch(store, source.model_copy(update={"path": tmp_path / "b"})).cached
+    (tmp_path / "b" / "labels" / "val" / "val 1.txt").write_text("")
+    assert not fetch(store, source.model_copy(update={"path": tmp_path / "b"})).cached
+
+
+def test_a_coco_source_without_annotations_is_told_what_to_set(store):
+    with pytest.raises(ConfigError, match=r"source\.annotations"):
+        fetch(store, SourceConfig(kind="coco"))
+
+
+def test_a_yolo_layout_as_a_folder_is_counted_and_pointed_on(store, tmp_path):
+    yolo_set(tmp_path / "a")
+    with pytest.raises(DatasetContractError, match=r"1 \.jpg in images/train/.*source\.kind=yolo"):
+        fetch(store, folder_source(tmp_path / "a"))

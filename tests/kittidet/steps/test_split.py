@@ -39,3 +39,27 @@ def test_every_setting_is_part_of_the_key(inputs, change):
 def test_a_second_request_is_cached(inputs):
     assert not split(*inputs, SplitConfig()).cached
     assert split(*inputs, SplitConfig()).cached
+
+
+def test_own_lists_are_known_by_what_they_say(inputs, tmp_path):
+    (tmp_path / "t.txt").write_text("000000\n000001.png\n")
+    (tmp_path / "v.txt").write_text("000002\n")
+    config = SplitConfig(method="lists", train_list=tmp_path / "t.txt", val_list=tmp_path / "v.txt")
+    output = split(*inputs, config)
+    assert split_ids(inputs[0], output, "train") == ("000000", "000001")
+    assert (output.summary["absent"], output.summary["unlisted"]) == (0, 7)
+    moved = config.model_copy(update={"val_list": (tmp_path / "v.txt").rename(tmp_path / "w.txt")})
+    assert split(*inputs, moved).cached
+    (tmp_path / "w.txt").write_text("000003\n")
+    assert not split(*inputs, moved).cached
+
+
+def test_lists_without_files_are_a_wrong_configuration():
+    with pytest.raises(ValueError, match=r"expected split\.train_list and split\.val_list"):
+        SplitConfig(method="lists")
+
+
+def test_a_part_of_kitti_by_chens_lists_has_counts_in_its_summary(inputs):
+    output = split(*inputs, SplitConfig(method="chen"))
+    assert (output.summary["absent"], output.summary["unlisted"]) == (7471, 0)
+    assert len((inputs[0].path(output) / "absent.txt").read_text().splitlines()) == 7471

@@ -1,0 +1,138 @@
+"""Reads YOLO data sets: the ``data.yaml``, the images of each split, and rows of boxes or polygons as KITTI rows.
+
+Source:
+    Ultralytics, "Object Detection Datasets Overview": YAML keys, folders ``images`` and ``labels`` side by side.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kittidet.classes import label_name
+from kittidet.errors import DatasetContractError
+from kittidet.frame import KittiObject
+from kittidet.kitti.labels import format_label_line
+
+_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+_SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True, slots=True)
+class YoloDataset:
+    """A YOLO data set.
+
+    Attributes:
+        names: class number, from 0 -> name in one word.
+        images: split -> file name, image file and label file of each image; the last need not exist.
+    """
+
+    names: Mapping[int, str]
+    images: Mapping[str, Sequence[tuple[str, Path, Path]]]
+
+
+def read_yolo(data_yaml: Path) -> YoloDataset:
+    """Return a YOLO data set.
+
+    Args:
+        data_yaml: the file, or a folder with a ``data.yaml``. Its ``path`` may be missing; folders are looked for
+            from there, and from the file itself.
+
+    Raises:
+        DatasetContractError: if it describes none, or a folder is missing.
+    """
+    file = data_yaml / "data.yaml" if data_yaml.is_dir() else data_yaml
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        names = values["names"]
+        pairs = names.items() if isinstance(names, dict) else enumerate(names)
+        named = {int(number): label_name(str(name)) for number, name in pairs}
+        parts = {split: values[split] for split in _SPLITS if values.get(split)}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetContractError(
+            f"{file}: not a YOLO data.yaml ({type(error).__name__}: {error}). Expected names, train and val."
+        ) from error
+    if not parts:
+        raise DatasetContractError(f"{file}: expected train or val, got neither. Name a folder of images.")
+    bases = [file.parent / str(values.get("path") or ""), file.parent]
+    return YoloDataset(named, {split: _images(part, bases, file) for split, part in parts.items()})
+
+
+def rows_of(path: Path, size_wh: tuple[int, int], names: Mapping[int, str], lost: Counter[str]) -> str:
+    """Return the KITTI label text of a YOLO label file; a missing one is of an image without objects.
+
+    Args:
+        path: the label file.
+        size_wh: of the image, upright, pixels.
+        names: class number -> name.
+        lost: counts what a row cannot hold, by description.
+
+    Raises:
+        DatasetContractError: naming file and line, if a row is wrong.
+    """
+    lines = []
+    for number, line in enumerate(_read(path).splitlines() if path.is_file() else (), start=1):
+        if not line.strip():
+            continue
+        try:
+            kind, *values = (float(field) for field in line.split())
+            name = names[int(kind)]
+            left, top, right, bottom = _corners(values)
+        except (ValueError, KeyError) as error:
+            raise DatasetContractError(
+                f"{path}:{number}: expected a class of {len(names)} and four shares of the image, or a polygon, got "
+                f"{line[:60]!r}. Correct the row."
+            ) from error
+        if len(values) > 4:
+            lost["segmentation masks, reduced to their boxes"] += 1
+        xyxy = (left * size_wh[0], top * size_wh[1], right * size_wh[0], bottom * size_wh[1])
+        if round(xyxy[0], 2) >= round(xyxy[2], 2) or round(xyxy[1], 2) >= round(xyxy[3], 2):
+            lost["boxes narrower or lower than a hundredth of a pixel"] += 1
+            continue
+        lines.append(format_label_line(replace(KittiObject.of_box(name, xyxy), truncated=0.0, occluded=0)) + "\n")
+    return "".join(lines)
+
+
+def _corners(values: Sequence[float]) -> tuple[float, float, float, float]:
+    """Return left, top, right, bottom, 0..1, of centre and size, or of a polygon's points."""
+    if len(values) == 4:
+        x, y, width, height = values
+        return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+    if len(values) < 6 or len(values) % 2:
+        raise ValueError(f"{len(values)} numbers")
+    return min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])
+
+
+def _images(part: Any, bases: Sequence[Path], file: Path) -> list[tuple[str, Path, Path]]:
+    """Return the images of folders or lists of files; ``../train/images`` is also looked for as ``train/images``."""
+    found = []
+    for entry in part if isinstance(part, list) else [part]:
+        places = [base / name for name in (str(entry), str(entry).removeprefix("../")) for base in bases]
+        place = next((p for p in places if p.exists()), None)
+        if place is None:
+            raise DatasetContractError(f"{file}: {entry}: no such folder, looked for {places[0]}. Correct the file.")
+        if place.is_dir():
+            paths = sorted(p for p in place.rglob("*") if p.suffix.lower() in _SUFFIXES and p.name[0] != ".")
+            found += [(p.relative_to(place).as_posix(), p, _labels_of(p)) for p in paths]
+        else:
+            paths = [place.parent / line.strip() for line in _read(place).splitlines() if line.strip()]
+            found += [(p.name, p, _labels_of(p)) for p in paths]
+    return found
+
+
+def _labels_of(image: Path) -> Path:
+    """Return the label file of an image: the last folder called ``images`` in its path becomes ``labels``."""
+    parts = list(image.parts)
+    if "images" in parts:
+        parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
+    return Path(*parts).with_suffix(".txt")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetContractError(f"{path}: cannot be read as text: {error}.") from error

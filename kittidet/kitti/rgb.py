@@ -1,0 +1,35 @@
+"""The pixels of an opened image as 8-bit RGB, upright: the one rule, wherever Pillow opens an image.
+
+16-bit samples keep their high byte, grey becomes RGB, a palette its colours, transparency is dropped, and the image is
+turned as its EXIF orientation says.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from kittidet.config import ValidateConfig
+
+Pixels = npt.NDArray[np.uint8]
+
+_, MAX_SIDE_PX = ValidateConfig().side_px
+
+
+def to_rgb(image: Image.Image) -> Pixels:
+    """Return the pixels ``[h, w, 3]`` of an opened image as 8-bit RGB, upright; the image itself stays as it is.
+
+    Raises:
+        ValueError: if a side is above ``MAX_SIDE_PX``, seen before pixels are decoded, or samples have over 16 bits.
+        OSError, SyntaxError, EOFError: from Pillow, if it is damaged.
+    """
+    if max(image.size) > MAX_SIDE_PX:
+        raise ValueError(f"expected sides of at most {MAX_SIDE_PX} px, got {image.width}x{image.height}")
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+        # Pillow's own conversion clips at 255, which leaves a white image.
+        grey = (np.asarray(upright) >> 8).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if upright.mode in {"I", "F"}:
+        raise ValueError(f"expected 8 or 16 bits a sample, got 32 (Pillow's mode {upright.mode}). Convert it first")
+    upright.info.pop("transparency", None)
+    return np.asarray(upright.convert("RGB"))
