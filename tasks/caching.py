@@ -1,7 +1,7 @@
 """Prefect's cache over the library's store: a task is Cached exactly when its step's output is there and undamaged.
 
 The key is the step's own (content of the inputs, configuration that is read, version of the step), and Prefect's
-record lies inside the output it speaks of. See docs/adr/0002-what-a-cache-key-is-made-of.md.
+record is inside the output it belongs to. See docs/adr/0002-what-a-cache-key-is-made-of.md.
 """
 
 import inspect

@@ -68,7 +68,7 @@ def is_trained(store: Store, data: DataOutputs, config: RunConfig) -> bool:
     return all(store.load(key) is not None for key in keys)
 
 
-# Not cached: it is asked for only where the store lacks what the child makes.
+# Not cached: it runs only if the store lacks what the child makes.
 @as_task(
     name="train-on-gpu-pool",
     run_name="train {config.name} on the GPU pool",
@@ -111,7 +111,7 @@ def train_on_gpu_pool(store_dir: Path, config: RunConfig, data: DataOutputs) -> 
 
 
 def cancel_children(flow: Flow, flow_run: FlowRun, state: State) -> None:
-    """Cancel the training runs of a cancelled run, which would otherwise keep the GPU busy for nobody."""
+    """Cancel the training runs of a cancelled run, which would otherwise keep the GPU busy for nothing."""
     del flow, state
     children = FlowRunFilter(
         parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run.id]),

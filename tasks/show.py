@@ -1,4 +1,4 @@
-"""What a person sees of a run in Prefect's pages: tables, pictures, progress and links.
+"""What a person sees of a run in Prefect's pages: tables, images, progress and links.
 
 Outside a run (a task's function called by a test or a script) nothing is sent anywhere.
 """
@@ -41,13 +41,13 @@ from kittidet.store import StepOutput, Store
 log = logging.getLogger(__name__)
 
 # A page of several megabytes would make the server's database and the browser slow.
-MAX_PICTURE_WIDTH = 1600
+MAX_IMAGE_WIDTH = 1600
 JPEG_QUALITY = 82
 # Rows of findings.csv in the table; the file has them all.
 SHOWN_FINDINGS = 200
 GALLERY_FRAMES = 8
 GALLERY_COLUMNS = 2
-# Weaker detections are scored but would hide the picture under boxes.
+# Weaker detections are scored but would hide the image under boxes.
 SHOWN_SCORE = 0.3
 
 
@@ -141,11 +141,11 @@ def prediction_gallery(
     return _gallery([*zip(frames, frame_detections(rows, {"images": images}), strict=True)], table)
 
 
-def picture_markdown(picture: Image.Image, caption: str) -> str:
-    """Return markdown that carries a picture inside itself, so that it shows without any file server."""
-    image = picture.convert("RGB")
-    if image.width > MAX_PICTURE_WIDTH:
-        image = image.resize((MAX_PICTURE_WIDTH, round(image.height * MAX_PICTURE_WIDTH / image.width)))
+def image_markdown(image: Image.Image, caption: str) -> str:
+    """Return markdown with an image embedded, so that it shows without any file server."""
+    image = image.convert("RGB")
+    if image.width > MAX_IMAGE_WIDTH:
+        image = image.resize((MAX_IMAGE_WIDTH, round(image.height * MAX_IMAGE_WIDTH / image.width)))
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=JPEG_QUALITY)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
@@ -209,6 +209,6 @@ def _gallery(items: Sequence[tuple[Frame, Detections | None]], table: ClassTable
     drawn = []
     for frame, found in items:
         with Image.open(frame.image_path) as image:
-            picture = draw_frame(image, objects=frame.objects, detections=found, table=table, min_score=SHOWN_SCORE)
-        drawn.append((frame.frame_id, picture))
-    return draw_gallery(drawn, columns=min(GALLERY_COLUMNS, len(drawn)), width=MAX_PICTURE_WIDTH)
+            drawing = draw_frame(image, objects=frame.objects, detections=found, table=table, min_score=SHOWN_SCORE)
+        drawn.append((frame.frame_id, drawing))
+    return draw_gallery(drawn, columns=min(GALLERY_COLUMNS, len(drawn)), width=MAX_IMAGE_WIDTH)

@@ -40,8 +40,8 @@ from tasks.retrying import BACKOFF, may_pass
 from tasks.show import (
     FileBar,
     ProgressBar,
+    image_markdown,
     label_gallery,
-    picture_markdown,
     prediction_gallery,
     run_page,
     show_facts,
@@ -96,7 +96,7 @@ def as_task(
 @as_task(
     name="fetch",
     run_name="fetch {source.kind} data",
-    description="The KITTI tree: official archives, a local folder, or a synthetic set.",
+    description="The KITTI tree: official archives, a local folder, or synthetic data.",
     timeout_s=24 * HOUR_S,
     tags=("network",),
     key=fetch_key,
@@ -180,7 +180,7 @@ def write_records(
         f"Objects per class, {side}",
     )
     gallery = label_gallery(store, dataset, split, side, config.table())
-    show_text(f"kitti-labels-{side}", picture_markdown(gallery, f"{side} labels"), f"First {side} frames with labels")
+    show_text(f"kitti-labels-{side}", image_markdown(gallery, f"{side} labels"), f"First {side} frames with labels")
     return output
 
 
@@ -249,8 +249,8 @@ def publish(store_dir: Path, outputs: PipelineOutputs, config: RunConfig) -> Pub
     gallery = prediction_gallery(
         store, outputs.dataset, outputs.split, run.path / "predictions.json", config.records.table()
     )
-    picture = picture_markdown(gallery, "labels dashed, detections solid")
-    show_text("kitti-predictions", picture, f"Validation frames, step {run.summary['best_step']}")
+    image = image_markdown(gallery, "labels dashed, detections solid")
+    show_text("kitti-predictions", image, f"Validation frames, step {run.summary['best_step']}")
     show_text("kitti-run", run_page(run.path, run.summary), f"Run {config.name}")
     return run
 

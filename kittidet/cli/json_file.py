@@ -23,7 +23,7 @@ def check_json_file(path: Path | None) -> None:
 
 
 def write_json_file(path: Path | None, content: Any) -> None:
-    """Write a JSON document if a file is named, and say where it is.
+    """Write a JSON document if a file is named, and print where it is.
 
     Raises:
         EvaluationError: if the file cannot be written.

@@ -23,7 +23,7 @@ from kittidet.frame import Detections
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """How an image lies in a network input: ``input = original * scale + offset``, per axis.
+    """Where an image is in a network input: ``input = original * scale + offset``, per axis.
 
     Attributes:
         scale_xy: input pixels per original pixel.
@@ -69,14 +69,14 @@ def to_original(
     letterbox: Letterbox,
     size_wh: tuple[int, int],
 ) -> Detections:
-    """Return detections in pixels of the original image, clipped to it, without those that lay in the padding alone.
+    """Return detections in pixels of the original image, clipped to it, without those entirely in the padding.
 
     Args:
         frame_id: names the image.
         xyxy: ``[n, 4]`` input pixels.
         scores: ``[n]`` 0..1.
         class_ids: ``[n]`` 1-based.
-        letterbox: how the image lies in the input.
+        letterbox: where the image is in the input.
         size_wh: of the image, pixels.
     """
     clipped = clip_xyxy(letterbox.to_original(xyxy), size_wh)

@@ -1,4 +1,4 @@
-"""Which images are meant: a file, a folder, a pattern, a video, or pixels; each is read when it is its turn."""
+"""The images a source stands for: a file, folder, pattern, video or pixels; each is read when its turn comes."""
 
 import os
 import struct
@@ -29,7 +29,7 @@ class ImageSources:
     """Where images come from.
 
     Attributes:
-        count: how many there are; None with a video, which does not always say.
+        count: how many there are; None with a video, which does not always state it.
         reads: one function per image, to be gone through once; it reads the image or raises ``ImageError``.
     """
 
@@ -38,7 +38,7 @@ class ImageSources:
 
 
 def find_images(source: ImageSource | Iterable[ImageSource]) -> ImageSources:
-    """Return the images that are meant.
+    """Return the images that a source stands for.
 
     Args:
         source: a file, a folder, a pattern such as ``drive/*.png``, a video, pixels ``[h, w, 3]`` uint8 RGB, an image
@@ -46,7 +46,7 @@ def find_images(source: ImageSource | Iterable[ImageSource]) -> ImageSources:
 
     Raises:
         EvaluationError: if a name stands for nothing, if two files would have results of the same name, or if a video
-            is asked for and no reader is installed.
+            is given and no reader is installed.
         ValueError: if an array is no RGB image.
     """
     alone = isinstance(source, (str, os.PathLike, np.ndarray, Image.Image))

@@ -1,7 +1,7 @@
 """One compiled detector kept between the checkpoints of a run.
 
 Building a network and tracing it takes longer than scoring a small validation set with it, and the checkpoints of one
-training differ in their weights alone: the last detector of this process is kept and only its weights are exchanged.
+training differ in their weights alone: the last detector of this process is kept and only its weights are replaced.
 """
 
 import threading
@@ -23,7 +23,7 @@ def warm_detector(path: Path) -> Iterator[Detector]:
         CheckpointMismatchError: if there is no checkpoint or its weights do not fit the model it names.
     """
     with _LOCK:
-        # Taken out meanwhile: what fails half-way through an exchange of weights is not used again.
+        # Taken out in the meantime, so a detector that fails halfway through loading is not used again.
         reuse = _KEPT.pop() if _KEPT else None
         detector = Detector.load(path, reuse=reuse)
         yield detector

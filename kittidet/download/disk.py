@@ -30,7 +30,7 @@ def check_space(folder: Path, needed_bytes: int, *, purpose: str) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's write errors below a path into ones that say what to do.
+    """Turn the operating system's write errors below a path into ones that name the next step.
 
     Raises:
         DiskSpaceError: if the disk, the quota or the largest file size is used up.
@@ -56,7 +56,7 @@ def alone_at(path: Path) -> Iterator[None]:
     """Be the only process that writes a file or folder, whose parent is made first; another one is waited for.
 
     Raises:
-        DiskSpaceError, ArchiveError: if the parent cannot be written, as `writing` says it.
+        DiskSpaceError, ArchiveError: if the parent cannot be written, as `writing` reports it.
     """
     with ExitStack() as held:
         with writing(path.parent):

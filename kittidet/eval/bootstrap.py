@@ -1,4 +1,4 @@
-"""How far AP moves when other frames of the same road had been drawn: AP of weighted frames, many times.
+"""How much AP would change with other frames of the same roads: AP of resampled, weighted frames, many times.
 
 A frame that is drawn twice weighs two. Nothing is matched again, so a thousand draws of a validation split take
 seconds, and both runs of a comparison see the same draws.

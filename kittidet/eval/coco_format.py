@@ -49,7 +49,7 @@ def coco_ground_truth(frames: Sequence[Frame], table: ClassTable, *, ignore_dont
         frames: the frames to score on, also those without objects.
         table: names the categories; types it leaves out are left out here.
         ignore_dont_care: also write each DontCare region as an ``iscrowd`` box of every class. COCO tools then
-            ignore a detection that lies inside one, which plain COCO AP does not.
+            ignore a detection inside one, which plain COCO AP does not.
 
     Returns:
         ``images`` (``id``, ``file_name``, ``frame_id``, ``width``, ``height``), ``annotations`` (ids from 1: both

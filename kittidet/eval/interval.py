@@ -1,4 +1,4 @@
-"""How sure a run's AP is: bootstrap intervals over its validation frames."""
+"""How certain a run's AP is: bootstrap intervals over its validation frames."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class ApIntervals:
 def ap_intervals(matches: Matches, *, resamples: int, confidence: float, seed: int) -> ApIntervals:
     """Return the intervals that AP stays in when the validation frames are drawn again.
 
-    They tell the luck of the frames, not of the training: another seed of the same recipe may differ by more.
+    They cover the choice of frames, not the training: another seed of the same recipe may differ by more.
 
     Args:
         matches: of the run's detections.

@@ -26,7 +26,7 @@ class ClassMatches:
         image: ``[n]`` position of each detection's frame among ``image_ids``.
         score: ``[n]`` 0..1, not increasing.
         is_right: ``[10, n]`` whether it has a label of its own at IoU .50, .55, ... .95.
-        counts: ``[10, n]`` False where a detection lies on a region that is ignored and counts neither way.
+        counts: ``[10, n]`` False where a detection is on an ignored region and counts neither way.
         labels: ``[frames]`` labels of the class in each frame, ignored ones left out.
         row: ``[n]`` position of each detection among the result rows.
     """

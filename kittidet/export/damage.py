@@ -1,4 +1,4 @@
-"""Errors of foreign runtimes, said in the project's words."""
+"""Errors of other runtimes as errors of this project."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ def opening(path: Path, kind: str) -> Iterator[None]:
         kind: what it should be, such as "a SavedModel".
 
     Raises:
-        ExportError: naming the path, the runtime's own first words and the next step.
+        ExportError: naming the path, the first line of the runtime's message and the next step.
     """
     try:
         yield

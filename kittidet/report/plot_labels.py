@@ -78,7 +78,7 @@ def box_sizes(frames: Sequence[Frame], table: ClassTable) -> Painter:
 
 
 def box_places(frames: Sequence[Frame], table: ClassTable) -> Painter:
-    """Return a painter of how often each part of the image lies inside a box, as shares of width and height."""
+    """Return a painter of how often each part of the image is inside a box, as shares of width and height."""
 
     def paint(axes: Axes) -> None:
         grid = np.zeros((48, 160))

@@ -63,7 +63,7 @@ def write_report(run_dir: Path, *, tree: KittiTree | None, config: ReportConfig)
     """
     run = Run.open(run_dir, tree=tree)
     try:
-        # One writer at a time: what lies there unfinished is of one that was killed.
+        # One writer at a time, so unfinished files are from one that was killed.
         with locked(run_dir / ".report.lock", waiting_for=f"another report in {run_dir}"):
             remove_partials(run_dir, REPORT)
             return _publish(run, run_dir, config)

@@ -1,1 +1,1 @@
-"""Finished runs: what lies in a run folder, and how two of them compare."""
+"""Finished runs: what is in a run folder, and how two of them compare."""

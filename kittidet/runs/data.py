@@ -18,7 +18,7 @@ def tree_in_stores(stores: Sequence[Path], content: str) -> KittiTree | None:
     Raises:
         StoreError: if a store has a damaged note of a data set.
     """
-    # The store's own note of where a data set lies; its digest, not its name, says which one it is.
+    # The store's own note of where a data set is; its digest, not its name, identifies it.
     for note in (note for store in stores for note in sorted(store.glob("fetch-*/dataset.json"))):
         advice = f"Remove {note.parent}, which can be made again, or name the data with --data."
         facts = read_json(note, error=StoreError, advice=advice)

@@ -1,4 +1,4 @@
-"""A finished run: the files of its folder, known by name here alone, each read when it is first asked for.
+"""A finished run: the files of its folder, known by name here alone, each read when it is first needed.
 
 Whatever is missing or damaged raises one error that names the file. Judges no number and loads no TensorFlow.
 """
@@ -92,7 +92,7 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """The scores of the best checkpoint, counts, digests and versions: the content of ``summary.json``."""
         with self._reading(SUMMARY) as path:
-            # Runs of an earlier version call the input size canvas.
+            # Runs of an earlier version have another name for the input size.
             summary = {"input_hw" if k == "canvas_hw" else k: v for k, v in _json(path).items()}
             for kind, names in _SUMMARY_TYPES.items():
                 for name in names:
@@ -200,7 +200,7 @@ class Run:
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[Path]:
-        """Yield a file's path; whatever the file is at fault for inside the block becomes the one error."""
+        """Yield a file's path; any error that the file causes inside the block becomes a ``StoreError``."""
         path = self.path / name
         try:
             yield path

@@ -1,7 +1,7 @@
 """A run's content into its folder: complete or absent, and never written over.
 
 The same run finds its folder again; another one of the same name gets the next free number. What goes into the folder
-is for the publishing step to say.
+is decided by the publishing step.
 """
 
 import shutil

@@ -1,8 +1,8 @@
-"""Step 1, fetch: official archives, a local folder, another format or a drawn set become one verified KITTI tree.
+"""Step 1, fetch: official archives, a local folder, another format or synthetic data become one verified KITTI tree.
 
-Archives, COCO and YOLO data sets, and drawn sets become files in the step's own folder. A local tree stays where
-it is: the output only says where, and the digest of its content is what later steps are keyed by, so the same data
-elsewhere finds their results.
+Archives, COCO and YOLO data sets, and synthetic data become files in the step's own folder. A local tree stays where it
+is: the output only records the place, and later steps are keyed by the digest of its content, so the same data in
+another place finds their results.
 """
 
 from pathlib import Path
@@ -23,9 +23,9 @@ VERSION = 1
 
 
 def fetch_key(store: Store, source: SourceConfig) -> StepKey:
-    """Return the identity of a source: what is asked for; of local zips what is in them; of a local tree also where.
+    """Return the identity of a source: what is requested; of local zips their content; of a local tree its place too.
 
-    Cheap, for it is asked at every start: zips are known by their directories, other files by remembered digests.
+    Cheap, because every start computes it: zips are known by their directories, other files by remembered digests.
 
     Raises:
         ConfigError: if a source on this machine names no path.
@@ -56,7 +56,7 @@ def fetch_key(store: Store, source: SourceConfig) -> StepKey:
 
 
 def fetch(store: Store, source: SourceConfig, *, progress: FileProgress | None = None) -> StepOutput:
-    """Return the data set as a step output, downloading, unpacking or drawing it if it is not there yet.
+    """Return the data set as a step output, downloading, unpacking or rendering it if it is not there yet.
 
     Args:
         store: where outputs live.
@@ -64,7 +64,7 @@ def fetch(store: Store, source: SourceConfig, *, progress: FileProgress | None =
         progress: called with (file name, bytes or frames done, total or None).
 
     Raises:
-        ArchiveError, DiskSpaceError, DatasetContractError: if it cannot be had whole.
+        ArchiveError, DiskSpaceError, DatasetContractError: if it cannot be fetched completely.
     """
 
     def make(folder: Path) -> dict[str, Any]:
@@ -104,13 +104,13 @@ def dataset_tree(store: Store, dataset: StepOutput) -> KittiTree:
     """Return the tree a fetch output stands for.
 
     Raises:
-        DatasetContractError: if its files are not those that were fetched: what is made from them would be kept under
+        DatasetContractError: if its files are not those that were fetched: what is made from them would be stored under
             the digest of the old ones.
     """
     tree = open_tree(store.path(dataset) / dataset.summary["root"], stat_cache=_inventory_cache(store))
     if tree.digest() != dataset.summary["content"]:
         raise DatasetContractError(
-            f"{tree.root}: the files changed after they were fetched. Start the run again; it takes them as they are."
+            f"{tree.root}: the files changed after they were fetched. Start the run again; it uses them as they are."
         )
     return tree
 

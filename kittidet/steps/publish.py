@@ -59,8 +59,8 @@ def pick_best(evaluations: Sequence[StepOutput]) -> StepOutput:
 
 def run_digest(config: RunConfig, outputs: PipelineOutputs) -> str:
     """Return the identity of a run: its configuration and every step output it is made of."""
-    # Where data and first weights come from is no part of what they are: their digests are in the outputs' keys. Nor is
-    # how many bad frames would have been too many.
+    # Where data and initial weights come from is not part of the identity: their digests are in the outputs' keys. Nor
+    # is how many bad frames would have been too many.
     settings = config.model_dump(
         mode="json",
         exclude={

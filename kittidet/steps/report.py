@@ -1,6 +1,6 @@
 """Step 8, report: a published run gets its page, once.
 
-It is no part of what the run is, so it is written after the run stands, and a page that is there is left as it is.
+It is not part of the run's identity, so it is written once the run is published, and an existing page is left as it is.
 """
 
 from pathlib import Path

@@ -39,10 +39,10 @@ def train(
 ) -> StepOutput:
     """Return the checkpoints as a step output: ``checkpoints/step-*/``, ``history.csv``, ``tensorboard/``.
 
-    A training that was killed goes on from its last saved epoch when it is asked for again.
+    A training that was killed resumes from its last saved epoch when this is called again.
 
     Raises:
-        TrainingError, CheckpointMismatchError: if it cannot start or go on.
+        TrainingError, CheckpointMismatchError: if it cannot start or resume.
     """
 
     def make(folder: Path) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class LossGuard(keras.callbacks.Callback):
         if logs is not None and logs["num_positives"] > 0 and logs["box_loss"] == 0:
             raise TrainingError(
                 f"epoch {epoch + 1}: box_loss is exactly 0 with {logs['num_positives']:.1f} anchors on objects per "
-                "batch: no box is being learned. The records' coordinates are not 0..1, or the boxes lie outside "
+                "batch: no box is being learned. The records' coordinates are not 0..1, or the boxes are outside "
                 "the network's input. Run `kittidet inspect` on the records."
             )
 

@@ -56,7 +56,7 @@ def test_facts_become_readable_rows(sent):
 
 
 def test_a_picture_travels_inside_its_page_and_is_never_wide():
-    text = show.picture_markdown(Image.new("RGBA", (3200, 400)), "caption")
+    text = show.image_markdown(Image.new("RGBA", (3200, 400)), "caption")
     assert text.startswith("![caption](data:image/jpeg;base64,")
     with Image.open(io.BytesIO(base64.b64decode(text.partition("base64,")[2].removesuffix(")")))) as image:
         assert image.size == (1600, 200)

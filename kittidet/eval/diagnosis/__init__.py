@@ -1,4 +1,4 @@
-"""Why AP is what it is: curves, confusion, kinds of error, calibration, slices, worst frames, doubtful labels."""
+"""Why AP is what it is: curves, confusion, kinds of error, calibration, slices, worst frames, likely label errors."""
 
 from kittidet.eval.diagnosis.curves import RECALLS, THRESHOLDS, ScoreCurves, score_curves
 from kittidet.eval.diagnosis.diagnose import Diagnosis, diagnose

@@ -1,4 +1,4 @@
-"""Everything there is to say about a set of detections beyond AP, in one record."""
+"""Everything that is known about a set of detections beyond AP, in one record."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -41,7 +41,7 @@ class Diagnosis:
         min_score: frames are counted from here on.
         frames: every frame, in the order of the image ids.
         worst_frames: some of them, the worst first.
-        label_errors: sure detections that the labels contradict, the surest first.
+        label_errors: confident detections that the labels contradict, most confident first.
     """
 
     curves: ScoreCurves
@@ -85,7 +85,7 @@ def diagnose(
         min_score: frames are counted from here on; None: where the mean F1 of the classes is highest.
         worst: how many frames to list at most.
         label_errors: how many contradicted labels to list at most.
-        label_error_score: how sure a detection must be to contradict a label, 0..1.
+        label_error_score: least score of a detection that can contradict a label, 0..1.
 
     Raises:
         EvaluationError: without any labelled object.

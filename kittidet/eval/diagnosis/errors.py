@@ -1,4 +1,4 @@
-"""What kinds of errors there are and how sure the detector is of them: hotcoco's confusion, TIDE and calibration.
+"""What kinds of errors there are and how confident the detector is in them: hotcoco's confusion, TIDE and calibration.
 
 Source:
     Bolya et al., "TIDE: A General Toolbox for Identifying Object Detection Errors", 2020;

@@ -1,4 +1,4 @@
-"""How each frame went, and where a sure detection and a label contradict each other."""
+"""How each frame went, and where a confident detection and a label contradict each other."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from kittidet.eval.coco_format import ResultArray, row_boxes
 from kittidet.eval.matches import Matches
 from kittidet.frame import Frame
 
-# A detection that lies mostly inside DontCare contradicts nobody: objects there are left unlabelled on purpose.
+# A detection that is mostly inside DontCare contradicts no label: objects there are left unlabelled on purpose.
 _INSIDE_DONT_CARE = 0.5
 _IOU_50 = 0
 
@@ -42,7 +42,7 @@ class FrameCounts:
 
 @dataclass(frozen=True, slots=True)
 class LabelError:
-    """A sure detection that the labels contradict: one of the two is wrong, and a person should look.
+    """A confident detection that the labels contradict: one of the two is wrong, and a person should look.
 
     Attributes:
         frame_id: the frame.
@@ -64,7 +64,7 @@ class LabelError:
 
 
 def inside_dont_care(frames: Sequence[Frame], results: ResultArray, ids: Mapping[str, int]) -> BoolArray:
-    """Return for each result row ``[n]`` whether its box lies mostly inside a DontCare region of its frame.
+    """Return for each result row ``[n]`` whether its box is mostly inside a DontCare region of its frame.
 
     Args:
         frames: with their DontCare regions.
@@ -90,7 +90,7 @@ def count_frames(
     Args:
         matches: of all classes.
         frame_of: image id -> frame id.
-        is_inside: for each result row, whether it lies inside DontCare.
+        is_inside: for each result row, whether it is inside DontCare.
         min_score: detections below are left out; what the others are matched with does not depend on them.
     """
     frames = len(matches.image_ids)
@@ -121,14 +121,14 @@ def likely_label_errors(
     min_score: float,
     min_iou: float,
 ) -> tuple[LabelError, ...]:
-    """Return sure detections that the labels contradict, the surest first; those inside DontCare are left out.
+    """Return confident detections that the labels contradict, most confident first; those inside DontCare are left out.
 
     Args:
         evaluator: hotcoco's, after matching.
         frame_of: image id -> frame id.
-        is_inside: for each result row, whether it lies inside DontCare.
+        is_inside: for each result row, whether it is inside DontCare.
         count: how many at most.
-        min_score: how sure a detection must be.
+        min_score: least score of a detection.
         min_iou: overlap of a match.
     """
     found = evaluator.image_diagnostics(iou_thr=min_iou, score_thr=min_score)["label_errors"]

@@ -99,7 +99,7 @@ def _score_slice(
     objects = sum(place == number for place in label_places)
     if not objects:
         return SliceAp(*facts, objects=0, ap=None, ap50=None, recall50=None)
-    # The engine ignores what lies outside of an area range; here "area" is the number of the slice.
+    # The engine ignores what is outside an area range; here "area" is the number of the slice.
     annotations = [{**item, "area": place} for item, place in zip(truth["annotations"], label_places, strict=True)]
     labels = hotcoco.COCO({**truth, "annotations": annotations})
     detections = labels.load_res(results)
