@@ -1,16 +1,16 @@
 """``kittidet export``: a trained detector as SavedModel, TFLite or ONNX, compared with its source."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 Source = Annotated[Path, typer.Argument(help="Run folder (its best checkpoint) or checkpoint folder.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder to make; default: RUN/export.")]
-Formats = Annotated[
-    list[Literal["saved_model", "tflite_float16", "tflite_dynamic", "onnx"]] | None,
-    typer.Option("--to", help="Format, default saved_model; repeat for several."),
-]
+# Typer shows and checks the members of an enumeration, also in a list of them.
+Format = StrEnum("Format", ["saved_model", "tflite_float16", "tflite_dynamic", "onnx"])
+Formats = Annotated[list[Format] | None, typer.Option("--to", help="Format, default saved_model; repeat for several.")]
 Images = Annotated[
     list[Path] | None, typer.Option("--image", help="Compare on this image; default: synthetic ones; repeat.")
 ]
@@ -31,7 +31,7 @@ def export(
     from kittidet.config import EvalConfig, ExportConfig
     from kittidet.export.write import export_detector  # TensorFlow
 
-    config = ExportConfig(formats=tuple(dict.fromkeys(to))) if to else ExportConfig()
+    config = ExportConfig.model_validate({"formats": list(dict.fromkeys(to))} if to else {})
     evaluation = EvalConfig() if score is None else EvalConfig(score_threshold=score)
     images = [*(image or []), *(picture or [])]
     made = export_detector(source, out or source / "export", config=config, evaluation=evaluation, images=images)

@@ -30,7 +30,7 @@ def test_scores_are_those_of_the_run_and_classes_without_ground_truth_stay_empty
 def kitti_scores(finished_run, synthetic_tree):
     """Return a function that gives the rows of the KITTI table for scores that are changed."""
     run = Run.open(finished_run, tree=synthetic_tree)
-    measures = measure_run(run, config=ReportConfig(), draws=CompareConfig(resamples=100))
+    measures = measure_run(run, min_score=None, draws=CompareConfig(resamples=100))
 
     def rows(**changes):
         shown = tables.kitti_table(run, replace(measures, kitti=replace(measures.kitti, **changes)))
