@@ -158,7 +158,9 @@ def test_labels_of_a_side_are_drawn(drawn):
 def test_only_the_frames_of_the_gallery_are_read(drawn, tmp_path, monkeypatch):
     inputs, table = drawn
     read, load_frame = [], show.load_frame
-    monkeypatch.setattr(show, "load_frame", lambda tree, frame_id: read.append(frame_id) or load_frame(tree, frame_id))
+    monkeypatch.setattr(
+        show, "load_frame", lambda tree, frame_id, table: read.append(frame_id) or load_frame(tree, frame_id)
+    )
     monkeypatch.setattr(show, "GALLERY_FRAMES", 2)
     (tmp_path / "predictions.json").write_text("[]")
     show.prediction_gallery(*inputs, tmp_path / "predictions.json", table)

@@ -31,10 +31,10 @@ def test_the_weights_of_a_checkpoint_are_loaded(checkpoint, tiny_network, small_
 
 def test_classes_of_the_same_name_keep_their_rows_and_others_start_at_random(tmp_path, caplog):
     """case: own_class"""
-    model = ModelConfig(variant="lite0", input_hw=(64, 64))
+    model = ModelConfig(variant="lite0", input_hw=(128, 128))
     theirs = ClassTable(("Car", "traffic_light", "Tram"), {"Bus": "Tram"})
     ours = ClassTable(("helmet", "Traffic Light", "bus"))
-    old, new = (build_efficientdet("lite0", 3, (64, 64), seed=seed) for seed in (1, 2))
+    old, new = (build_efficientdet("lite0", 3, (128, 128), seed=seed) for seed in (1, 2))
     weights = dict(reference_variables(new))[CLASS_ROWS[0]]
     rows = {}
     for name, network in (("theirs", old), ("before", new)):
