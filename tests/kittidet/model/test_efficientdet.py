@@ -148,21 +148,3 @@ def test_parameters_are_as_many_as_published(variant):
     groups = (model.trainable_variables, statistics)
     sizes = [sum(int(np.prod(v.shape)) for v in group) for group in groups]
     assert [*sizes, *(len(group) for group in groups)] == PUBLISHED[variant]
-
-
-def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch):
-    """With rule-made weights in the place of the download."""
-    from PIL import Image
-
-    from kittidet.model import pretrained
-
-    page = Path(__file__).parents[3] / "docs" / "efficientdet.md"
-    example = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
-    model = build_efficientdet("d0", 90, (96, 320))
-    model.save_weights(tmp_path / "d0.weights.h5")
-    monkeypatch.setattr(pretrained, "fetch_pretrained", lambda _variant: tmp_path / "d0.weights.h5")
-    monkeypatch.chdir(tmp_path)
-    Image.new("RGB", (1242, 375), (90, 120, 150)).save("frame.png")
-    names: dict = {}
-    exec(example.replace("384", "96").replace("1280", "320"), names)  # smaller, to be quick
-    assert tuple(names["found"]["boxes_xyxy"].shape) == (1, 100, 4)

@@ -134,7 +134,9 @@ def test_page_and_numbers_name_the_same_worst_frames_with_the_same_counts(writte
 def test_every_label_file_is_read_once(finished_run, synthetic_tree, tmp_path, monkeypatch):
     run = Path(shutil.copytree(finished_run, tmp_path / "street"))
     parsed = []
-    monkeypatch.setattr(frames, "parse_label_file", lambda path: parsed.append(path) or parse_label_file(path))
+    monkeypatch.setattr(
+        frames, "parse_label_file", lambda path, **kw: parsed.append(path) or parse_label_file(path, **kw)
+    )
     write_report(run, tree=synthetic_tree, config=ReportConfig(gallery_frames=1))
     assert sorted(parsed) == sorted(synthetic_tree.label_path(i) for i in synthetic_tree.frame_ids)
 
