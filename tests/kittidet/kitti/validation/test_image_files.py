@@ -73,7 +73,7 @@ def test_another_kind_of_pixels_is_a_warning(small_tree, make_png, mode):
 @pytest.mark.parametrize("check_pixels", [True, False])
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_pixels_that_do_not_lie_upright_are_an_error(small_tree, make_png, orientation, check_pixels):
-    """Records and labels are of the pixels as stored, what most tools show is turned."""
+    """Records and labels are of the pixels as stored, what most tools show is turned. Case: png_exif_orientation."""
     data = make_png(120, 40)
     body = exif(orientation).tobytes().removeprefix(b"Exif\0\0")
     faults = [("image_orientation", "error")] if orientation > 1 else []
