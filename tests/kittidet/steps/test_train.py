@@ -4,22 +4,29 @@ import pytest
 
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.errors import ConfigError
+from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.train import checkpoint_path, train_key
 from kittidet.store import StepOutput, Store, step_key
 
 
-def some_records(digest: str = "r") -> StepOutput:
-    return StepOutput(step="records-train", digest="", summary={"records_digest": digest})
+def some_data(train: str, val: str) -> DataOutputs:
+    def output(digest: str = "") -> StepOutput:
+        return StepOutput(step="records", digest="", summary={"records_digest": digest})
+
+    return DataOutputs(
+        dataset=output(), validation=output(), split=output(), train_records=output(train), val_records=output(val)
+    )
 
 
-def key(*, records: str = "r", model: dict | None = None, recipe: dict | None = None) -> str:
-    return train_key(some_records(records), ModelConfig(**(model or {})), TrainConfig(**(recipe or {}))).digest
+def key(*, train: str = "r", val: str = "v", model: dict | None = None, recipe: dict | None = None) -> str:
+    return train_key(some_data(train, val), ModelConfig(**(model or {})), TrainConfig(**(recipe or {}))).digest
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"records": "other"},
+        {"train": "other"},
+        {"val": "other"},
         {"model": {"variant": "d1"}},
         {"model": {"anchor_scale": 3}},
         {"recipe": {"epochs": 1}},
@@ -29,6 +36,15 @@ def key(*, records: str = "r", model: dict | None = None, recipe: dict | None = 
 )
 def test_every_input_is_part_of_the_key(change):
     assert key(**change) != key()
+
+
+def test_how_many_of_the_newest_are_kept_may_change_while_it_runs():
+    assert key(recipe={"keep_checkpoints": 9}) == key()
+
+
+def test_the_validation_set_counts_only_where_training_scores_on_it():
+    never = {"evaluate_every_epochs": 0}
+    assert key(val="other", recipe=never) == key(recipe=never) != key()
 
 
 def test_weights_to_start_from_count_by_their_bytes_not_their_place(tmp_path):
