@@ -23,7 +23,7 @@ demo: setup ## train, evaluate and publish on synthetic data: the whole flow on 
 	$(BIN)/kittidet demo
 
 test: setup check ## checks, then every test but the slow and the fault ones, by two workers
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: setup ## format, lint, types, spelling, layers
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from uuid import UUID
 
@@ -31,9 +32,8 @@ pytest_plugins = [
 ]
 
 SHARED = Path(__file__).parents[2] / "shared"
-# What takes seconds to make: tests that need the same one run on the same worker. In the order of what they take,
-# for the long ones should not be left to the end. All other tests go by file, so that fixtures of a file are made once.
-MADE_ONCE = ("prefect_server", "exported", "detector", "written", "finished_run", "prepared", "train_records")
+# Fixtures of a session that take seconds to make: tests that need the same one stay together.
+MADE_ONCE = ("exported", "detector", "written", "finished_run", "prepared", "train_records")
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One processor a worker: TensorFlow and NumPy would each start a thread for every processor.
@@ -41,17 +41,21 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(variable, "1")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests belong on one worker."""
+    """Put what is dear at the head of both workers' halves, where no other worker takes it away.
+
+    `--dist worksteal` gives each of two workers half of the tests, and to one that is done the last of what the other
+    has left. So one starts with the server's tests, the other with the rest of what is made once a session.
+    (`--dist loadgroup` of pytest-xdist 3.8 has no effect with pytest 9.2, and says nothing.)
+    """
     if not hasattr(config, "workerinput"):
         return
-    rank = {name: number for number, name in enumerate(MADE_ONCE)}
+    kinds: dict[str, list[pytest.Item]] = {name: [] for name in ("prefect_server", *MADE_ONCE, "")}
     for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            needed = [name for name in MADE_ONCE if name in item.fixturenames]
-            item.add_marker(pytest.mark.xdist_group(needed[0] if needed else item.path.stem))
-    items.sort(key=lambda item: rank.get(item.get_closest_marker("xdist_group").args[0], len(rank)))
+        kinds[next((name for name in kinds if name in item.fixturenames), "")].append(item)
+    server, *dear, others = kinds.values()
+    half = max(0, len(items) // 2 - len(server))
+    items[:] = [*server, *others[:half], *chain(*dear), *others[half:]]
 
 
 @pytest.fixture(scope="session")

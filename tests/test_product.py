@@ -13,8 +13,8 @@ import pytest
 
 from kittidet.classes import KITTI8
 
-# On the worker with the server: the flow goes on in the command's store.
-pytestmark = pytest.mark.xdist_group("prefect_server")
+# All on the worker with the server, for the flow goes on in the command's store. A busy machine takes minutes.
+pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(900)]
 
 SMALL = (
     "name=small",
