@@ -71,7 +71,7 @@ def train(
         from kittidet.training.fit import fit_detector  # noqa: PLC0415  TensorFlow is loaded by this step alone
 
         records = store.path(data.train_records)
-        validation = _validation_set(store, data, scoring)
+        validation = validation_set(store, data, scoring)
         result = fit_detector(
             records, model=model, train=recipe, work_dir=folder, validation=validation, on_epoch=on_epoch
         )
@@ -93,8 +93,12 @@ def train(
     return store.get_or_make(train_key(data, model, recipe), make, resumable=True)
 
 
-def _validation_set(store: Store, data: DataOutputs, scoring: EvalConfig) -> "ValidationSet":
-    """Return how a checkpoint is scored: the same detections and labels as in the evaluation, by the faster engine."""
+def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig) -> "ValidationSet":
+    """Return how a checkpoint is scored: the same detections and labels as in the evaluation, by the faster engine.
+
+    Raises:
+        EvaluationError: if the validation frames hold no object.
+    """
     from kittidet.training.fit import ValidationSet  # noqa: PLC0415  loads TensorFlow
 
     if not data.val_records.summary["objects"]:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from kittidet.config import ModelConfig, TrainConfig
-from kittidet.errors import ConfigError
+from kittidet.config import EvalConfig, ModelConfig, TrainConfig
+from kittidet.errors import ConfigError, EvaluationError
 from kittidet.steps.outputs import DataOutputs
-from kittidet.steps.train import checkpoint_path, train_key
+from kittidet.steps.train import checkpoint_path, train_key, validation_set
 from kittidet.store import StepOutput, Store, step_key
 
 
@@ -71,6 +71,13 @@ def test_a_single_file_of_weights_counts_too(tmp_path):
 def test_absent_weights_are_named_before_anything_runs(tmp_path):
     with pytest.raises(ConfigError, match=r"none.*train\.initial_weights"):
         key(recipe={"initial_weights": tmp_path / "none"})
+
+
+def test_a_validation_set_without_objects_is_refused_before_training(tmp_path):
+    data = some_data("r", "v")
+    records = data.val_records.model_copy(update={"summary": {"objects": 0, "frames": 7, "classes": ["Car", "Van"]}})
+    with pytest.raises(EvaluationError, match="the 7 validation frames hold no object of the classes Car, Van"):
+        validation_set(Store(tmp_path), data.model_copy(update={"val_records": records}), EvalConfig())
 
 
 def test_a_checkpoint_lies_in_its_trainings_output(tmp_path):

@@ -1,65 +1,22 @@
 """A training leaves what it promises, and one that was interrupted ends as if it had not been."""
 
-import csv
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import h5py
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.util import event_pb2
+from fixtures.training_results import StoppedError, assert_same_run, rows_of, stop_after
 
 from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
-from kittidet.detect.checkpoint import read_facts
 from kittidet.detect.detector import Detector
 from kittidet.errors import ConfigError, TrainingError
-from kittidet.training.fit import ValidationSet, fit_detector, freezes_batch_norm
-from kittidet.training.history import ValScores
+from kittidet.training.fit import fit_detector, freezes_batch_norm
 
 TINY_MODELS = Path(__file__).parents[2] / "fixtures" / "tiny_models.py"
-
-
-class StoppedError(Exception):
-    pass
-
-
-def arrays_of(checkpoint):
-    """Every array of a checkpoint, by name."""
-    arrays = {}
-    with h5py.File(checkpoint.path / "model.weights.h5") as file:
-        file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    return arrays
-
-
-def rows_of(result):
-    """The history without the durations."""
-    with result.history_path.open() as stream:
-        return [{k: v for k, v in row.items() if "seconds" not in k} for row in csv.DictReader(stream)]
-
-
-def assert_same_run(found, expected):
-    assert rows_of(found) == rows_of(expected)
-    assert [c.step for c in found.checkpoints] == [c.step for c in expected.checkpoints]
-    same_arrays(arrays_of(found.checkpoints[-1]), arrays_of(expected.checkpoints[-1]))
-
-
-def same_arrays(a, b):
-    assert a.keys() == b.keys()
-    for name in a:
-        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
-
-
-@pytest.fixture(scope="module")
-def fit(tiny_models, train_records, small_model, short_recipe):
-    def run(work_dir, *, recipe=short_recipe, **more):
-        return fit_detector(train_records, model=small_model, train=recipe, work_dir=work_dir, **more)
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +24,6 @@ def undisturbed(fit, tmp_path_factory):
     """What the short recipe leaves when nothing gets in its way, and the reports it gave; read only."""
     seen = []
     return fit(tmp_path_factory.mktemp("undisturbed") / "run", on_epoch=seen.append), seen
-
-
-def stop_after(epoch):
-    def on_epoch(report):
-        if report.epoch == epoch:
-            raise StoppedError
-
-    return on_epoch
 
 
 def test_a_training_leaves_checkpoints_history_and_tensorboard(undisturbed):
@@ -114,84 +63,6 @@ def test_a_run_interrupted_early_and_again_at_its_end_goes_on_and_equals_an_undi
     assert resumed.resumed_from_step == 6
     assert seen == []
     assert_same_run(resumed, undisturbed[0])
-
-
-def scored_by(aps):
-    """A validation set whose scores are given: step of the checkpoint -> AP; and the steps that were scored."""
-    seen = []
-
-    def score(path):
-        step = read_facts(path).step
-        seen.append(step)
-        return ValScores(aps[step], 2 * aps[step], {"Car": aps[step], "Van": None})
-
-    return ValidationSet(score, num_frames=2), seen
-
-
-@pytest.fixture(scope="module")
-def long_recipe(short_recipe):
-    return short_recipe.model_copy(update={"epochs": 5, "keep_checkpoints": 1, "average_best": 2})
-
-
-APS = {2: 0.1, 4: 0.3, 6: 0.2, 8: 0.05, 10: 0.04}
-
-
-@pytest.fixture(scope="module")
-def scored(fit, long_recipe, tmp_path_factory):
-    validation, steps = scored_by(APS)
-    result = fit(tmp_path_factory.mktemp("scored") / "run", recipe=long_recipe, validation=validation)
-    assert steps == [2, 4, 6, 8, 10]
-    return result
-
-
-def test_every_epoch_is_scored_into_the_history_and_tensorboard(scored):
-    rows = rows_of(scored)
-    assert [float(row["val_ap"]) for row in rows] == list(APS.values())
-    assert [float(row["val_ap50"]) for row in rows] == [2 * ap for ap in APS.values()]
-    events = next((scored.history_path.parent / "tensorboard" / "validation").glob("events.out.tfevents.*"))
-    shown = [event_tags(record.numpy()) for record in tf.data.TFRecordDataset(str(events))]
-    assert {"epoch_AP", "epoch_AP50", "epoch_Car"} <= {tag for tags in shown for tag in tags}
-
-
-def event_tags(record):
-    return [value.tag for value in event_pb2.Event.FromString(record).summary.value]
-
-
-def test_the_best_stay_beside_the_newest_and_their_mean_is_one_more_candidate(scored):
-    average, *others = scored.checkpoints
-    assert [c.step for c in others] == [4, 6, 10]
-    assert (average.path.name, average.step, average.epoch, average.average_of) == ("average-00000006", 6, 3, (4, 6))
-    mean, one, other = (arrays_of(c) for c in (average, others[0], others[1]))
-    assert mean.keys() == one.keys()
-    for name in mean:
-        np.testing.assert_allclose(mean[name], (one[name] + other[name]) / 2, atol=1e-6)
-    assert any((one[name] != other[name]).any() for name in mean)
-    assert Detector.load(average.path).facts.average_of == (4, 6)
-
-
-@pytest.mark.parametrize("epoch", [2, 5])
-def test_a_scored_run_that_was_interrupted_keeps_what_an_undisturbed_one_keeps(
-    fit, scored, long_recipe, tmp_path, epoch
-):
-    validation, steps = scored_by(APS)
-    with pytest.raises(StoppedError):
-        fit(tmp_path, recipe=long_recipe, validation=validation, on_epoch=stop_after(epoch))
-    resumed = fit(tmp_path, recipe=long_recipe, validation=validation)
-    assert steps == list(APS)
-    assert [c.path.name for c in resumed.checkpoints] == [c.path.name for c in scored.checkpoints]
-    assert [row["val_ap"] for row in rows_of(resumed)] == [row["val_ap"] for row in rows_of(scored)]
-    for found, expected in zip(resumed.checkpoints, scored.checkpoints, strict=True):
-        same_arrays(arrays_of(found), arrays_of(expected))
-
-
-def test_a_training_that_does_not_get_better_ends_early_and_stays_ended(fit, long_recipe, tmp_path):
-    recipe = long_recipe.model_copy(update={"patience_epochs": 2})
-    validation, steps = scored_by(APS)
-    with pytest.raises(StoppedError):
-        fit(tmp_path, recipe=recipe, validation=validation, on_epoch=stop_after(4))
-    result = fit(tmp_path, recipe=recipe, validation=validation)
-    assert steps == [2, 4, 6, 8]
-    assert [c.step for c in result.checkpoints if not c.average_of] == [4, 6, 8]
 
 
 def test_a_finished_run_is_found_and_not_run_again(fit, undisturbed):
