@@ -20,7 +20,7 @@ def train_and_evaluate(
     store_dir: Path, config: RunConfig, data: DataOutputs
 ) -> tuple[StepOutput, tuple[StepOutput, ...]]:
     """Return the training and the scores of each kept checkpoint; both run in the calling process's main thread."""
-    trained = in_store(fine_tune, store_dir)(store_dir, data.train_records, config.model, config.train)
+    trained = in_store(fine_tune, store_dir)(store_dir, data, config.model, config.train, config.evaluation)
     evaluations = tuple(
         in_store(evaluate, store_dir)(store_dir, trained, checkpoint["name"], data, config.evaluation)
         for checkpoint in trained.summary["checkpoints"]

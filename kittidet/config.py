@@ -205,7 +205,16 @@ class TrainConfig(Section):
     iou_loss_weight: float = Field(1.0, ge=0)
     ignore_dont_care: bool = Field(True, description="leave anchors mostly inside DontCare out of the class loss")
     checkpoint_every_epochs: int = Field(5, ge=1)
-    keep_checkpoints: int = Field(6, ge=1, description="how many of the newest are kept and evaluated")
+    keep_checkpoints: int = Field(3, ge=1, description="how many of the newest are kept, beside the best by AP")
+    evaluate_every_epochs: int = Field(
+        1, ge=0, description="score the validation set after so many epochs, fewer where it would cost much; 0: never"
+    )
+    average_best: int = Field(
+        3, ge=1, description="how many of the best by AP are kept; their average is one more candidate"
+    )
+    patience_epochs: int | None = Field(
+        None, ge=1, description="stop when validation AP has not risen for so many epochs; None: never"
+    )
     mixed_precision: bool = Field(False, description="float16 arithmetic on a GPU; outputs and losses stay float32")
     seed: int = 0
     initial_weights: Literal["coco", "starter"] | Path | None = Field(

@@ -58,7 +58,7 @@ def has_gpu_worker() -> bool:
 
 def is_trained(store: Store, data: DataOutputs, config: RunConfig) -> bool:
     """Whether the store holds the whole training of a configuration and the scores of each kept checkpoint."""
-    trained = store.load(train_key(data.train_records, config.model, config.train))
+    trained = store.load(train_key(data, config.model, config.train))
     if trained is None:
         return False
     keys = [
@@ -89,7 +89,7 @@ def train_on_gpu_pool(store_dir: Path, config: RunConfig, data: DataOutputs) -> 
     store = Store(store_dir)
     parent = prefect.runtime.flow_run.get_id()
     child = _attach_or_start(
-        f"{parent}:{train_key(data.train_records, config.model, config.train).digest}",
+        f"{parent}:{train_key(data, config.model, config.train).digest}",
         {
             "store_dir": str(store.root),
             "config": config.model_dump(mode="json"),

@@ -192,14 +192,19 @@ def write_records(
     tags=("gpu",),
     key=train_key,
 )
-def fine_tune(store_dir: Path, records: StepOutput, model: ModelConfig, recipe: TrainConfig) -> StepOutput:
+def fine_tune(
+    store_dir: Path, data: DataOutputs, model: ModelConfig, recipe: TrainConfig, scoring: EvalConfig
+) -> StepOutput:
     """Return the kept checkpoints. TensorFlow is loaded when the step runs, in the process that runs it."""
     bar = ProgressBar("kitti-training-progress", f"Fine-tuning {model.variant}")
 
     def on_epoch(report: EpochReport) -> None:
-        bar.update(report.epoch / recipe.epochs, f"epoch {report.epoch} of {recipe.epochs}, loss {report.loss:.4f}")
+        scored = "" if report.val_ap is None else f", AP {report.val_ap:.3f}"
+        bar.update(
+            report.epoch / recipe.epochs, f"epoch {report.epoch} of {recipe.epochs}, loss {report.loss:.4f}{scored}"
+        )
 
-    output = train_step(Store(store_dir), records, model, recipe, on_epoch=on_epoch)
+    output = train_step(Store(store_dir), data, model, recipe, scoring, on_epoch=on_epoch)
     bar.update(1.0, f"{recipe.epochs} epochs done")
     kept = [f"{c['name']} (epoch {c['epoch']})" for c in output.summary["checkpoints"]]
     show_facts("kitti-training", {**output.summary, "checkpoints": kept}, "The training")

@@ -166,7 +166,9 @@ def fake_training(monkeypatch: pytest.MonkeyPatch) -> Counter:
 
     calls: Counter = Counter()
 
-    def train(store, records, model, recipe, *, on_epoch=None):
+    def train(store, data, model, recipe, scoring, *, on_epoch=None):
+        del scoring
+
         def make(folder: Path) -> dict:
             calls["train"] += 1
             for step in (1, 2, 3):
@@ -176,14 +178,20 @@ def fake_training(monkeypatch: pytest.MonkeyPatch) -> Counter:
             (folder / "history.csv").write_text("epoch,loss\n1,0.5\n")
             return {
                 "checkpoints": [
-                    {"name": f"step-{step:08d}", "step": step, "epoch": step, "digest": f"{step}" * 64}
+                    {
+                        "name": f"step-{step:08d}",
+                        "step": step,
+                        "epoch": step,
+                        "average_of": [],
+                        "digest": f"{step}" * 64,
+                    }
                     for step in (1, 2, 3)
                 ],
                 "resumed_from_step": None,
                 "anchor_coverage": 1.0,
             }
 
-        return store.get_or_make(train_key(records, model, recipe), make)
+        return store.get_or_make(train_key(data, model, recipe), make)
 
     def evaluate(store, trained, name, data, config, *, progress=None):
         def make(folder: Path) -> dict:

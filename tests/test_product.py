@@ -68,6 +68,9 @@ def check_run(run: Path) -> None:
     header, *rows = (run / "history.csv").read_text().splitlines()
     losses = [float(row.split(",")[header.split(",").index("loss")]) for row in rows]
     assert len(losses) == 2
+    recorded = [c["ap"] for c in summary["checkpoints"] if not c["average_of"]]
+    seen = [float(row.split(",")[header.split(",").index("val_ap")]) for row in rows]
+    assert seen == pytest.approx(recorded, abs=1e-6)
     assert all(math.isfinite(loss) and loss > 0 for loss in losses)
     page = (run / "report" / "index.html").read_text(encoding="utf-8")
     assert f"<b>{summary['ap']:.3f}</b>" in page
@@ -107,7 +110,8 @@ def test_the_flow_takes_over_the_commands_data_and_trains_in_its_own_process(fol
     changed = (*overrides(folder), "train.seed=1")
     state = kitti_finetune(overrides=changed, trainer="here", return_state=True)
     result, states = state.result(), task_states(state.state_details.flow_run_id)
-    assert {name.split(" step-")[0]: state for name, state in states.items()} == {
+    assert sum(name.startswith("evaluate ") for name in states) == 3  # two epochs, and their average
+    assert {name if name[:8] != "evaluate" else "evaluate": state for name, state in states.items()} == {
         # Prefect has no record of what the command made: its tasks find it whole and say so in a moment.
         "fetch synthetic data": "Completed",
         "validate the data contract": "Completed",
@@ -119,6 +123,6 @@ def test_the_flow_takes_over_the_commands_data_and_trains_in_its_own_process(fol
         "publish run small": "Completed",
         "report on run small-2": "Completed",
     }
-    assert steps_of(folder / "store") == sorted([*STEPS, "evaluate", "train"])
+    assert steps_of(folder / "store") == sorted([*STEPS, "train", *["evaluate"] * 5])
     assert result.path == folder / "runs" / "small-2"
     check_run(result.path)

@@ -47,10 +47,9 @@ def print_scores(summary: Mapping[str, Any]) -> None:
         scores.add_row(name, score_text(ap), score_text(summary["per_class_ap50"][name]), "")
     steps = score_table("checkpoints", ("step", "epoch", "AP", "AP50", "AP75", ""))
     for row in summary["checkpoints"]:
-        picked = "picked" if row["step"] == summary["best_step"] else ""
-        steps.add_row(
-            str(row["step"]), str(row["epoch"]), *(score_text(row[k]) for k in ("ap", "ap50", "ap75")), picked
-        )
+        mean = ", ".join(map(str, row["average_of"]))
+        note = ", ".join(filter(None, [f"mean of {mean}" if mean else "", "picked" if row["best"] else ""]))
+        steps.add_row(str(row["step"]), str(row["epoch"]), *(score_text(row[k]) for k in ("ap", "ap50", "ap75")), note)
     console = Console()
     console.print(scores)
     console.print(steps)

@@ -7,6 +7,7 @@ what they mean. The weights are read as plain arrays: a checkpoint from anywhere
 import re
 import shutil
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from kittidet.files import read_json, remove_partials, whole_folder, write_json
 
 WEIGHTS_NAME = "model.weights.h5"
 FACTS_NAME = "detector.json"
-_FOLDER = re.compile(r"step-(\d{8})")
+_FOLDER = re.compile(r"(average|step)-(\d{8})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,14 @@ class Checkpoint:
     Attributes:
         step: optimiser steps it has seen.
         epoch: finished epochs, counted from 1.
-        path: its folder, ``step-00001234``.
+        path: its folder, ``step-00001234``, or ``average-00001234``.
+        average_of: steps whose weights it is the mean of; empty where it is one step's own.
     """
 
     step: int
     epoch: int
     path: Path
+    average_of: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class DetectorFacts:
         step: optimiser steps.
         epoch: finished epochs, counted from 1; 0 before training.
         records_digest: the records it was trained on; None before training.
+        average_of: steps whose weights these are the mean of, the newest of which is ``step``; empty if of one.
     """
 
     model: ModelConfig
@@ -57,13 +61,18 @@ class DetectorFacts:
     step: int = 0
     epoch: int = 0
     records_digest: str | None = None
+    average_of: tuple[int, ...] = ()
 
 
 def write_checkpoint(folder: Path, network: keras.Model, facts: DetectorFacts) -> Checkpoint:
-    """Write a checkpoint ``step-<8 digits>`` below ``folder`` and return it; its name only ever shows all of it."""
+    """Write a checkpoint ``step-<8 digits>`` below ``folder`` and return it; its name only ever shows all of it.
+
+    That of a mean of several steps is ``average-<8 digits>``.
+    """
+    kind = "average" if facts.average_of else "step"
     # A run that died between its checkpoint and its state writes the same step again.
-    path = write_detector(folder / f"step-{facts.step:08d}", network, facts, replace=True)
-    return Checkpoint(facts.step, facts.epoch, path)
+    path = write_detector(folder / f"{kind}-{facts.step:08d}", network, facts, replace=True)
+    return Checkpoint(facts.step, facts.epoch, path, facts.average_of)
 
 
 def write_detector(path: Path, network: keras.Model, facts: DetectorFacts, *, replace: bool = False) -> Path:
@@ -79,16 +88,18 @@ def write_detector(path: Path, network: keras.Model, facts: DetectorFacts, *, re
 
 
 def list_checkpoints(folder: Path) -> list[Checkpoint]:
-    """Return the finished checkpoints below a folder, oldest first."""
-    paths = [p for p in folder.glob("step-*") if _FOLDER.fullmatch(p.name) and (p / FACTS_NAME).is_file()]
-    return [Checkpoint(f.step, f.epoch, p) for p, f in ((p, read_facts(p)) for p in sorted(paths))]
+    """Return the finished checkpoints below a folder, those of an average first, then oldest first."""
+    paths = [p for p in folder.glob("*-*") if _FOLDER.fullmatch(p.name) and (p / FACTS_NAME).is_file()]
+    facts = ((p, read_facts(p)) for p in sorted(paths))
+    return [Checkpoint(f.step, f.epoch, p, f.average_of) for p, f in facts]
 
 
-def keep_newest(folder: Path, count: int) -> None:
-    """Remove all checkpoints below a folder but the newest ``count``, and what a killed run left half-written."""
-    for checkpoint in list_checkpoints(folder)[:-count]:
-        shutil.rmtree(checkpoint.path)
-    remove_partials(folder, "step-*")
+def keep_steps(folder: Path, steps: Collection[int]) -> None:
+    """Remove all checkpoints below a folder but those of these steps, and what a killed run left half-written."""
+    for checkpoint in list_checkpoints(folder):
+        if checkpoint.step not in steps:
+            shutil.rmtree(checkpoint.path)
+    remove_partials(folder)
 
 
 def detector_path(path: Path) -> Path:
@@ -123,6 +134,7 @@ def read_facts(path: Path) -> DetectorFacts:
             step=int(values["step"]),
             epoch=int(values["epoch"]),
             records_digest=None if digest is None else str(digest),
+            average_of=tuple(int(step) for step in values.get("average_of", ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError, KittidetError) as error:
         raise CheckpointMismatchError(f"{file}: not the facts of a detector ({error!r}). Train it again.") from error
@@ -193,5 +205,6 @@ def _write_facts(folder: Path, facts: DetectorFacts) -> None:
         "step": facts.step,
         "epoch": facts.epoch,
         "records_digest": facts.records_digest,
+        **({"average_of": list(facts.average_of)} if facts.average_of else {}),
     }
     write_json(folder / FACTS_NAME, values)

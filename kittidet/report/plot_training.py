@@ -13,21 +13,20 @@ from kittidet.report.style import ACCENT, INK, MUTED, WARM, Painter, new_figure
 History = Mapping[str, Sequence[float]]
 _SHADES = (ACCENT, WARM, "#2a9d76", "#9a5bd0", "#b08a2e", "#4d8f9e")
 _TITLES = {"num_positives": "Matched anchors a batch"}
-_NOT_CURVES = {"epoch", "step", "seconds"}
+_NOT_CURVES = {"epoch", "step", "seconds", "score_seconds", "val_ap", "val_ap50"}
 
 
-def training_panels(
-    history: History, checkpoints: Sequence[Mapping[str, Any]], best_step: int
-) -> list[tuple[str, Painter]]:
+def training_panels(history: History, checkpoints: Sequence[Mapping[str, Any]]) -> list[tuple[str, Painter]]:
     """Return title and painter of every panel that the history has numbers for, the losses first.
 
     Args:
         history: column -> values; ``epoch`` is the horizontal axis, row numbers where it is missing.
-        checkpoints: the evaluated ones: ``step``, ``epoch``, ``ap``, ``ap50``, ``ap75``.
-        best_step: of the best one.
+        checkpoints: the evaluated ones: ``step``, ``epoch``, ``average_of``, ``ap``, ``ap50``, ``ap75``, ``best``.
     """
-    best = next((c for c in checkpoints if c["step"] == best_step), None)
-    mark = None if best is None else (best["epoch"], f"best: step {best_step}")
+    best = next((c for c in checkpoints if c["best"]), None)
+    mark = (
+        None if best is None else (best["epoch"], f"best: {'average' if best['average_of'] else 'step'} {best['step']}")
+    )
     # A part of the loss that is switched off is 0 in every row.
     columns = [name for name, values in history.items() if any(math.isfinite(v) and v for v in values)]
     losses = [name for name in columns if name.endswith("loss")]
@@ -37,7 +36,7 @@ def training_panels(
     if losses:
         panels.append(("Loss", lambda axes: _curves(axes, history, losses, "Loss", mark, log=True)))
     if any(c["ap"] is not None for c in checkpoints):
-        panels.append(("Validation AP", lambda axes: _scores(axes, checkpoints, mark)))
+        panels.append(("Validation AP", lambda axes: _scores(axes, history, checkpoints, mark)))
     if rates:
         panels.append(("Learning rate", lambda axes: _curves(axes, history, rates, "Learning rate", mark)))
     for name in others:
@@ -81,10 +80,16 @@ def _curves(
     _finish(axes, title, mark)
 
 
-def _scores(axes: Axes, checkpoints: Sequence[Mapping[str, Any]], mark: tuple[float, str] | None) -> None:
-    x = [c["epoch"] for c in checkpoints]
+def _scores(
+    axes: Axes, history: History, checkpoints: Sequence[Mapping[str, Any]], mark: tuple[float, str] | None
+) -> None:
+    """Paint AP by epoch: as scored while training where it was, and of the kept checkpoints otherwise."""
+    single = [c for c in checkpoints if not c["average_of"]]
     for key, name, colour in (("ap50", "AP50", "#2a9d76"), ("ap75", "AP75", WARM), ("ap", "AP", ACCENT)):
-        y = [math.nan if c[key] is None else c[key] for c in checkpoints]
+        scored = zip(history.get("epoch", ()), history.get(f"val_{key}", ()), strict=False)
+        points = [point for point in scored if math.isfinite(point[1])]
+        points = points or [(c["epoch"], math.nan if c[key] is None else c[key]) for c in single]
+        x, y = zip(*points, strict=True)
         axes.plot(x, y, color=colour, marker="o", ms=4, label=name, lw=2.2 if key == "ap" else 1.4)
     axes.set_ylim(0, 1)
     axes.legend(loc="best")

@@ -96,7 +96,7 @@ def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
     gallery = gallery_images(folder, run, diagnosis, config) if run.has_images else []
     label_errors = label_error_images(folder, run, diagnosis.label_errors) if run.has_images else []
     with report_style():
-        panels = training_panels(run.history, checkpoints, run.summary["best_step"])
+        panels = training_panels(run.history, checkpoints)
         save_png(results_figure(panels), folder / RESULTS)
         training = [_plot(folder, title, paint, "") for title, paint in panels]
         curves = _curve_plots(folder, run, diagnosis)
@@ -108,7 +108,7 @@ def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
         "coco": tables.coco_table(run, measures),
         "kitti": tables.kitti_table(run, measures),
         "kitti_missing": measures.kitti_missing or _NO_DATA,
-        "checkpoints": [{**c, "best": c["step"] == run.summary["best_step"]} for c in checkpoints],
+        "checkpoints": checkpoints,
         "no_data": _NO_DATA,
         "training": training,
         "curves": curves,

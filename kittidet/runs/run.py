@@ -94,6 +94,10 @@ class Run:
         with self._reading(SUMMARY) as path:
             # Runs of an earlier version have another name for the input size.
             summary = {"input_hw" if k == "canvas_hw" else k: v for k, v in _json(path).items()}
+            for row in summary["checkpoints"]:
+                # Nor had they averages.
+                row.setdefault("average_of", [])
+                row.setdefault("best", row["step"] == summary["best_step"])
             for kind, names in _SUMMARY_TYPES.items():
                 for name in names:
                     if not isinstance(summary[name], kind):

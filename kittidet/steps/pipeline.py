@@ -54,7 +54,8 @@ def train_on_records(store: Store, config: RunConfig, *, progress: FileProgress 
         KittidetError: from the step that cannot be done.
     """
     data = write_data(store, config, progress=progress)
-    return PipelineOutputs(**dict(data), trained=train(store, data.train_records, config.model, config.train))
+    trained = train(store, data, config.model, config.train, config.evaluation)
+    return PipelineOutputs(**dict(data), trained=trained)
 
 
 def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> PipelineOutputs:

@@ -15,8 +15,8 @@ from kittidet.runs import run as names
 from kittidet.runs.environment import describe_environment
 from kittidet.runs.write import RunContent, write_run
 from kittidet.section import Section
-from kittidet.steps.evaluate import val_frames
 from kittidet.steps.outputs import PipelineOutputs
+from kittidet.steps.scoring import val_frames
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepOutput, Store
 
@@ -43,7 +43,7 @@ class PublishedRun(BaseModel):
 
 
 def pick_best(evaluations: Sequence[StepOutput]) -> StepOutput:
-    """Return the evaluation with the highest AP; of equals, the earliest step.
+    """Return the evaluation with the highest AP; of equals, the earliest step. An average has to be better.
 
     Raises:
         EvaluationError: if there is none, or none has an AP.
@@ -54,7 +54,7 @@ def pick_best(evaluations: Sequence[StepOutput]) -> StepOutput:
             f"{len(evaluations)} checkpoints were evaluated and none has an AP: the validation frames hold no "
             "labelled object. Use a larger data set or another split."
         )
-    return max(scored, key=lambda e: (e.summary["metrics"]["ap"], -e.summary["step"]))
+    return max(scored, key=lambda e: (e.summary["metrics"]["ap"], not e.summary["average_of"], -e.summary["step"]))
 
 
 def run_digest(config: RunConfig, outputs: PipelineOutputs) -> str:
@@ -99,7 +99,7 @@ def publish(store: Store, outputs: PipelineOutputs, config: RunConfig) -> Publis
 
 def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunContent:
     best = pick_best(outputs.evaluations)
-    last = max(outputs.evaluations, key=lambda e: e.summary["step"])
+    last = max(outputs.evaluations, key=lambda e: (e.summary["step"], not e.summary["average_of"]))
     table = config.records.table()
     frames = val_frames(store, outputs.dataset, outputs.split, table)
     return RunContent(
@@ -155,11 +155,11 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
         "checkpoint": names.BEST,
         "checkpoints": [
             {
-                "step": e.summary["step"],
-                "epoch": e.summary["epoch"],
+                **{name: e.summary[name] for name in ("name", "step", "epoch", "average_of")},
                 **{name: e.summary["metrics"][name] for name in _AP},
+                "best": e.summary["name"] == best.summary["name"],
             }
-            for e in sorted(outputs.evaluations, key=lambda e: e.summary["step"])
+            for e in sorted(outputs.evaluations, key=lambda e: (e.summary["step"], e.summary["average_of"]))
         ],
         "classes": list(config.records.table().names),
         "variant": config.model.variant,

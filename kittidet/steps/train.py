@@ -2,19 +2,30 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kittidet.config import ModelConfig, TrainConfig
+from kittidet.config import EvalConfig, ModelConfig, TrainConfig
+from kittidet.errors import EvaluationError
+from kittidet.eval.coco import coco_metrics
 from kittidet.files import digest_path
+from kittidet.records.manifest import read_manifest
+from kittidet.steps.outputs import DataOutputs
+from kittidet.steps.scoring import detect_on_records, val_frames
 from kittidet.store import StepKey, StepOutput, Store, step_key
-from kittidet.training.history import EpochReport
+from kittidet.training.history import EpochReport, ValScores
 from kittidet.training.start import name_initial_weights
 
-VERSION = 3
+if TYPE_CHECKING:
+    from kittidet.training.fit import ValidationSet
+
+VERSION = 4
 
 
-def train_key(records: StepOutput, model: ModelConfig, recipe: TrainConfig) -> StepKey:
-    """Return the identity of a training: the records, the model, the recipe, and the bytes it starts from.
+def train_key(data: DataOutputs, model: ModelConfig, recipe: TrainConfig) -> StepKey:
+    """Return the identity of a training: the records of both sides, the model, the recipe, and what it starts from.
+
+    How many of the newest checkpoints are kept is no part of it, so that it may be raised while the training runs. Nor
+    is how they are scored: a training that took hours is not thrown away for another suppression of boxes.
 
     Raises:
         ConfigError: if ``recipe.initial_weights`` does not exist.
@@ -22,18 +33,20 @@ def train_key(records: StepOutput, model: ModelConfig, recipe: TrainConfig) -> S
     return step_key(
         "train",
         VERSION,
-        records=records.summary["records_digest"],
+        records=data.train_records.summary["records_digest"],
+        val_records=data.val_records.summary["records_digest"] if recipe.evaluate_every_epochs else None,
         model=model,
-        recipe=recipe.model_dump(mode="json", exclude={"initial_weights"}),
+        recipe=recipe.model_dump(mode="json", exclude={"initial_weights", "keep_checkpoints"}),
         initial_weights=name_initial_weights(recipe, model),
     )
 
 
 def train(
     store: Store,
-    records: StepOutput,
+    data: DataOutputs,
     model: ModelConfig,
     recipe: TrainConfig,
+    scoring: EvalConfig,
     *,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> StepOutput:
@@ -41,20 +54,34 @@ def train(
 
     A training that was killed resumes from its last saved epoch when this is called again.
 
+    Args:
+        store: holds the data; receives the output.
+        data: the records of both sides, and the labels to score on.
+        model: the detector.
+        recipe: of the fine-tune.
+        scoring: of the checkpoints while they are made.
+        on_epoch: called after each epoch.
+
     Raises:
         TrainingError, CheckpointMismatchError: if it cannot start or resume.
+        EvaluationError: if there is nothing to score on.
     """
 
     def make(folder: Path) -> dict[str, Any]:
         from kittidet.training.fit import fit_detector  # noqa: PLC0415  TensorFlow is loaded by this step alone
 
-        result = fit_detector(store.path(records), model=model, train=recipe, work_dir=folder, on_epoch=on_epoch)
+        records = store.path(data.train_records)
+        validation = validation_set(store, data, scoring)
+        result = fit_detector(
+            records, model=model, train=recipe, work_dir=folder, validation=validation, on_epoch=on_epoch
+        )
         return {
             "checkpoints": [
                 {
                     "name": c.path.name,
                     "step": c.step,
                     "epoch": c.epoch,
+                    "average_of": list(c.average_of),
                     "digest": digest_path(c.path),
                 }
                 for c in result.checkpoints
@@ -63,7 +90,33 @@ def train(
             "anchor_coverage": result.anchor_coverage,
         }
 
-    return store.get_or_make(train_key(records, model, recipe), make, resumable=True)
+    return store.get_or_make(train_key(data, model, recipe), make, resumable=True)
+
+
+def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig) -> "ValidationSet":
+    """Return how a checkpoint is scored: the same detections and labels as in the evaluation, by the faster engine.
+
+    Raises:
+        EvaluationError: if the validation frames hold no object.
+    """
+    from kittidet.training.fit import ValidationSet  # noqa: PLC0415  loads TensorFlow
+
+    if not data.val_records.summary["objects"]:
+        raise EvaluationError(
+            f"the {data.val_records.summary['frames']} validation frames hold no object of the classes "
+            f"{', '.join(data.val_records.summary['classes'])}: no checkpoint could be scored. "
+            "Use a larger data set or another split."
+        )
+    records = store.path(data.val_records)
+    table = read_manifest(records).table
+    frames = val_frames(store, data.dataset, data.split, table)
+
+    def score(checkpoint: Path) -> ValScores:
+        detections = detect_on_records(checkpoint, records, scoring)
+        metrics = coco_metrics(frames, detections, table, engine="hotcoco")
+        return ValScores(metrics.ap, metrics.ap50, metrics.per_class_ap)
+
+    return ValidationSet(score, len(frames))
 
 
 def checkpoint_path(store: Store, trained: StepOutput, name: str) -> Path:

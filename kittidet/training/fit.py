@@ -20,9 +20,11 @@ from kittidet.model.efficientdet import EfficientDet, build_efficientdet
 from kittidet.model.normalization import freeze_batch_norm
 from kittidet.model.scaling import variant_spec
 from kittidet.records.manifest import RecordsManifest, read_manifest
+from kittidet.training.averaging import write_average
 from kittidet.training.callbacks import EpochEnd, LossGuard
-from kittidet.training.history import EpochReport, write_history
+from kittidet.training.history import EpochReport, ValScores, write_history
 from kittidet.training.initial import load_initial_weights
+from kittidet.training.keeping import Rows, best_steps, has_stalled, scoring_interval
 from kittidet.training.model import BATCH_KEYS, Detector
 from kittidet.training.optimizer import FineTuneOptimizer, build_optimizer
 from kittidet.training.preflight import check_records
@@ -37,11 +39,24 @@ _SMALL_BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
+class ValidationSet:
+    """How checkpoints are scored while they are made.
+
+    Attributes:
+        score: the folder of a checkpoint -> its scores.
+        num_frames: of the set; decides how often it is scored.
+    """
+
+    score: Callable[[Path], ValScores]
+    num_frames: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainResult:
     """What a finished training run left in its folder.
 
     Attributes:
-        checkpoints: the kept ones, oldest first.
+        checkpoints: the kept ones, oldest first; before them the average of the best, where several were scored.
         history_path: ``history.csv``, one row per epoch.
         resumed_from_step: where the last start of this run resumed; None if it was the first.
         anchor_coverage: share of objects with an anchor of IoU >= 0.5 at this input size.
@@ -59,6 +74,7 @@ def fit_detector(
     model: ModelConfig,
     train: TrainConfig,
     work_dir: Path,
+    validation: ValidationSet | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainResult:
     """Return the checkpoints of a training run, which this call starts, resumes, or finds finished.
@@ -71,6 +87,8 @@ def fit_detector(
         model: the detector.
         train: the recipe.
         work_dir: receives ``checkpoints/step-*/``, ``history.csv``, ``tensorboard/``.
+        validation: scores checkpoints as ``train.evaluate_every_epochs`` says; None: none is scored, so none is the
+            best or averaged, and the training never stalls.
         on_epoch: called after each epoch, when its state is saved.
 
     Raises:
@@ -100,22 +118,37 @@ def fit_detector(
     if progress is not None:
         log.info("fit.resume epoch=%d step=%d", progress.epoch, progress.step)
         write_history(work_dir / "history.csv", rows)
+    facts = DetectorFacts(model, manifest.table, records_digest=manifest.digest)
+    every = 0
+    if validation is not None:
+        every = scoring_interval(train, n_train=manifest.num_frames, n_val=validation.num_frames)
     at_epoch_end = EpochEnd(
         work_dir=work_dir,
-        detector_facts=lambda step, epoch: DetectorFacts(model, manifest.table, step, epoch, manifest.digest),
+        detector_facts=facts,
         network=network,
         optimizer=optimizer,
         variables=variables,
         identity=identity,
         rows=rows,
         train=train,
+        score=None if validation is None else validation.score,
+        score_every=every,
         on_epoch=on_epoch,
     )
-    if first_epoch < train.epochs:
+    if first_epoch < train.epochs and not (rows and has_stalled(rows, train)):
         batches = _batches(train_records_dir, model, train, first_epoch)
         tensorboard = keras.callbacks.TensorBoard(work_dir / "tensorboard", write_graph=False, profile_batch=0)
-        _fit(detector, batches, train, steps, first_epoch, [LossGuard(), tensorboard, at_epoch_end])
+        _fit(detector, batches, train, steps, first_epoch, [LossGuard(), at_epoch_end, tensorboard])
+    at_epoch_end.drop_checkpoints()
+    _write_average(work_dir / "checkpoints", network, rows, train, facts)
     return _write_result(work_dir, identity, None if progress is None else progress.step, coverage)
+
+
+def _write_average(folder: Path, network: EfficientDet, rows: Rows, train: TrainConfig, facts: DetectorFacts) -> None:
+    steps = best_steps(rows, train.average_best)
+    best = [c for c in list_checkpoints(folder) if c.step in steps and not c.average_of]
+    if len(best) > 1:
+        write_average(folder, network, best, facts)
 
 
 def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig) -> str:

@@ -24,7 +24,10 @@ class EpochReport:
         iou_loss: IoU part, unweighted; 0 if off.
         l2_loss: penalty on kernels; 0 with AdamW.
         num_positives: anchors with an object, per batch.
-        seconds: duration.
+        seconds: duration without the scoring.
+        val_ap: COCO AP of the averaged weights on the validation set; None where the epoch was not scored.
+        val_ap50: the same at IoU .50.
+        score_seconds: duration of the scoring.
     """
 
     epoch: int
@@ -37,6 +40,24 @@ class EpochReport:
     l2_loss: float
     num_positives: float
     seconds: float
+    val_ap: float | None = None
+    val_ap50: float | None = None
+    score_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ValScores:
+    """COCO scores of a checkpoint on the validation set.
+
+    Attributes:
+        ap: over all classes, 0..1.
+        ap50: at IoU .50.
+        per_class_ap: class name -> AP; None for a class without an object in the set.
+    """
+
+    ap: float
+    ap50: float
+    per_class_ap: Mapping[str, float | None]
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -51,7 +51,8 @@ def outputs(prepared: SimpleNamespace, fake_training: Counter) -> "PipelineOutpu
     from kittidet.steps.outputs import PipelineOutputs
     from tasks.steps import evaluate, fine_tune
 
-    trained = fine_tune.fn(prepared.store_dir, prepared.train_records, prepared.config.model, prepared.config.train)
+    config = prepared.config
+    trained = fine_tune.fn(prepared.store_dir, prepared.data, config.model, config.train, config.evaluation)
     evaluations = tuple(
         evaluate.fn(prepared.store_dir, trained, checkpoint["name"], prepared.data, prepared.config.evaluation)
         for checkpoint in trained.summary["checkpoints"]

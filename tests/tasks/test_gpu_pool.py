@@ -105,7 +105,7 @@ def train_and_complete(client, run) -> None:
     given = kitti_train.validate_parameters(run.parameters)
     store = Store(given["store_dir"])
     config, data = given["config"], given["data"]
-    trained = steps.train_step(store, data.train_records, config.model, config.train)
+    trained = steps.train_step(store, data, config.model, config.train, config.evaluation)
     for checkpoint in trained.summary["checkpoints"]:
         name = checkpoint["name"]
         steps.evaluate_step(store, trained, name, data, config.evaluation)

@@ -15,7 +15,9 @@ from tasks.steps import evaluate, fetch, findings_key, fine_tune, publish, repor
 
 NAME = "step-00000020"
 TRAINED = StepOutput(
-    step="train", digest="t", summary={"checkpoints": [{"name": NAME, "step": 20, "epoch": 2, "digest": "d"}]}
+    step="train",
+    digest="t",
+    summary={"checkpoints": [{"name": NAME, "step": 20, "epoch": 2, "average_of": [], "digest": "d"}]},
 )
 
 
@@ -41,7 +43,7 @@ class Bar:
 
 
 def fine_tune_key(prepared, recipe: TrainConfig):
-    return fine_tune.cache_policy.key_of(prepared.train_records, prepared.config.model, recipe)
+    return fine_tune.cache_policy.key_of(prepared.data, prepared.config.model, recipe)
 
 
 @pytest.mark.parametrize(
@@ -134,19 +136,19 @@ def test_every_class_of_the_table_is_counted_and_the_labels_are_drawn(prepared, 
 
 
 def test_each_epoch_moves_the_bar_and_the_checkpoints_are_named(prepared, shown, monkeypatch):
-    def step(store, records, model, recipe, *, on_epoch):
-        assert records.digest == prepared.train_records.digest
-        for epoch in (1, 2):
-            on_epoch(EpochReport(epoch, 10 * epoch, 0.1, 1.0 / epoch, 0.1, 0.1, 0.0, 0.0, 3.0, 1.0))
+    def step(store, data, model, recipe, scoring, *, on_epoch):
+        assert data.train_records.digest == prepared.train_records.digest
+        for epoch, ap in ((1, None), (2, 0.25)):
+            on_epoch(EpochReport(epoch, 10 * epoch, 0.1, 1.0 / epoch, 0.1, 0.1, 0.0, 0.0, 3.0, 1.0, ap, ap))
         return TRAINED
 
     monkeypatch.setattr(steps, "ProgressBar", type("Moves", (Bar,), {"moves": (moves := [])}))
     monkeypatch.setattr(steps, "train_step", step)
-    result = fine_tune.fn(prepared.store_dir, prepared.train_records, prepared.config.model, TrainConfig(epochs=2))
+    result = fine_tune.fn(prepared.store_dir, prepared.data, prepared.config.model, TrainConfig(epochs=2), EvalConfig())
     assert moves == [
         "kitti-training-progress",
         (0.5, "epoch 1 of 2, loss 1.0000"),
-        (1.0, "epoch 2 of 2, loss 0.5000"),
+        (1.0, "epoch 2 of 2, loss 0.5000, AP 0.250"),
         (1.0, "2 epochs done"),
     ]
     assert shown["kitti-training"]["checkpoints"] == [f"{NAME} (epoch 2)"]

@@ -16,8 +16,8 @@ SUMMARY = {
     "per_class_ap50": {"Car": 0.93, "Tram": None},
     "best_step": 40,
     "checkpoints": [
-        {"step": 20, "epoch": 1, "ap": 0.3, "ap50": 0.5, "ap75": 0.2},
-        {"step": 40, "epoch": 2, "ap": 0.4321, "ap50": 0.7, "ap75": 0.5},
+        {"step": 20, "epoch": 1, "average_of": [], "ap": 0.3, "ap50": 0.5, "ap75": 0.2, "best": False},
+        {"step": 40, "epoch": 2, "average_of": [20, 40], "ap": 0.4321, "ap50": 0.7, "ap75": 0.5, "best": True},
     ],
 }
 
@@ -29,6 +29,7 @@ def test_scores_show_all_first_then_each_class_and_the_picked_step(capsys):
     assert [row.split("│")[1].strip() for row in rows[:3]] == ["all", "Car", "Tram"]
     assert "no ground truth" in rows[2]
     assert ["picked" in row for row in rows[-2:]] == [False, True]
+    assert "mean of 20, 40" in rows[-1]
 
 
 @pytest.mark.parametrize("cached", [False, True])

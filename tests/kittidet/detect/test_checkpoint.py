@@ -11,7 +11,7 @@ from kittidet.classes import KITTI8
 from kittidet.detect.checkpoint import (
     DetectorFacts,
     detector_path,
-    keep_newest,
+    keep_steps,
     list_checkpoints,
     read_facts,
     write_checkpoint,
@@ -51,14 +51,14 @@ def test_writing_the_same_step_again_replaces_it(tmp_path, tiny_network, facts):
     same_outputs(Detector.load(write_checkpoint(tmp_path, tiny_network, facts).path).network, tiny_network)
 
 
-def test_only_finished_checkpoints_are_listed_and_the_newest_kept(tmp_path, tiny_network, facts):
+def test_only_finished_checkpoints_are_listed_and_those_of_other_steps_removed(tmp_path, tiny_network, facts):
     assert list_checkpoints(tmp_path) == []
     for step in (300, 20, 1000):
         write_checkpoint(tmp_path, tiny_network, DetectorFacts(facts.model, KITTI8, step, 1, "abc"))
     (tmp_path / ".step-00009999.partial-0").mkdir()
     (tmp_path / "step-00009998").mkdir()
     assert [c.step for c in list_checkpoints(tmp_path)] == [20, 300, 1000]
-    keep_newest(tmp_path, 2)
+    keep_steps(tmp_path, {300, 1000})
     assert [c.step for c in list_checkpoints(tmp_path)] == [300, 1000]
     assert not (tmp_path / ".step-00009999.partial-0").exists()
 

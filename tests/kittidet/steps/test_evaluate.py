@@ -10,13 +10,12 @@ import pytest
 from kittidet.classes import KITTI8
 from kittidet.config import EvalConfig, RecordsConfig, SourceConfig, SplitConfig, ValidateConfig
 from kittidet.frame import Detections
-from kittidet.kitti import frames
-from kittidet.kitti.labels import parse_label_file
-from kittidet.steps.evaluate import _load_frames, evaluate, evaluate_key, val_frames
+from kittidet.steps.evaluate import evaluate, evaluate_key
 from kittidet.steps.fetch import fetch
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.records import write
-from kittidet.steps.split import split, split_ids
+from kittidet.steps.scoring import val_frames
+from kittidet.steps.split import split
 from kittidet.steps.validate import validate
 from kittidet.store import StepOutput, Store
 
@@ -28,7 +27,7 @@ def outputs(tmp_path: Path, synthetic_root: Path) -> SimpleNamespace:
     validation = validate(store, dataset, ValidateConfig())
     parts = split(store, dataset, validation, SplitConfig(val_share=0.5))
     train, val = (write(store, dataset, parts, side, RecordsConfig()) for side in ("train", "val"))
-    facts = [{"name": f"step-{n}", "step": n, "epoch": n, "digest": f"weights {n}"} for n in (1, 2)]
+    facts = [{"name": f"step-{n}", "step": n, "epoch": n, "average_of": [], "digest": f"weights {n}"} for n in (1, 2)]
     return SimpleNamespace(
         store=store,
         dataset=dataset,
@@ -51,23 +50,6 @@ def test_checkpoint_records_and_scoring_are_part_of_the_key(outputs):
     assert len(keys) == 4
 
 
-def test_the_frames_that_are_scored_are_the_splits_val_frames(outputs):
-    frames = val_frames(outputs.store, outputs.dataset, outputs.split, KITTI8)
-    assert tuple(f.frame_id for f in frames) == split_ids(outputs.store, outputs.split, "val")
-    assert sum(len(f.objects) for f in frames) > 0
-
-
-def test_the_label_files_are_read_once_for_all_checkpoints(outputs, monkeypatch):
-    _load_frames.cache_clear()
-    parsed = []
-    monkeypatch.setattr(
-        frames, "parse_label_file", lambda path, **kw: parsed.append(path) or parse_label_file(path, **kw)
-    )
-    first, second = (val_frames(outputs.store, outputs.dataset, outputs.split, KITTI8) for _ in range(2))
-    assert first == second
-    assert len(parsed) == len(split_ids(outputs.store, outputs.split, "val"))
-
-
 def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, monkeypatch):
     from kittidet.detect import warm
     from kittidet.detect.detector import Detector
@@ -83,7 +65,7 @@ def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, m
             found.append(Detections(frame.frame_id, xyxy, np.ones(len(ids), np.float32), ids))
         return found
 
-    monkeypatch.setattr(Detector, "load", lambda path, reuse: SimpleNamespace(path=path, table=KITTI8))
+    monkeypatch.setattr(Detector, "load", lambda path, reuse: SimpleNamespace(path=path))
     monkeypatch.setattr(warm, "_KEPT", [])
     monkeypatch.setattr(predict, "predict_records", see_everything)
     arguments = (

@@ -33,12 +33,14 @@ def metrics(ap: float | None) -> dict:
     }
 
 
-def an_evaluation(store: Store, step: int, ap: float | None) -> StepOutput:
+def an_evaluation(store: Store, step: int, ap: float | None, average_of: tuple[int, ...] = ()) -> StepOutput:
     def make(folder: Path) -> dict:
         (folder / "predictions.json").write_text(json.dumps([{"step": step}]))
-        return {"name": f"step-{step}", "step": step, "epoch": step, "digest": str(step), "metrics": metrics(ap)}
+        name = f"{'average' if average_of else 'step'}-{step}"
+        facts = {"name": name, "step": step, "epoch": step, "average_of": list(average_of), "digest": str(step)}
+        return {**facts, "metrics": metrics(ap)}
 
-    return store.get_or_make(step_key("evaluate", 1, step=step, ap=ap), make)
+    return store.get_or_make(step_key("evaluate", 1, step=step, ap=ap, average_of=average_of), make)
 
 
 def make_outputs(store: Store, aps: dict[int, float | None]) -> PipelineOutputs:
@@ -96,6 +98,12 @@ def config(tmp_path: Path) -> RunConfig:
 )
 def test_the_best_ap_is_picked_and_of_equals_the_earliest(store, aps, best):
     assert pick_best([an_evaluation(store, *item) for item in aps.items()]).summary["step"] == best
+
+
+@pytest.mark.parametrize(("ap", "picked"), [(0.5, "step-5"), (0.51, "average-10")])
+def test_an_average_has_to_be_better_to_be_picked(store, ap, picked):
+    evaluations = [an_evaluation(store, 10, ap, (5, 10)), an_evaluation(store, 5, 0.5), an_evaluation(store, 10, 0.4)]
+    assert pick_best(evaluations).summary["name"] == picked
 
 
 @pytest.mark.parametrize("aps", [{}, {5: None}])

@@ -2,24 +2,31 @@
 
 import pytest
 
-from kittidet.config import ModelConfig, TrainConfig
-from kittidet.errors import ConfigError
-from kittidet.steps.train import checkpoint_path, train_key
+from kittidet.config import EvalConfig, ModelConfig, TrainConfig
+from kittidet.errors import ConfigError, EvaluationError
+from kittidet.steps.outputs import DataOutputs
+from kittidet.steps.train import checkpoint_path, train_key, validation_set
 from kittidet.store import StepOutput, Store, step_key
 
 
-def some_records(digest: str = "r") -> StepOutput:
-    return StepOutput(step="records-train", digest="", summary={"records_digest": digest})
+def some_data(train: str, val: str) -> DataOutputs:
+    def output(digest: str = "") -> StepOutput:
+        return StepOutput(step="records", digest="", summary={"records_digest": digest})
+
+    return DataOutputs(
+        dataset=output(), validation=output(), split=output(), train_records=output(train), val_records=output(val)
+    )
 
 
-def key(*, records: str = "r", model: dict | None = None, recipe: dict | None = None) -> str:
-    return train_key(some_records(records), ModelConfig(**(model or {})), TrainConfig(**(recipe or {}))).digest
+def key(*, train: str = "r", val: str = "v", model: dict | None = None, recipe: dict | None = None) -> str:
+    return train_key(some_data(train, val), ModelConfig(**(model or {})), TrainConfig(**(recipe or {}))).digest
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"records": "other"},
+        {"train": "other"},
+        {"val": "other"},
         {"model": {"variant": "d1"}},
         {"model": {"anchor_scale": 3}},
         {"recipe": {"epochs": 1}},
@@ -29,6 +36,15 @@ def key(*, records: str = "r", model: dict | None = None, recipe: dict | None = 
 )
 def test_every_input_is_part_of_the_key(change):
     assert key(**change) != key()
+
+
+def test_how_many_of_the_newest_are_kept_may_change_while_it_runs():
+    assert key(recipe={"keep_checkpoints": 9}) == key()
+
+
+def test_the_validation_set_counts_only_where_training_scores_on_it():
+    never = {"evaluate_every_epochs": 0}
+    assert key(val="other", recipe=never) == key(recipe=never) != key()
 
 
 def test_weights_to_start_from_count_by_their_bytes_not_their_place(tmp_path):
@@ -55,6 +71,13 @@ def test_a_single_file_of_weights_counts_too(tmp_path):
 def test_absent_weights_are_named_before_anything_runs(tmp_path):
     with pytest.raises(ConfigError, match=r"none.*train\.initial_weights"):
         key(recipe={"initial_weights": tmp_path / "none"})
+
+
+def test_a_validation_set_without_objects_is_refused_before_training(tmp_path):
+    data = some_data("r", "v")
+    records = data.val_records.model_copy(update={"summary": {"objects": 0, "frames": 7, "classes": ["Car", "Van"]}})
+    with pytest.raises(EvaluationError, match="the 7 validation frames hold no object of the classes Car, Van"):
+        validation_set(Store(tmp_path), data.model_copy(update={"val_records": records}), EvalConfig())
 
 
 def test_a_checkpoint_lies_in_its_trainings_output(tmp_path):

@@ -1,17 +1,15 @@
 """A training leaves what it promises, and one that was interrupted ends as if it had not been."""
 
-import csv
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import h5py
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
+from fixtures.training_results import StoppedError, assert_same_run, rows_of, stop_after
 
 from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
 from kittidet.detect.detector import Detector
@@ -21,54 +19,11 @@ from kittidet.training.fit import fit_detector, freezes_batch_norm
 TINY_MODELS = Path(__file__).parents[2] / "fixtures" / "tiny_models.py"
 
 
-class StoppedError(Exception):
-    pass
-
-
-def weights_of(result):
-    """Every array of the last checkpoint, by name."""
-    arrays = {}
-    with h5py.File(result.checkpoints[-1].path / "model.weights.h5") as file:
-        file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    return arrays
-
-
-def rows_of(result):
-    """The history without the durations."""
-    with result.history_path.open() as stream:
-        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(stream)]
-
-
-def assert_same_run(found, expected):
-    assert rows_of(found) == rows_of(expected)
-    assert [c.step for c in found.checkpoints] == [c.step for c in expected.checkpoints]
-    a, b = weights_of(found), weights_of(expected)
-    assert a.keys() == b.keys()
-    for name in a:
-        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
-
-
-@pytest.fixture(scope="module")
-def fit(tiny_models, train_records, small_model, short_recipe):
-    def run(work_dir, *, recipe=short_recipe, **more):
-        return fit_detector(train_records, model=small_model, train=recipe, work_dir=work_dir, **more)
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def undisturbed(fit, tmp_path_factory):
     """What the short recipe leaves when nothing gets in its way, and the reports it gave; read only."""
     seen = []
     return fit(tmp_path_factory.mktemp("undisturbed") / "run", on_epoch=seen.append), seen
-
-
-def stop_after(epoch):
-    def on_epoch(report):
-        if report.epoch == epoch:
-            raise StoppedError
-
-    return on_epoch
 
 
 def test_a_training_leaves_checkpoints_history_and_tensorboard(undisturbed):
@@ -202,10 +157,11 @@ fit.fit_detector(Path(records), model=ModelConfig(input_hw=tiny.INPUT_HW),
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    "moment", ["3:step", "2:write_checkpoint", "2:keep_newest", "2:save_state", "2:averaged_weights"]
+    ("moment", "resumed_from"),
+    [("3:step", 2), ("2:write_checkpoint", 2), ("2:save_state", 2), ("2:averaged_weights", 2), ("2:keep_steps", 4)],
 )
 def test_a_run_killed_at_any_moment_goes_on_and_equals_an_undisturbed_one(
-    fit, train_records, tmp_path, short_recipe, undisturbed, moment
+    fit, train_records, tmp_path, short_recipe, undisturbed, moment, resumed_from
 ):
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(TINY_MODELS), str(train_records), str(tmp_path), moment],
@@ -214,7 +170,7 @@ def test_a_run_killed_at_any_moment_goes_on_and_equals_an_undisturbed_one(
     )
     assert done.returncode == -signal.SIGKILL
     resumed = fit(tmp_path)
-    assert resumed.resumed_from_step == 2
+    assert resumed.resumed_from_step == resumed_from
     assert_same_run(resumed, undisturbed[0])
 
 

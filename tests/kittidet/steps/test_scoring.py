@@ -1,0 +1,68 @@
+"""kittidet.steps.scoring: training and evaluation score a checkpoint on the same frames and come to the same number."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from kittidet.classes import KITTI8
+from kittidet.config import EvalConfig, RecordsConfig, SourceConfig, SplitConfig, ValidateConfig
+from kittidet.kitti import frames
+from kittidet.kitti.labels import parse_label_file
+from kittidet.presets import STARTER
+from kittidet.steps.evaluate import evaluate
+from kittidet.steps.fetch import fetch
+from kittidet.steps.outputs import DataOutputs
+from kittidet.steps.records import write
+from kittidet.steps.scoring import _load_frames, val_frames
+from kittidet.steps.split import split, split_ids
+from kittidet.steps.train import validation_set
+from kittidet.steps.validate import validate
+from kittidet.store import Store, step_key
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, synthetic_root: Path) -> SimpleNamespace:
+    store = Store(tmp_path_factory.mktemp("scoring") / "store")
+    dataset = fetch(store, SourceConfig(kind="folder", path=synthetic_root))
+    validation = validate(store, dataset, ValidateConfig())
+    parts = split(store, dataset, validation, SplitConfig(val_share=0.5))
+    train, val = (write(store, dataset, parts, side, RecordsConfig()) for side in ("train", "val"))
+    data = DataOutputs(dataset=dataset, validation=validation, split=parts, train_records=train, val_records=val)
+    return SimpleNamespace(store=store, data=data)
+
+
+def test_the_frames_that_are_scored_are_the_splits_val_frames(made):
+    found = val_frames(made.store, made.data.dataset, made.data.split, KITTI8)
+    assert tuple(f.frame_id for f in found) == split_ids(made.store, made.data.split, "val")
+    assert sum(len(f.objects) for f in found) > 0
+
+
+def test_the_label_files_are_read_once_for_all_checkpoints(made, monkeypatch):
+    _load_frames.cache_clear()
+    parsed = []
+    monkeypatch.setattr(
+        frames, "parse_label_file", lambda path, **kw: parsed.append(path) or parse_label_file(path, **kw)
+    )
+    first, second = (val_frames(made.store, made.data.dataset, made.data.split, KITTI8) for _ in range(2))
+    assert first == second
+    assert len(parsed) == len(split_ids(made.store, made.data.split, "val"))
+
+
+def test_ap_while_training_is_the_number_of_record(made):
+    facts = {"name": "step-00000001", "step": 1, "epoch": 1, "average_of": [], "digest": "d"}
+
+    def training(folder: Path) -> dict:
+        shutil.copytree(STARTER, folder / "checkpoints" / facts["name"])
+        return {"checkpoints": [facts]}
+
+    trained = made.store.get_or_make(step_key("train", 1), training)
+    checkpoint = made.store.path(trained) / "checkpoints" / facts["name"]
+    config = EvalConfig(batch_size=2)
+    seen = validation_set(made.store, made.data, config).score(checkpoint)
+    recorded = evaluate(made.store, trained, facts["name"], made.data, config).summary["metrics"]
+    assert seen.ap50 > 0.05  # the starter knows these scenes
+    assert seen.ap == pytest.approx(recorded["ap"], abs=1e-6)
+    assert seen.ap50 == pytest.approx(recorded["ap50"], abs=1e-6)
+    assert seen.per_class_ap == pytest.approx(recorded["per_class_ap"], abs=1e-6)

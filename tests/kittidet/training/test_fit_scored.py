@@ -1,0 +1,90 @@
+"""A training that is scored while it runs keeps its best checkpoints, averages them, and ends where it has stalled."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from fixtures.training_results import StoppedError, arrays_of, rows_of, same_arrays, stop_after
+from tensorflow.core.util import event_pb2
+
+from kittidet.detect.checkpoint import read_facts
+from kittidet.detect.detector import Detector
+from kittidet.training.fit import ValidationSet
+from kittidet.training.history import ValScores
+
+
+def scored_by(aps):
+    """A validation set whose scores are given: step of the checkpoint -> AP; and the steps that were scored."""
+    seen = []
+
+    def score(path):
+        step = read_facts(path).step
+        seen.append(step)
+        return ValScores(aps[step], 2 * aps[step], {"Car": aps[step], "Van": None})
+
+    return ValidationSet(score, num_frames=2), seen
+
+
+@pytest.fixture(scope="module")
+def long_recipe(short_recipe):
+    return short_recipe.model_copy(update={"epochs": 5, "keep_checkpoints": 1, "average_best": 2})
+
+
+APS = {2: 0.1, 4: 0.3, 6: 0.2, 8: 0.05, 10: 0.04}
+
+
+@pytest.fixture(scope="module")
+def scored(fit, long_recipe, tmp_path_factory):
+    validation, steps = scored_by(APS)
+    result = fit(tmp_path_factory.mktemp("scored") / "run", recipe=long_recipe, validation=validation)
+    assert steps == [2, 4, 6, 8, 10]
+    return result
+
+
+def test_every_epoch_is_scored_into_the_history_and_tensorboard(scored):
+    rows = rows_of(scored)
+    assert [float(row["val_ap"]) for row in rows] == list(APS.values())
+    assert [float(row["val_ap50"]) for row in rows] == [2 * ap for ap in APS.values()]
+    events = next((scored.history_path.parent / "tensorboard" / "validation").glob("events.out.tfevents.*"))
+    shown = [event_tags(record.numpy()) for record in tf.data.TFRecordDataset(str(events))]
+    assert {"epoch_AP", "epoch_AP50", "epoch_Car"} <= {tag for tags in shown for tag in tags}
+
+
+def event_tags(record):
+    return [value.tag for value in event_pb2.Event.FromString(record).summary.value]
+
+
+def test_the_best_stay_beside_the_newest_and_their_mean_is_one_more_candidate(scored):
+    average, *others = scored.checkpoints
+    assert [c.step for c in others] == [4, 6, 10]
+    assert (average.path.name, average.step, average.epoch, average.average_of) == ("average-00000006", 6, 3, (4, 6))
+    mean, one, other = (arrays_of(c) for c in (average, others[0], others[1]))
+    assert mean.keys() == one.keys()
+    for name in mean:
+        np.testing.assert_allclose(mean[name], (one[name] + other[name]) / 2, atol=1e-6)
+    assert any((one[name] != other[name]).any() for name in mean)
+    assert Detector.load(average.path).facts.average_of == (4, 6)
+
+
+@pytest.mark.parametrize("epoch", [2, 5])
+def test_a_scored_run_that_was_interrupted_keeps_what_an_undisturbed_one_keeps(
+    fit, scored, long_recipe, tmp_path, epoch
+):
+    validation, steps = scored_by(APS)
+    with pytest.raises(StoppedError):
+        fit(tmp_path, recipe=long_recipe, validation=validation, on_epoch=stop_after(epoch))
+    resumed = fit(tmp_path, recipe=long_recipe, validation=validation)
+    assert steps == list(APS)
+    assert [c.path.name for c in resumed.checkpoints] == [c.path.name for c in scored.checkpoints]
+    assert [row["val_ap"] for row in rows_of(resumed)] == [row["val_ap"] for row in rows_of(scored)]
+    for found, expected in zip(resumed.checkpoints, scored.checkpoints, strict=True):
+        same_arrays(arrays_of(found), arrays_of(expected))
+
+
+def test_a_training_that_does_not_get_better_ends_early_and_stays_ended(fit, long_recipe, tmp_path):
+    recipe = long_recipe.model_copy(update={"patience_epochs": 2})
+    validation, steps = scored_by(APS)
+    with pytest.raises(StoppedError):
+        fit(tmp_path, recipe=recipe, validation=validation, on_epoch=stop_after(4))
+    result = fit(tmp_path, recipe=recipe, validation=validation)
+    assert steps == [2, 4, 6, 8]
+    assert [c.step for c in result.checkpoints if not c.average_of] == [4, 6, 8]
