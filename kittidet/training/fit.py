@@ -25,7 +25,7 @@ from kittidet.training.callbacks import EpochEnd, LossGuard
 from kittidet.training.history import EpochReport, ValScores, write_history
 from kittidet.training.initial import load_initial_weights
 from kittidet.training.keeping import Rows, best_steps, has_stalled, scoring_interval
-from kittidet.training.model import BATCH_KEYS, Detector
+from kittidet.training.model import BATCH_KEYS, TrainableDetector
 from kittidet.training.optimizer import FineTuneOptimizer, build_optimizer
 from kittidet.training.preflight import check_records
 from kittidet.training.resume import load_state
@@ -107,7 +107,7 @@ def fit_detector(
     coverage = check_records(train_records_dir, manifest, input_hw=model.input_hw, anchors_xyxy=anchors_xyxy)
     steps = steps_per_epoch(manifest.num_frames, train.batch_size)
     network = _build_network(model, train, manifest, start)
-    detector = Detector(network, anchors_xyxy=anchors_xyxy, recipe=train)
+    detector = TrainableDetector(network, anchors_xyxy=anchors_xyxy, recipe=train)
     schedule = fine_tune_schedule(train, steps_per_epoch=steps)
     optimizer = build_optimizer(train, learning_rate=schedule, model=detector)
     outer = _compile(detector, optimizer, half=network.dtype_policy.compute_dtype == "float16")
@@ -195,7 +195,7 @@ def _build_network(
     return network
 
 
-def _compile(detector: Detector, optimizer: FineTuneOptimizer, *, half: bool) -> Any:
+def _compile(detector: TrainableDetector, optimizer: FineTuneOptimizer, *, half: bool) -> Any:
     outer: Any = optimizer
     if half:
         outer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -222,7 +222,7 @@ def _batches(records_dir: Path, model: ModelConfig, train: TrainConfig, first_ep
 
 
 def _fit(
-    detector: Detector,
+    detector: TrainableDetector,
     batches: tf.data.Dataset,
     train: TrainConfig,
     steps: int,
