@@ -81,14 +81,14 @@ def kitti_table(run: Run, measures: Measures) -> list[dict[str, Any]] | None:
     moved = {name: [*r40, *r11] for name, (r40, r11) in kitti.order_free_differences().items()}
     return [
         {
-            "name": name,
-            "colour": colours.get(name, "#888888"),
+            "name": f"{name} (scored on {own} detections)" if own else name,
+            "colour": colours.get(own or name, "#888888"),
             "iou": OFFICIAL_OVERLAP[name],
             "numbers": () if score is None else (*score.r40, *score.r11),
             "not_scored": kitti.not_scored.get(name),
             "order_free": _order_free((kitti.order_free or {}).get(name), moved.get(name, [])),
         }
-        for name, score in ((name, kitti.official.get(name)) for name in OFFICIAL_OVERLAP)
+        for name, score, own in ((n, kitti.official.get(n), kitti.scored_on.get(n)) for n in OFFICIAL_OVERLAP)
     ]
 
 

@@ -107,6 +107,7 @@ def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
         "tiles": tables.tiles(run, measures),
         "coco": tables.coco_table(run, measures),
         "kitti": tables.kitti_table(run, measures),
+        "kitti_notes": () if measures.kitti is None else measures.kitti.notes,
         "kitti_missing": measures.kitti_missing or _NO_DATA,
         "checkpoints": [{**c, "best": c["step"] == run.summary["best_step"]} for c in checkpoints],
         "no_data": _NO_DATA,

@@ -54,8 +54,12 @@ def test_of_classes_that_the_detector_cannot_name_there_are_no_kitti_scores(fini
     run.table = ClassTable(("Vehicle", *KITTI8.names[1:]), {"Car": "Vehicle", "Truck": "Vehicle"})
     measures = measure_run(run, **HOW)
     assert measures.kitti is not None
-    assert set(measures.kitti.official) == set(measures.kitti.loose) == {"Pedestrian", "Cyclist"}
-    mixed = {**{name: f"class-{name}" for name in KITTI8.names}, "Pedestrian": "class-Car", "Tram": "class-Cyclist"}
+    assert measures.kitti.scored_on == {"Car": "Vehicle"}
+    run.table = ClassTable(("Road", *KITTI8.names[1:]), {"Car": "Road", "Pedestrian": "Road"})
+    measures = measure_run(run, **HOW)
+    assert measures.kitti is not None
+    assert set(measures.kitti.official) == set(measures.kitti.loose) == {"Cyclist"}
+    mixed = {**{name: f"class-{name}" for name in KITTI8.names}, "Pedestrian": "class-Car", "Cyclist": "class-Car"}
     run.table = ClassTable(tuple(f"class-{name}" for name in KITTI8.names), mixed)
     measures = measure_run(run, **HOW)
     assert measures.kitti is None

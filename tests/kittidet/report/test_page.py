@@ -15,7 +15,7 @@ MINIMAL = {
         "classes": [{"name": "Car", "ap": None, "ap50": None, "count": "0",
                      "colour": "#123456", "bright": "#123456", "interval": ""}],
     },
-    "kitti": None, "kitti_missing": "no KITTI labels here", "no_data": "no data here",
+    "kitti": None, "kitti_notes": [], "kitti_missing": "no KITTI labels here", "no_data": "no data here",
     "checkpoints": [], "training": [],
     "curves": [PagePlot("<svg></svg>", "a.png", "c")], "tables": [], "min_score": 0.3,
     "gallery": [], "label_errors": [], "leakage": {"fine": True, "title": "None.", "text": "x"},
@@ -56,7 +56,8 @@ def test_the_kitti_table_has_a_second_line_or_a_reason():
         {**row, "name": "Car", "numbers": (), "not_scored": "part of Vehicle"},
         {**row, "name": "Cyclist", "numbers": (50.0,) * 6, "order_free": ["52.50 (+2.50)"] * 6},
     ]
-    html = render_page({**MINIMAL, "kitti": rows})
+    html = render_page({**MINIMAL, "kitti": rows, "kitti_notes": ["Cyclist: few"]})
+    assert '<p class="note">Cyclist: few</p>' in html
     assert '<td class="none" colspan="6">- (part of Vehicle)</td>' in html
     assert html.count("52.50 (+2.50)") == 6
     assert "<td>0.00</td>" not in html

@@ -56,6 +56,11 @@ def test_a_class_that_the_detector_cannot_name_has_a_reason_in_place_of_numbers(
     assert (rows["Car"]["numbers"], rows["Car"]["not_scored"]) == ((), "part of Vehicle")
 
 
+def test_a_class_scored_by_another_name_says_so(kitti_scores):
+    rows = kitti_scores(official={"Car": score(50.0, 40.0, None)}, order_free={}, scored_on={"Car": "Vehicle"})
+    assert set(rows) == {"Car (scored on Vehicle detections)", "Pedestrian", "Cyclist"}
+
+
 def test_the_costliest_error_comes_first():
     errors = [TideError("Loc", "loose", 0.01, 9), TideError("Miss", "not found", 0.2, 1200)]
     assert tables.tide_table(errors)["rows"] == [("not found", "1,200", "+0.200"), ("loose", "9", "+0.010")]
