@@ -11,6 +11,21 @@ def score_text(value: float | None, digits: int = 3) -> str:
     return NO_TRUTH if value is None else f"{value:.{digits}f}"
 
 
+def limit_text(scores: Mapping[str, Any]) -> str | None:
+    """Return a sentence where AP goes beyond COCO's 100 detections, None where it does not.
+
+    Args:
+        scores: holds ``max_detections`` and ``ap_at_100``, as `coco.CocoMetrics` does; scores of earlier versions,
+            which stopped at 100, do not.
+    """
+    if scores.get("max_detections", 100) <= 100:
+        return None
+    return (
+        f"AP counts up to {scores['max_detections']} detections of a class in a frame; with COCO's limit of 100, as in "
+        f"published results, it is {score_text(scores['ap_at_100'])}."
+    )
+
+
 def fact_text(value: Any) -> str:
     """Return one value of a step's summary on one line: lists and mappings by their items, None as "not known"."""
     if isinstance(value, Mapping):

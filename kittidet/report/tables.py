@@ -10,6 +10,7 @@ import numpy as np
 from kittidet.drawing import class_colours
 from kittidet.eval.diagnosis import THRESHOLDS, LabelError, ScoreCurves, SliceAp, TideError
 from kittidet.eval.kitti_protocol import OFFICIAL_OVERLAP, ClassAp
+from kittidet.eval.score_text import limit_text
 from kittidet.report.measures import Measures
 from kittidet.report.style import plot_colours
 from kittidet.runs.run import Run
@@ -47,6 +48,7 @@ def coco_table(run: Run, measures: Measures) -> dict[str, Any]:
     return {
         # The number of record is the one the checkpoint was picked by.
         **{key: run.summary[key] for key in ("ap", "ap50", "ap75")},
+        "limit": limit_text(coco.to_json()),
         "interval": between(measures.intervals.ap, 2),
         "confidence": f"{measures.intervals.confidence:.0%}",
         "n_images": f"{coco.n_images:,}",

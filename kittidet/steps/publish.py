@@ -22,6 +22,7 @@ from kittidet.store import StepOutput, Store
 
 VERSION = 1
 _AP = ("ap", "ap50", "ap75")
+_SCORES = (*_AP, "per_class_ap", "per_class_ap50", "max_detections", "ap_at_100")
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -149,7 +150,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
     metrics = best.summary["metrics"]
     return {
         "name": config.name,
-        **{name: metrics[name] for name in (*_AP, "per_class_ap", "per_class_ap50")},
+        **{name: metrics[name] for name in _SCORES},
         "best_step": best.summary["step"],
         "best_epoch": best.summary["epoch"],
         "checkpoint": names.BEST,

@@ -29,6 +29,12 @@ def test_scores_show_all_first_then_each_class_and_the_picked_step(capsys):
     assert [row.split("│")[1].strip() for row in rows[:3]] == ["all", "Car", "Tram"]
     assert "no ground truth" in rows[2]
     assert ["picked" in row for row in rows[-2:]] == [False, True]
+    assert not any("limit of 100" in line for line in lines)
+
+
+def test_scores_beyond_cocos_hundred_detections_say_so(capsys):
+    print_scores({**SUMMARY, "max_detections": 300, "ap_at_100": 0.43})
+    assert "with COCO's limit of 100, as in published results, it is 0.430" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("cached", [False, True])

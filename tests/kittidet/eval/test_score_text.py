@@ -1,6 +1,6 @@
 import pytest
 
-from kittidet.eval.score_text import fact_text, score_text
+from kittidet.eval.score_text import fact_text, limit_text, score_text
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,11 @@ def test_a_score_of_zero_is_a_number_and_none_is_words(value, digits, text):
 )
 def test_a_fact_is_one_line_whatever_it_is(value, text):
     assert fact_text(value) == text
+
+
+def test_ap_beyond_cocos_hundred_detections_is_said_with_the_one_that_stops_there():
+    assert limit_text({}) is limit_text({"max_detections": 100, "ap_at_100": 0.5}) is None
+    told = limit_text({"max_detections": 150, "ap_at_100": 0.5})
+    assert told is not None
+    assert "up to 150 detections" in told
+    assert "limit of 100, as in published results, it is 0.500." in told

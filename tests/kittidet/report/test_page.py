@@ -11,7 +11,7 @@ MINIMAL = {
     "tiles": [{"value": "0.5", "label": "AP"}],
     "coco": {
         "ap": 0.5, "ap50": None, "ap75": 0.1, "n_images": 1,
-        "interval": "", "confidence": "95%", "n_ground_truth": 1, "sizes": [],
+        "limit": None, "interval": "", "confidence": "95%", "n_ground_truth": 1, "sizes": [],
         "classes": [{"name": "Car", "ap": None, "ap50": None, "count": "0",
                      "colour": "#123456", "bright": "#123456", "interval": ""}],
     },

@@ -30,6 +30,8 @@ def metrics(ap: float | None) -> dict:
         "ap75": ap,
         "per_class_ap": {"Car": ap, "Van": None},
         "per_class_ap50": {"Car": ap, "Van": None},
+        "max_detections": 100,
+        "ap_at_100": ap,
     }
 
 
