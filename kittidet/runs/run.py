@@ -18,6 +18,7 @@ from kittidet.errors import KittidetError, StoreError
 from kittidet.eval.coco_format import ResultArray, rows_from_results
 from kittidet.files import digest_file, read_json
 from kittidet.frame import Detections, Frame
+from kittidet.kitti.nearness import Nearness
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.runs.data import tree_in_stores
 from kittidet.runs.frames import check_ground_truth, check_results, frame_detections, labelled_frames, with_labels
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 CONFIG, SUMMARY, HISTORY, FINDINGS = "config.json", "summary.json", "history.csv", "findings.csv"
 GROUND_TRUTH, PREDICTIONS = "ground_truth.json", "predictions.json"
-TRAIN_IDS, VAL_IDS = "train.txt", "val.txt"
+TRAIN_IDS, VAL_IDS, NEAREST = "train.txt", "val.txt", "nearest.json"
 BEST, LAST = "weights/best", "weights/last"
 # The run's digest and that of every file above.
 IDENTITY = ".run.json"
@@ -148,6 +149,14 @@ class Run:
     def detections(self) -> tuple[Detections, ...]:
         """The best checkpoint's detections: one record a frame, the best first, pixels of the original image."""
         return frame_detections(self.results, self.ground_truth)
+
+    @cached_property
+    def nearness(self) -> Nearness | None:
+        """How near each validation frame is to a training frame; None in runs of a version that did not measure it."""
+        if not (self.path / NEAREST).is_file():
+            return None
+        with self._reading(NEAREST) as path:
+            return Nearness.from_json(_json(path))
 
     @property
     def best_checkpoint(self) -> Path:

@@ -17,6 +17,7 @@ from kittidet.runs.write import RunContent, write_run
 from kittidet.section import Section
 from kittidet.steps.evaluate import val_frames
 from kittidet.steps.outputs import PipelineOutputs
+from kittidet.steps.split import NEAREST
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepOutput, Store
 
@@ -112,6 +113,7 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
             names.FINDINGS: store.path(outputs.validation) / "findings.csv",
             names.TRAIN_IDS: store.path(outputs.split) / "train.txt",
             names.VAL_IDS: store.path(outputs.split) / "val.txt",
+            names.NEAREST: store.path(outputs.split) / NEAREST,
         },
         documents={
             names.GROUND_TRUTH: coco_ground_truth(frames, table),
@@ -170,6 +172,8 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
         "n_set_aside": outputs.validation.summary["set_aside"],
         "split": outputs.split.summary["method"],
         "leakage": outputs.split.summary["leakage"],
+        "nearness": outputs.split.summary["nearness"],
+        "source": config.source.kind,
         "anchor_coverage": outputs.trained.summary["anchor_coverage"],
         "counts": {
             "train": outputs.train_records.summary["counts"],
