@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 NO_TRUTH = "no ground truth"
+# What stands beside every score of, and detection by, a detector that was trained on synthetic data.
+SYNTHETIC = "synthetic scenes, not KITTI"
 
 
 def score_text(value: float | None, digits: int = 3) -> str:
@@ -24,6 +26,24 @@ def limit_text(scores: Mapping[str, Any]) -> str | None:
         f"AP counts up to {scores['max_detections']} detections of a class in a frame; with COCO's limit of 100, as in "
         f"published results, it is {score_text(scores['ap_at_100'])}."
     )
+
+
+def leakage_text(summary: Mapping[str, Any]) -> str:
+    """Return in one line how near validation is to training, to stand beside a run's AP.
+
+    Args:
+        summary: holds ``leakage`` and ``nearness`` of a split; what is missing is not known.
+    """
+    leakage, nearness = summary.get("leakage"), summary.get("nearness")
+    if leakage is not None:
+        away = ""
+        if leakage["shared_val_frames"] and nearness is not None:
+            away = f", the nearest training frame {nearness['median']:g} s away (median)"
+        return f"{leakage['share']:.0%} of validation frames share a drive with training{away}"
+    if nearness is not None:
+        alike = nearness["near"] / nearness["frames"]
+        return f"drives unknown; {alike:.0%} of validation frames look like a training frame"
+    return "not known"
 
 
 def fact_text(value: Any) -> str:

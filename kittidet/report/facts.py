@@ -1,7 +1,4 @@
-"""The page's sentences and two-column tables: what was trained on what, how clean the split is, how to do it again."""
-
-from collections.abc import Mapping
-from typing import Any
+"""The page's sentences and two-column tables: what was trained on what, and how to do it again."""
 
 from kittidet.runs.run import Run
 
@@ -25,32 +22,6 @@ def describe_run(run: Run) -> str:
         f"EfficientDet-{summary['variant'].upper()}, input size {width} x {height}, {len(run.table)} classes. "
         f"Fine-tuned on {summary['n_train']:,} frames, scored on {summary['n_val']:,} ({summary['split']} split)."
     )
-
-
-def describe_leakage(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return title, text and whether all is fine: how many validation frames have a drive that training saw."""
-    leakage = summary["leakage"]
-    if leakage is None:
-        return {
-            "fine": False,
-            "title": "Leakage is unknown.",
-            "text": "The data lack KITTI's mapping of frames to drives, so it is unknown whether frames of one drive "
-            "are in both train and validation. Add the devkit's mapping folder to the data, or use the chen split.",
-        }
-    shared, share = leakage["shared_val_frames"], leakage["share"]
-    if not shared:
-        return {
-            "fine": True,
-            "title": "No leakage.",
-            "text": f"None of the {summary['n_val']:,} validation frames comes from a drive in the training set.",
-        }
-    return {
-        "fine": False,
-        "title": f"{share:.0%} leakage.",
-        "text": f"{shared:,} of {summary['n_val']:,} validation frames come from a drive that is also in the training "
-        "set, some only seconds apart. Scores on this split are higher than on unseen roads; the drive and chen "
-        "splits have no leakage.",
-    }
 
 
 def data_facts(run: Run) -> Rows:

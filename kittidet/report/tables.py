@@ -24,8 +24,8 @@ _SLICES = {
 }
 
 
-def tiles(run: Run, measures: Measures) -> list[dict[str, str]]:
-    """Return the headline numbers: AP with intervals, KITTI Car where it is known, the best step."""
+def tiles(run: Run, measures: Measures, beside: Sequence[dict[str, str]] = ()) -> list[dict[str, str]]:
+    """Return the headline numbers: AP, what stands ``beside`` it, AP50 and AP75, KITTI Car if known, the best step."""
     intervals = measures.intervals
     found = [
         {"value": number(run.summary[key], 3), "label": f"{label}, {between(interval, 3)}"}
@@ -35,9 +35,12 @@ def tiles(run: Run, measures: Measures) -> list[dict[str, str]]:
             ("ap75", "AP75", intervals.ap75),
         )
     ]
+    found[1:1] = beside
     car = measures.kitti.official.get("Car") if measures.kitti is not None else None
     if car is not None and car.r40[1] is not None:
-        found.append({"value": number(car.r40[1], 1), "label": "KITTI Car, moderate, R40"})
+        own = measures.kitti.scored_on.get("Car") if measures.kitti is not None else None
+        scored = f" (scored on {own} detections)" if own else ""
+        found.append({"value": number(car.r40[1], 1), "label": f"KITTI Car{scored}, moderate, R40"})
     return [*found, {"value": f"{run.summary['best_step']:,}", "label": f"step, epoch {run.summary['best_epoch']}"}]
 
 

@@ -150,6 +150,13 @@ class Run:
         """The best checkpoint's detections: one record a frame, the best first, pixels of the original image."""
         return frame_detections(self.results, self.ground_truth)
 
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the run was trained and scored on synthetic scenes; runs of earlier versions know their source."""
+        if "synthetic" in self.summary:
+            return bool(self.summary["synthetic"])
+        return self.config.source.kind == "synthetic"
+
     @cached_property
     def nearness(self) -> Nearness | None:
         """How near each validation frame is to a training frame; None in runs of a version that did not measure it."""
@@ -219,6 +226,14 @@ class Run:
             raise StoreError(f"{path}: cannot read it: {error.strerror or error}. {_ADVICE}.") from error
         except (KittidetError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
             raise StoreError(f"{path}: wrong content ({type(error).__name__}: {error}). {_ADVICE}.") from error
+
+
+def is_trained_on_synthetic(model: Path) -> bool:
+    """Return whether a run folder, or a checkpoint in one, is of synthetic scenes; False where there is no run."""
+    path = model.absolute()
+    # A checkpoint is weights/best in its run.
+    found = next((Run(folder) for folder in (path, *path.parents[:3]) if (folder / SUMMARY).is_file()), None)
+    return found is not None and found.is_synthetic
 
 
 def _json(path: Path) -> Any:

@@ -173,7 +173,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
         "split": outputs.split.summary["method"],
         "leakage": outputs.split.summary["leakage"],
         "nearness": outputs.split.summary["nearness"],
-        "source": config.source.kind,
+        "synthetic": outputs.dataset.summary.get("synthetic", config.source.kind == "synthetic"),
         "anchor_coverage": outputs.trained.summary["anchor_coverage"],
         "counts": {
             "train": outputs.train_records.summary["counts"],

@@ -1,21 +1,5 @@
-import pytest
-
-from kittidet.report.facts import config_text, data_facts, describe_leakage, describe_run, reproduce_commands
+from kittidet.report.facts import config_text, data_facts, describe_run, reproduce_commands
 from kittidet.runs.run import Run
-
-
-@pytest.mark.parametrize(
-    ("leakage", "fine", "words"),
-    [
-        (None, False, "unknown"),
-        ({"shared_val_frames": 0, "share": 0.0}, True, "None of the 40"),
-        ({"shared_val_frames": 10, "share": 0.25}, False, "10 of 40"),
-    ],
-)
-def test_the_leakage_audit_is_a_sentence(leakage, fine, words):
-    told = describe_leakage({"leakage": leakage, "n_val": 40})
-    assert told["fine"] is fine
-    assert words in f"{told['title']} {told['text']}"
 
 
 def test_what_was_trained_on_what_is_said(finished_run):

@@ -24,6 +24,14 @@ def test_the_headline_is_the_runs_own_ap_and_lies_in_its_interval(measured):
     assert low < run.summary["ap"] < high
 
 
+def test_ap_by_distance_to_training_is_of_every_validation_frame_once(measured):
+    run, measures = measured
+    assert [one.name for one in measures.nearness] == list(run.nearness.groups())
+    assert sum(one.frames for one in measures.nearness) == run.summary["n_val"]
+    assert sum(one.objects for one in measures.nearness) == measures.coco.n_ground_truth
+    assert measures.to_json()["nearness"][0]["frames"] == 3
+
+
 def test_the_curves_are_of_the_same_detections(measured):
     run, measures = measured
     scored = {name for name, ap in run.summary["per_class_ap50"].items() if ap is not None}

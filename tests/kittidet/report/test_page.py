@@ -8,6 +8,7 @@ from kittidet.report.page import PagePlot, render_page
 MINIMAL = {
     "name": "<script>alert(1)</script>",
     "intro": "a & b",
+    "badge": None, "nearness": None,
     "tiles": [{"value": "0.5", "label": "AP"}],
     "coco": {
         "ap": 0.5, "ap50": None, "ap75": 0.1, "n_images": 1,
@@ -63,3 +64,12 @@ def test_the_kitti_table_has_a_second_line_or_a_reason():
     assert "<td>0.00</td>" not in html
     assert "Order-free: " in html
     assert "Order-free: " not in render_page({**MINIMAL, "kitti": rows[:1]})
+
+
+def test_the_badge_and_the_leakage_stand_in_the_headline():
+    leakage = {"fine": False, "title": "94% leakage.", "text": "Do not trust it."}
+    html = render_page({**MINIMAL, "badge": "synthetic scenes, not KITTI", "leakage": leakage})
+    headline = html[: html.index("</header>")]
+    assert '<p class="badge">synthetic scenes, not KITTI</p>' in headline
+    assert "<b>94% leakage.</b> Do not trust it." in headline
+    assert 'class="badge"' not in render_page(MINIMAL)
