@@ -1,5 +1,7 @@
 """The page's sentences and two-column tables: what was trained on what, and how to do it again."""
 
+import math
+
 from kittidet.runs.run import Run
 
 Rows = list[tuple[str, str]]
@@ -22,6 +24,32 @@ def describe_run(run: Run) -> str:
         f"EfficientDet-{summary['variant'].upper()}, input size {width} x {height}, {len(run.table)} classes. "
         f"Fine-tuned on {summary['n_train']:,} frames, scored on {summary['n_val']:,} ({summary['split']} split)."
     )
+
+
+def training_facts(run: Run) -> Rows:
+    """Return when and how the run was trained; what an older run did not note is left out."""
+    summary, recipe = run.summary, run.config.train
+    seconds = [s for s in run.history.get("seconds", ()) if math.isfinite(s)]
+    rows = [
+        ("epochs", f"{recipe.epochs}"),
+        ("batch", f"{recipe.batch_size} images"),
+        ("optimizer", recipe.optimizer),
+        (
+            "learning rate",
+            f"{recipe.learning_rate * recipe.batch_size / 64:.3g} at the peak ({recipe.learning_rate:g} at batch 64)",
+        ),
+        ("start", "random" if recipe.initial_weights is None else str(recipe.initial_weights)),
+    ]
+    if sum(seconds) > 0:
+        rows += [
+            ("training time", _duration(sum(seconds))),
+            ("speed", f"{summary['n_train'] * len(seconds) / sum(seconds):,.1f} images/s"),
+        ]
+    if "published" in summary:
+        rows.insert(0, ("date", summary["published"].replace("T", " ").replace("+00:00", " UTC")))
+    if "commit" in summary.get("environment", {}):
+        rows.append(("commit", summary["environment"]["commit"]))
+    return rows
 
 
 def data_facts(run: Run) -> Rows:
@@ -64,3 +92,9 @@ def reproduce_commands(run: Run) -> str:
 def config_text(run: Run) -> str:
     """Return the resolved configuration as people read it."""
     return run.config.model_dump_json(indent=2)
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{left} s"

@@ -89,6 +89,7 @@ def kitti_table(run: Run, measures: Measures) -> list[dict[str, Any]] | None:
             "name": f"{name} (scored on {own} detections)" if own else name,
             "colour": colours.get(own or name, "#888888"),
             "iou": OFFICIAL_OVERLAP[name],
+            "objects": "" if score is None else " / ".join(f"{n:,}" for n in score.objects),
             "numbers": () if score is None else (*score.r40, *score.r11),
             "not_scored": kitti.not_scored.get(name),
             "order_free": _order_free((kitti.order_free or {}).get(name), moved.get(name, [])),

@@ -116,6 +116,7 @@ def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
         "checkpoints": [{**c, "best": c["step"] == run.summary["best_step"]} for c in checkpoints],
         "no_data": _NO_DATA,
         "training": training,
+        "training_facts": facts.training_facts(run),
         "curves": curves,
         "tables": _mistakes(run, diagnosis),
         "min_score": diagnosis.min_score,

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -123,6 +124,7 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
                 # From the run's folder: holds after both were moved together. The path in the configuration holds
                 # while they stay.
                 "store": os.path.relpath(store.root, config.runs_dir.absolute() / config.name),
+                "published": datetime.now(UTC).isoformat(timespec="seconds"),
                 "environment": describe_environment(),
             },
         },

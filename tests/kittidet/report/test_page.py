@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ MINIMAL = {
                      "colour": "#123456", "bright": "#123456", "interval": ""}],
     },
     "kitti": None, "kitti_notes": [], "kitti_missing": "no KITTI labels here", "no_data": "no data here",
-    "checkpoints": [], "training": [],
+    "checkpoints": [], "training": [], "training_facts": [("batch", "16 images")],
     "curves": [PagePlot("<svg></svg>", "a.png", "c")], "tables": [], "min_score": 0.3,
     "gallery": [], "label_errors": [], "leakage": {"fine": True, "title": "None.", "text": "x"},
     "data_facts": [("a", "<b>")],
@@ -52,14 +53,15 @@ def test_template_style_and_script_are_where_the_package_looks():
 
 
 def test_the_kitti_table_has_a_second_line_or_a_reason():
-    row = {"colour": "#123456", "iou": 0.7, "not_scored": None, "order_free": []}
+    row = {"colour": "#123456", "iou": 0.7, "not_scored": None, "order_free": [], "objects": "1 / 2 / 3"}
     rows = [
         {**row, "name": "Car", "numbers": (), "not_scored": "part of Vehicle"},
         {**row, "name": "Cyclist", "numbers": (50.0,) * 6, "order_free": ["52.50 (+2.50)"] * 6},
     ]
     html = render_page({**MINIMAL, "kitti": rows, "kitti_notes": ["Cyclist: few"]})
     assert '<p class="note">Cyclist: few</p>' in html
-    assert '<td class="none" colspan="6">- (part of Vehicle)</td>' in html
+    assert '<td class="none" colspan="7">- (part of Vehicle)</td>' in html
+    assert html.count("<td>1 / 2 / 3</td>") == 1
     assert html.count("52.50 (+2.50)") == 6
     assert "<td>0.00</td>" not in html
     assert "Order-free: " in html
@@ -73,3 +75,17 @@ def test_the_badge_and_the_leakage_stand_in_the_headline():
     assert '<p class="badge">synthetic scenes, not KITTI</p>' in headline
     assert "<b>94% leakage.</b> Do not trust it." in headline
     assert 'class="badge"' not in render_page(MINIMAL)
+
+
+def test_the_page_fits_a_phone_and_wide_tables_scroll_inside_themselves():
+    """A browser checks it where there is one (test_in_browser)."""
+    html = render_page({**MINIMAL, "kitti": []})
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
+    css = (Path(page.__file__).parent / "page.css").read_text()
+    # 350 px are left of 390 beside the margins; within min() and clamp() the browser takes what there is room for.
+    fixed = re.sub(r"min\(100%, *\d+px\)|min\(\d+%, *\d+px\)", "", css)
+    widths = re.findall(r"(?<![\w-])(?:min-)?width: *(\d+)px|minmax\((\d+)px", fixed)
+    assert widths
+    assert all(int(a or b) <= 350 for a, b in widths)
+    assert re.search(r"\.scroll \{[^}]*overflow-x: auto", css)
+    assert len(re.findall("<table", html)) == len(re.findall(r'<div class="scroll">\s*<table', html))
