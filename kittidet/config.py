@@ -232,7 +232,7 @@ class EvalConfig(Section):
 
     batch_size: int = Field(8, ge=1)
     score_threshold: float = Field(0.01, ge=0, lt=1, description="detections below it are dropped before scoring")
-    max_detections: int = Field(100, ge=1)
+    max_detections: int = Field(100, ge=1, description="of an image; AP counts them all, beyond COCO's 100 too")
     nms: Literal["soft", "hard"] = Field(
         "soft", description="non-maximum suppression: soft lowers the scores of overlapping boxes, hard drops them"
     )

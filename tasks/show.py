@@ -29,7 +29,7 @@ from kittidet.classes import ClassTable
 from kittidet.drawing import draw_frame, draw_gallery
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco_format import image_ids, rows_from_results
-from kittidet.eval.score_text import fact_text, score_text
+from kittidet.eval.score_text import SYNTHETIC, fact_text, leakage_text, limit_text, score_text
 from kittidet.files import read_json
 from kittidet.frame import Detections, Frame
 from kittidet.kitti.frames import load_frame
@@ -105,7 +105,10 @@ def run_page(path: Path, summary: Mapping[str, Any]) -> str:
     )
     return (
         f"# AP {score_text(summary['ap'])} at step {summary['best_step']} (epoch {summary['best_epoch']})\n\n"
-        f"AP50 {score_text(summary['ap50'])}, AP75 {score_text(summary['ap75'])}; "
+        + (f"**{SYNTHETIC}**\n\n" if summary.get("synthetic") else "")
+        + f"Leakage: {leakage_text(summary)}.\n\n"
+        + (f"{limit}\n\n" if (limit := limit_text(summary)) else "")
+        + f"AP50 {score_text(summary['ap50'])}, AP75 {score_text(summary['ap75'])}; "
         f"{summary['n_train']} frames trained on, {summary['n_val']} scored, {summary['n_set_aside']} set aside.\n\n"
         f"Folder: `{path}`\n\n"
         f"| class | AP | AP50 | objects in val |\n|---|---:|---:|---:|\n{classes}"

@@ -116,8 +116,12 @@ def test_the_page_of_a_run_names_classes_without_ground_truth(tmp_path):
             "per_class_ap50": {"Car": 0.5, "Tram": None},
             "counts": {"val": {"Car": 4}},
             "digests": {"data": "a" * 64},
+            "synthetic": True,
+            "leakage": {"shared_val_frames": 1, "share": 0.5},
         },
     )
+    assert "**synthetic scenes, not KITTI**" in page
+    assert "Leakage: 50% of validation frames share a drive with training." in page
     assert "# AP 0.250 at step 20 (epoch 2)" in page
     assert "| Car | 0.250 | 0.500 | 4 |" in page
     assert "| Tram | no ground truth | no ground truth | 0 |" in page
