@@ -39,15 +39,15 @@ def kitti_finetune(
     """Return the published run.
 
     Args:
-        preset: the published run to start from, where no config is given.
-        config: the whole configuration instead of a preset.
-        overrides: dotted changes to either, for example ``train.epochs=3``.
+        preset: the published run to start from.
+        config: changes to the preset, section by section; what it leaves out is the preset's.
+        overrides: dotted changes on top, for example ``train.epochs=3``.
         trainer: ``auto`` trains in the GPU pool if it has a worker and in this process if not; ``gpu-pool`` waits
             for a worker; ``here`` is this process.
     """
     show_library_lines()
     check_starts()
-    run = load_run_config(config if config is not None else preset_config(preset), overrides=overrides)
+    run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
     store_dir = run.store_dir.absolute()
 
     # The steps and their order are those of kittidet/steps/pipeline.py, where a change of them begins; here each is a

@@ -146,6 +146,15 @@ def test_wrong_settings_are_named_before_anything_runs(run, config):
     assert not config.store_dir.exists()
 
 
+def test_what_a_config_leaves_out_is_the_preset_s(run, config):
+    change = {"train": {"epochs": 3}, **config.model_dump(mode="json", include={"store_dir", "runs_dir", "source"})}
+    result, _ = run(config=change, preset="demo", overrides=("split.val_share=0.3",))
+    made = RunConfig.model_validate_json((result.path / "config.json").read_text())
+    demo = PRESETS["demo"]()
+    assert made.train == demo.train.model_copy(update={"epochs": 3})
+    assert (made.name, made.model, made.evaluation) == (demo.name, demo.model, demo.evaluation)
+
+
 def test_the_form_offers_every_preset():
     from flows.kitti_finetune import PresetName
 
