@@ -1,13 +1,14 @@
 """The flow `kitti-finetune`: from KITTI data to the checkpoint with the best AP."""
 
-from typing import Literal
+from typing import Literal, cast
 
 from prefect import flow
 
-from flows.attempts import check_starts, run_name
+from flows.attempts import check_starts, failed, run_name
 from flows.kitti_train import train_and_evaluate
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
+from kittidet.errors import ConfigError
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
 from kittidet.steps.outputs import DataOutputs, PipelineOutputs
@@ -47,7 +48,10 @@ def kitti_finetune(
     """
     show_library_lines()
     check_starts()
-    run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
+    try:
+        run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
+    except ConfigError as error:
+        return cast("PublishedRun", failed(error))  # a state that a flow returns is how its run ends
     store_dir = run.store_dir.absolute()
 
     # The steps and their order are those of kittidet/steps/pipeline.py, where a change of them begins; here each is a

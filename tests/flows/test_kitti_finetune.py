@@ -1,6 +1,7 @@
 """flows.kitti_finetune: every task in its order, Cached exactly when its output is whole."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -140,10 +141,33 @@ def test_a_data_set_that_breaks_the_contract_stops_the_run_each_time(run, config
         run(config=config, overrides=change)
 
 
-def test_wrong_settings_are_named_before_anything_runs(run, config):
+def test_wrong_settings_end_the_run_in_one_line_before_anything_runs(prefect_server, config, caplog):
+    from flows.kitti_finetune import kitti_finetune
+
+    state = kitti_finetune(config=config, overrides=("train.epochz=3", "name=a/b"), return_state=True)
+    assert state.is_failed()
+    assert "train.epochz" in state.message
+    assert "name: " in state.message
+    assert "\n" not in state.message
+    assert "Traceback" not in caplog.text
     with pytest.raises(ConfigError, match=r"train\.epochz"):
-        run(config=config, overrides=("train.epochz=3",))
+        state.result()
     assert not config.store_dir.exists()
+
+
+@pytest.mark.parametrize(("typed", "name"), [("first-try", "first-try"), (None, r"demo \d{4}-\d\d-\d\d [\d:]{8}")])
+def test_the_name_that_a_person_typed_stays(prefect_server, typed, name):
+    from prefect.client.orchestration import get_client
+    from prefect.flow_engine import run_flow_sync
+
+    from flows.kitti_finetune import kitti_finetune
+
+    parameters = {"preset": "demo", "overrides": ["no_such=1"]}
+    with get_client(sync_client=True) as client:
+        # As the pages and `prefect deployment run` do it: the run is there, with its name, before it starts.
+        flow_run = client.create_flow_run(kitti_finetune, name=typed, parameters=parameters)
+        run_flow_sync(kitti_finetune, flow_run=flow_run, parameters=parameters, return_type="state")
+        assert re.fullmatch(name, client.read_flow_run(flow_run.id).name)
 
 
 def test_what_a_config_leaves_out_is_the_preset_s(run, config):
