@@ -104,23 +104,41 @@ def test_a_run_ends_in_the_checkpoint_with_the_best_ap_and_a_second_one_is_cache
     }
 
 
-def test_artifacts_tell_the_run(run, config):
+@pytest.fixture
+def artifacts_of(prefect_server):
+    """Return a function: a flow run's id -> its artifacts by key, and its name."""
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-    run(config=config)
-    with get_client(sync_client=True) as client:
-        found = {
-            a.key: a
-            for a in client.read_artifacts(
-                artifact_filter=ArtifactFilter(key=ArtifactFilterKey(like_="kitti-%")), limit=200
-            )
-        }
+    def find(flow_run_id) -> tuple[dict, str]:
+        with get_client(sync_client=True) as client:
+            of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
+            found = client.read_artifacts(artifact_filter=of_run, limit=200)
+            assert len({a.key for a in found}) == len(found)
+            return {a.key: a for a in found}, client.read_flow_run(flow_run_id).name
+
+    return find
+
+
+def test_artifacts_tell_the_run_and_a_cached_one_has_the_same(fake_training, few_draws, config, artifacts_of):
+    from flows.kitti_finetune import kitti_finetune
+
+    def finetune() -> tuple[dict, str]:
+        state = kitti_finetune(config=config, trainer="here", return_state=True)
+        return artifacts_of(state.state_details.flow_run_id)
+
+    found, name = finetune()
+    again, second_name = finetune()
+    assert all(artifact.description.endswith(f"({name})") for artifact in found.values())
+    assert all(artifact.description.endswith(f"({second_name})") for artifact in again.values())
+    assert {key: a.data for key, a in again.items()} == {key: a.data for key, a in found.items()}
+    assert all(artifact.task_run_id is not None for artifact in again.values())
     kinds = {key: artifact.type for key, artifact in found.items()}
     assert kinds["kitti-data"] == kinds["kitti-split"] == kinds["kitti-records-train"] == "table"
     assert kinds["kitti-ap-by-checkpoint"] == kinds["kitti-validation"] == "table"
     assert kinds["kitti-training-progress"] == "progress"
-    assert kinds["kitti-run-folder"] == "markdown"
+    assert kinds["kitti-report"] == "markdown"
+    assert not [key for key, artifact in found.items() if "file://" in str(artifact.data)]
     assert "data:image/jpeg;base64," in found["kitti-labels-train"].data
     assert "data:image/jpeg;base64," in found["kitti-predictions"].data
     assert [row["ap"] for row in json.loads(found["kitti-ap-by-checkpoint"].data)] == [0.1, 0.5, 0.3]
