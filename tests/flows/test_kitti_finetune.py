@@ -144,6 +144,22 @@ def test_artifacts_tell_the_run_and_a_cached_one_has_the_same(fake_training, few
     assert [row["ap"] for row in json.loads(found["kitti-ap-by-checkpoint"].data)] == [0.1, 0.5, 0.3]
 
 
+def test_a_run_whose_training_was_another_run_s_shows_its_scores(
+    fake_training, few_draws, config, artifacts_of, monkeypatch
+):
+    from flows.kitti_finetune import kitti_finetune
+    from flows.kitti_train import kitti_train
+
+    # What a worker of the GPU pool does, here and now.
+    monkeypatch.setattr("flows.kitti_finetune.train_on_gpu_pool", kitti_train)
+    state = kitti_finetune(config=config, trainer="gpu-pool", return_state=True)
+    found, _ = artifacts_of(state.state_details.flow_run_id)
+    assert {"kitti-training", "kitti-training-progress"} | {
+        f"kitti-ap-step-0000000{step}" for step in (1, 2, 3)
+    } <= set(found)
+    assert json.loads(found["kitti-ap-step-00000002"].data)[0] == {"class": "all", "ap": 0.5, "ap50": 0.5}
+
+
 def test_a_data_set_that_breaks_the_contract_stops_the_run_each_time(run, config, tmp_path):
     bad = tmp_path / "bad"
     shutil.copytree(config.source.path, bad)
