@@ -7,7 +7,7 @@ from uuid import UUID
 
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, WorkPoolUpdate
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron, Schedule
@@ -15,6 +15,8 @@ from prefect.types.entrypoint import EntrypointType
 from prefect.workers.process import ProcessWorker
 
 from deployments.catalog import CATALOG, POOLS, Entry, Pool
+from deployments.form import with_defaults
+from kittidet.presets import preset
 
 # The name of a deployment's schedule: what a person switched on is found again by it.
 SCHEDULE_SLUG = "weekly-retraining"
@@ -72,7 +74,11 @@ def deploy(client: SyncPrefectClient, entry: Entry, working_dir: Path, *, schedu
             },
         ),
     )
-    return f"{flow.name}/{entry.name}", cast("UUID", deployment.apply())
+    deployment_id = cast("UUID", deployment.apply())
+    if "preset" in entry.parameters:
+        form = with_defaults(flow.parameters.model_dump(), preset(entry.parameters["preset"]))
+        client.update_deployment(deployment_id, DeploymentUpdate(parameter_openapi_schema=form))
+    return f"{flow.name}/{entry.name}", deployment_id
 
 
 def load_flow(entry: Entry) -> Flow[..., Any]:

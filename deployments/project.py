@@ -53,6 +53,9 @@ class Project:
             "PREFECT_API_URL": api_url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            # The newer pages ask an analytics host from the browser whatever the settings say; these ask nobody.
+            "PREFECT_SERVER_UI_V2_ENABLED": "false",
             # The library's own log lines; their level is set in tasks/logs.py.
             "PREFECT_LOGGING_EXTRA_LOGGERS": "kittidet,tasks",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",

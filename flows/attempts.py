@@ -1,15 +1,18 @@
-"""How often one run may start again by itself, and what a run is called."""
+"""How often one run may start again by itself, what a run is called, and how one ends that cannot begin."""
 
 import re
 from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
 
 import prefect.runtime
+from prefect import State
+from prefect.states import Failed
 
-from kittidet.errors import TrainingError
+from kittidet.errors import KittidetError, TrainingError
 
 # A crashed run is scheduled again by an automation (deployments/automations.py), which cannot count; this does.
 MAX_STARTS = 4
-_NAME = re.compile(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
 
 
 def check_starts() -> None:
@@ -28,12 +31,41 @@ def check_starts() -> None:
 
 
 def run_name() -> str:
-    """Return a name a person can read: the preset or the run's own name, and when it first started (UTC)."""
+    """Return what a run is called: what a person called it, else its own name or preset and when it started (UTC).
+
+    A run that starts again keeps its name, by which those who wait for it know it.
+    """
     known = prefect.runtime.flow_run.get_name()
-    if known is not None and _NAME.search(known):
-        # It starts again after a crash; who waits for it knows it by this name.
+    if known is not None and not _is_made_up(known):
         return known
     parameters = prefect.runtime.flow_run.get_parameters()
     config = parameters.get("config")
-    own_name = config.get("name") if isinstance(config, dict) else getattr(config, "name", None)
+    own_name = config.get("name") if isinstance(config, dict) else _given_name(config)
     return f"{own_name or parameters.get('preset') or 'run'} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def failed(error: KittidetError) -> State:
+    """Return the state of a run that cannot begin: the whole message on one line, where a person looks first.
+
+    An error that is raised would fill the run's log with the path of calls to it, which tells that person nothing.
+    """
+    first, *more = (line.strip() for line in str(error).splitlines())
+    return Failed(message=" ".join([first, "; ".join(more)]).strip(), data=error)
+
+
+def _given_name(config: object) -> str | None:
+    return getattr(config, "name", None) if "name" in getattr(config, "model_fields_set", ()) else None
+
+
+def _is_made_up(name: str) -> bool:
+    """Whether Prefect drew the name, such as ``brave-otter``, because nobody gave one; it keeps no note of that."""
+    words = name.split("-")
+    return len(words) == 2 and _words().issuperset(words)
+
+
+@cache
+def _words() -> frozenset[str]:
+    """Return the words that Prefect draws names from."""
+    lists = (file for file in files("coolname").joinpath("data").iterdir() if file.name.endswith(".txt"))
+    lines = (line for file in lists for line in file.read_text(encoding="utf-8").splitlines())
+    return frozenset(word for line in lines if not line.startswith("#") for word in re.findall(r"[a-z]+", line))

@@ -1,13 +1,14 @@
 """The flow `kitti-finetune`: from KITTI data to the checkpoint with the best AP."""
 
-from typing import Literal
+from typing import Literal, cast
 
 from prefect import flow
 
-from flows.attempts import check_starts, run_name
+from flows.attempts import check_starts, failed, run_name
 from flows.kitti_train import train_and_evaluate
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
+from kittidet.errors import ConfigError
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
 from kittidet.steps.outputs import DataOutputs, PipelineOutputs
@@ -39,15 +40,18 @@ def kitti_finetune(
     """Return the published run.
 
     Args:
-        preset: the published run to start from, where no config is given.
-        config: the whole configuration instead of a preset.
-        overrides: dotted changes to either, for example ``train.epochs=3``.
+        preset: the published run to start from.
+        config: changes to the preset, section by section; what it leaves out is the preset's.
+        overrides: dotted changes on top, for example ``train.epochs=3``.
         trainer: ``auto`` trains in the GPU pool if it has a worker and in this process if not; ``gpu-pool`` waits
             for a worker; ``here`` is this process.
     """
     show_library_lines()
     check_starts()
-    run = load_run_config(config if config is not None else preset_config(preset), overrides=overrides)
+    try:
+        run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
+    except ConfigError as error:
+        return cast("PublishedRun", failed(error))  # a state that a flow returns is how its run ends
     store_dir = run.store_dir.absolute()
 
     # The steps and their order are those of kittidet/steps/pipeline.py, where a change of them begins; here each is a

@@ -77,7 +77,8 @@ def kitti_ap(
         found: as for ``evaluate``.
         truth: as for ``evaluate``.
         classes: as for ``evaluate``. A class scores as the KITTI type that the table labels with it; those of the
-            three that no class stands for alone are in ``not_scored`` with the reason.
+            three that no class stands for are in ``not_scored`` with the reason, and a class of another name that
+            does is in ``scored_on``.
         order_free: also score by a rule that no order of rows changes.
 
     Raises:

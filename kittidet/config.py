@@ -40,7 +40,8 @@ def _check_variant(name: str) -> str:
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Variant = Annotated[str, AfterValidator(_check_variant)]
+# The names as an enum of the schema as well: a form offers them as a list.
+Variant = Annotated[str, AfterValidator(_check_variant), Field(json_schema_extra={"enum": [*VARIANTS]})]
 ClassTableName = Literal["kitti8", "kitti3"]
 SplitName = Literal["train", "val"]
 
@@ -120,8 +121,8 @@ class OwnClasses(Section):
 class RecordsConfig(Section):
     """TFRecord shards."""
 
-    train_shards: int = Field(32, ge=1)
-    val_shards: int = Field(8, ge=1)
+    train_shards: int = Field(32, ge=1, description="files that the training frames are divided among")
+    val_shards: int = Field(8, ge=1, description="files that the validation frames are divided among")
     classes: ClassTableName | tuple[str, ...] | OwnClasses = Field(
         "kitti8", description="class table: kitti8, kitti3, a list of names, or a mapping of names, merges, ignored"
     )
@@ -165,9 +166,9 @@ class ModelConfig(Section):
 class AugmentConfig(Section):
     """Random changes to training images."""
 
-    flip: bool = True
-    scale_min: float = Field(0.6, gt=0)
-    scale_max: float = Field(1.4, gt=0)
+    flip: bool = Field(True, description="mirror every second image, at random")
+    scale_min: float = Field(0.6, gt=0, description="smallest random resize, as a factor")
+    scale_max: float = Field(1.4, gt=0, description="largest random resize, as a factor")
     colour: float = Field(
         0.2, ge=0, le=1, description="strength of brightness, contrast and saturation jitter; 0 is off"
     )
@@ -182,13 +183,13 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """The fine-tune."""
 
-    epochs: int = Field(60, ge=1)
-    batch_size: int = Field(16, ge=1)
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    epochs: int = Field(60, ge=1, description="passes over the training frames")
+    batch_size: int = Field(16, ge=1, description="images a step")
+    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd: with momentum and l2; adamw: with weight_decay")
     learning_rate: float = Field(
         0.08, gt=0, description="peak at batch 64; scaled by batch / 64, warm-up start included"
     )
-    warmup_epochs: float = Field(1.0, ge=0)
+    warmup_epochs: float = Field(1.0, ge=0, description="epochs over which the learning rate rises to its peak")
     clip_norm: float = Field(10.0, gt=0, description="gradient clipping: per gradient, then global")
     l2: float = Field(4e-5, ge=0, description="sgd: L2 penalty on kernels, part of the loss")
     weight_decay: float = Field(1e-2, ge=0, description="adamw: decoupled decay of kernels, instead of l2")
@@ -196,15 +197,17 @@ class TrainConfig(Section):
     freeze_batch_norm: bool | None = Field(
         None, description="None: frozen if training starts from weights and the batch is below 16"
     )
-    focal_alpha: float = Field(0.25, gt=0, lt=1)
-    focal_gamma: float = Field(1.5, ge=0)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    huber_delta: float = Field(0.1, gt=0)
-    box_loss_weight: float = Field(50.0, ge=0)
-    iou_loss: Literal["none", "giou", "ciou"] = "none"
-    iou_loss_weight: float = Field(1.0, ge=0)
+    focal_alpha: float = Field(0.25, gt=0, lt=1, description="class loss: weight of anchors that match an object")
+    focal_gamma: float = Field(
+        1.5, ge=0, description="class loss: how much less easy anchors count; 0 is cross-entropy"
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="class loss: how far targets are drawn towards 0.5")
+    huber_delta: float = Field(0.1, gt=0, description="box loss: error from which it grows linearly, in box codes")
+    box_loss_weight: float = Field(50.0, ge=0, description="weight of the box loss; the class loss has 1")
+    iou_loss: Literal["none", "giou", "ciou"] = Field("none", description="a loss on the overlap of decoded boxes")
+    iou_loss_weight: float = Field(1.0, ge=0, description="weight of iou_loss")
     ignore_dont_care: bool = Field(True, description="leave anchors mostly inside DontCare out of the class loss")
-    checkpoint_every_epochs: int = Field(5, ge=1)
+    checkpoint_every_epochs: int = Field(5, ge=1, description="epochs between checkpoints that are not scored")
     keep_checkpoints: int = Field(3, ge=1, description="how many of the newest are kept, beside the best by AP")
     evaluate_every_epochs: int = Field(
         1, ge=0, description="score the validation set after so many epochs, fewer where it would cost much; 0: never"
@@ -216,7 +219,7 @@ class TrainConfig(Section):
         None, ge=1, description="stop when validation AP has not risen for so many epochs; None: never"
     )
     mixed_precision: bool = Field(False, description="float16 arithmetic on a GPU; outputs and losses stay float32")
-    seed: int = 0
+    seed: int = Field(0, description="random seed of the first weights, the order of frames and the augmentation")
     initial_weights: Literal["coco", "starter"] | Path | None = Field(
         None,
         description="coco: the variant's published checkpoint, downloaded; starter: the demo's bundled one; a path; "
@@ -230,9 +233,9 @@ class EvalConfig(Section):
 
     renamed_values: ClassVar = {"nms": {"gaussian": "soft"}}
 
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(8, ge=1, description="images at a time")
     score_threshold: float = Field(0.01, ge=0, lt=1, description="detections below it are dropped before scoring")
-    max_detections: int = Field(100, ge=1)
+    max_detections: int = Field(100, ge=1, description="of an image; AP counts them all, beyond COCO's 100 too")
     nms: Literal["soft", "hard"] = Field(
         "soft", description="non-maximum suppression: soft lowers the scores of overlapping boxes, hard drops them"
     )

@@ -1,4 +1,4 @@
-"""Builds a configuration from a preset, a JSON or YAML file on top of it, and dotted overrides on top of both."""
+"""Builds a configuration from a preset and, each on top of the last, changes, a JSON or YAML file, dotted overrides."""
 
 import json
 from collections.abc import Sequence
@@ -12,18 +12,23 @@ from kittidet.config import RunConfig
 from kittidet.errors import ConfigError
 
 
-def load_run_config(base: RunConfig, file: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
-    """Return ``base`` with a file's values, then dotted overrides, applied on top.
+def load_run_config(
+    base: RunConfig, file: Path | None = None, overrides: Sequence[str] = (), *, changes: RunConfig | None = None
+) -> RunConfig:
+    """Return ``base`` with the changes, then a file's values, then dotted overrides, applied on top.
 
     Args:
         base: the preset to start from.
         file: a ``.json``, ``.yaml`` or ``.yml`` file with any part of a ``RunConfig``.
         overrides: ``section.key=value`` strings; the value is read as YAML (``train.epochs=3``).
+        changes: a configuration of which only what was given when it was made counts, not its defaults.
 
     Raises:
         ConfigError: listing every wrong key or value, with what was expected.
     """
     values = base.model_dump(mode="json")
+    if changes is not None:
+        _merge(values, changes.model_dump(mode="json", exclude_unset=True))
     if file is not None:
         _merge(values, _current_names(_read_mapping(file), where=str(file)))
     for text in overrides:

@@ -4,6 +4,7 @@ The key is the step's own (content of the inputs, configuration that is read, ve
 record is inside the output it belongs to. See docs/adr/0002-what-a-cache-key-is-made-of.md.
 """
 
+import functools
 import inspect
 import json
 import logging
@@ -19,6 +20,7 @@ from prefect.utilities.importtools import to_qualified_name
 
 from kittidet.errors import KittidetError
 from kittidet.store import StepKey, StepOutput, Store
+from tasks.artifacts import show_again
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +72,22 @@ class StepCache(CachePolicy):
         return f"{key.name}/{RECORD}"
 
 
-def in_store(task: Task[P, R], store_dir: Path) -> Task[P, R]:
-    """Return the task with its records kept in a store's folder, as JSON."""
+def in_store(task: Task[P, R], store_dir: Path) -> Callable[P, R]:
+    """Return what calls a task with its records in a store's folder, and shows its artifacts again if it is Cached."""
+    stored = _with_records(task, store_dir)
+
+    @functools.wraps(task.fn)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        state = stored(*args, **kwargs, return_state=True)
+        output = state.result()
+        if state.name == "Cached" and isinstance(output, StepOutput):
+            show_again(Store(store_dir).path(output), state.state_details.task_run_id)
+        return output
+
+    return call
+
+
+def _with_records(task: Task[P, R], store_dir: Path) -> Task[P, R]:
     return task.with_options(result_storage=store_dir, result_serializer="json")
 
 

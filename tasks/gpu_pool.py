@@ -13,6 +13,9 @@ import prefect.runtime
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
     FlowRunFilter,
     FlowRunFilterIdempotencyKey,
     FlowRunFilterParentFlowRunId,
@@ -22,6 +25,7 @@ from prefect.client.schemas.filters import (
     WorkerFilterStatus,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
@@ -32,6 +36,7 @@ from kittidet.steps.evaluate import evaluate_key
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.train import train_key
 from kittidet.store import Store
+from tasks.artifacts import ProgressBar
 from tasks.steps import HOUR_S, as_task
 
 log = logging.getLogger(__name__)
@@ -81,7 +86,7 @@ def train_on_gpu_pool(store_dir: Path, config: RunConfig, data: DataOutputs) -> 
     """Return when a run in the GPU pool has left training and scores in the store.
 
     A parent that died and came back waits for the child it started before; after a failed child it starts another. A
-    crashed child is waited for as long as it takes to be started again.
+    crashed child is waited for as long as it takes to be started again. Its progress is on the parent's page as well.
 
     Raises:
         TrainingError: if the child fails, or succeeds without leaving its output in this store.
@@ -148,12 +153,29 @@ def _find_run(client: SyncPrefectClient, idempotency_key: str) -> FlowRun | None
 
 
 def _wait_for(child: FlowRun) -> State:
+    bar = ProgressBar("kitti-gpu-pool-progress", f"Waiting for {child.name}")
+    shown = None
     with get_client(sync_client=True) as client:
         while True:
             state = client.read_flow_run(child.id).state
+            progress = _progress_of(client, child)
+            if progress is not None and progress != shown:
+                bar.update(*progress)
+                shown = progress
             if state is not None and _is_over(state):
                 return state
             time.sleep(POLL_S)
+
+
+def _progress_of(client: SyncPrefectClient, child: FlowRun) -> tuple[float, str] | None:
+    """Return how far the child is, 0..1, with its line about it: what of it moved last. None before anything has."""
+    bars = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[child.id]), type=ArtifactFilterType(any_=["progress"])
+    )
+    found = client.read_artifacts(artifact_filter=bars, sort=ArtifactSort.UPDATED_DESC, limit=1)
+    if not found:
+        return None
+    return cast("float", found[0].data) / 100.0, (found[0].description or "").removesuffix(f" ({child.name})")
 
 
 def _is_over(state: State) -> bool:

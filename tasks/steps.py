@@ -1,5 +1,7 @@
 """The eight steps of the pipeline as tasks: one library call each, and what a person sees of it in Prefect's pages."""
 
+import functools
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -35,21 +37,17 @@ from kittidet.steps.validate import check_output, validate_key
 from kittidet.steps.validate import validate as validate_step
 from kittidet.store import StepKey, StepOutput, Store
 from kittidet.training.history import EpochReport
+from tasks.artifacts import FileBar, ProgressBar, keep_shown, kept_shown, show_facts, show_table, show_text
 from tasks.caching import StepCache
 from tasks.retrying import BACKOFF, may_pass
 from tasks.show import (
-    FileBar,
-    ProgressBar,
     image_markdown,
     label_gallery,
     prediction_gallery,
+    report_page,
     run_page,
-    show_facts,
     show_findings,
-    show_link,
     show_scores,
-    show_table,
-    show_text,
 )
 
 P = ParamSpec("P")
@@ -79,7 +77,20 @@ def as_task(
         key: the step's key function (see ``StepCache``); None: it runs each time.
         retries: how often it is tried again after trouble that may pass.
     """
-    return task(
+
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
+        @functools.wraps(function)
+        def step(*args: P.args, **kwargs: P.kwargs) -> R:
+            with kept_shown() as shown:
+                output = function(*args, **kwargs)
+            if isinstance(output, StepOutput):
+                store_dir = inspect.signature(function).bind(*args, **kwargs).arguments["store_dir"]
+                keep_shown(shown, Store(store_dir).path(output))
+            return output
+
+        return prefect_task(step)
+
+    prefect_task = task(
         name=name,
         task_run_name=run_name,
         description=description,
@@ -91,6 +102,7 @@ def as_task(
         timeout_seconds=timeout_s,
         tags=["kitti", *tags],
     )
+    return decorate
 
 
 @as_task(
@@ -250,7 +262,6 @@ def publish(store_dir: Path, outputs: PipelineOutputs, config: RunConfig) -> Pub
     store = Store(store_dir)
     run = publish_step(store, outputs, config)
     show_table("kitti-ap-by-checkpoint", run.summary["checkpoints"], "COCO AP of every kept checkpoint")
-    show_link("kitti-run-folder", run.path.as_uri(), str(run.path), "The published run")
     gallery = prediction_gallery(
         store, outputs.dataset, outputs.split, run.path / "predictions.json", config.records.table()
     )
@@ -270,5 +281,5 @@ def publish(store_dir: Path, outputs: PipelineOutputs, config: RunConfig) -> Pub
 def report(store_dir: Path, run: PublishedRun, dataset: StepOutput) -> Path:
     """Return the page of a published run."""
     page = report_step(Store(store_dir), run, dataset).page
-    show_link("kitti-report", page.as_uri(), str(page), f"Report on run {run.path.name}")
+    show_text("kitti-report", report_page(page), f"Report on run {run.path.name}")
     return page

@@ -200,6 +200,7 @@ def fake_training(monkeypatch: pytest.MonkeyPatch) -> Counter:
             ap = {1: 0.1, 2: 0.5, 3: 0.3}[facts["step"]]
             per_class = dict.fromkeys(KITTI8.names) | {"Car": ap}
             scores = {"ap": ap, "ap50": ap, "ap75": ap, "per_class_ap": per_class, "per_class_ap50": per_class}
+            scores |= {"max_detections": 100, "ap_at_100": ap}
             (folder / "metrics.json").write_text(json.dumps(scores))
             (folder / "predictions.json").write_text("[]")
             return {**facts, "metrics": scores}

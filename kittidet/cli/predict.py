@@ -40,13 +40,16 @@ def predict(
     from kittidet.detect.images import ImageError
     from kittidet.detect.prediction_files import check_new_folder, prediction_writer
     from kittidet.detect.sources import find_images
+    from kittidet.eval.score_text import SYNTHETIC
     from kittidet.files import next_free
+    from kittidet.runs.run import is_trained_on_synthetic
 
     # What can be refused is refused before the model is loaded.
     images = find_images(source)
     out_dir = next_free(Path("predictions")) if out is None else check_new_folder(out)
     settings = PredictConfig() if min_score is None else PredictConfig(min_score=min_score)
     scoring = EvalConfig() if batch is None else EvalConfig(batch_size=batch)
+    is_synthetic = is_trained_on_synthetic(model)
     detector = Detector.load(detector_path(model))
     saved = save_images or save_kitti or save_json
     failures: list[ImageError] = []
@@ -80,6 +83,8 @@ def predict(
             shown.update(detector.table.name_of(int(class_id)) for class_id in sure.class_ids)
     console = Console()
     counts = ", ".join(f"{name} {count}" for name, count in shown.most_common()) or "none"
+    if is_synthetic:
+        console.print(f"This detector was trained on {SYNTHETIC}.", soft_wrap=True)
     console.print(f"{done} images, detections from score {settings.min_score:g} on: {counts}", soft_wrap=True)
     for failure in failures:
         console.print(f"could not read {failure.name}: {failure.reason}", soft_wrap=True, markup=False)

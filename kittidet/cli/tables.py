@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kittidet.eval.score_text import fact_text, score_text
+from kittidet.eval.score_text import SYNTHETIC, fact_text, leakage_text, limit_text, score_text
 
 if TYPE_CHECKING:
     from kittidet.store import StepOutput, Store
@@ -52,4 +52,9 @@ def print_scores(summary: Mapping[str, Any]) -> None:
         steps.add_row(str(row["step"]), str(row["epoch"]), *(score_text(row[k]) for k in ("ap", "ap50", "ap75")), note)
     console = Console()
     console.print(scores)
+    if summary.get("synthetic"):
+        console.print(f"data: {SYNTHETIC}")
+    console.print(f"leakage: {leakage_text(summary)}", soft_wrap=True)
+    if limit := limit_text(summary):
+        console.print(limit, soft_wrap=True)
     console.print(steps)

@@ -4,14 +4,17 @@ Both engines get the same arrays, made from the original-pixel labels. Knows not
 
 The number of record is plain COCO AP, as published results for KITTI are: DontCare regions are not part of it, so a
 detection of an unlabelled object counts as false. ``ignore_dont_care=True`` is a diagnostic that reads higher and is
-not comparable with them.
+not comparable with them. Every detection that is given is scored: where a frame has more than COCO's 100 of a class, AP
+goes beyond the 100 and stands beside the one that stops there.
 """
 
 import contextlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
+
+import numpy as np
 
 from kittidet.arrays import FloatArray
 from kittidet.classes import ClassTable
@@ -21,18 +24,21 @@ from kittidet.frame import Detections, Frame
 
 Engine: TypeAlias = Literal["pycocotools", "hotcoco"]
 
-# Axis 0 of the engines' precision array: IoU .50, .55, ..., .95.
-_IOU_50 = 0
-# Axes 3 and 4: all areas, 100 detections.
-_ALL_AREAS = 0
-_MAX_DETECTIONS = -1
+# COCO's own limits of detections of a class in a frame; published AP is at the last.
+COCO_LIMITS = (1, 10, 100)
+# Axis 0 of the engines' precision [iou, recall, class, area, limit] and recall [iou, class, area, limit]: .50, .55, ...
+_IOU_50, _IOU_75 = 0, 5
+_ALL = 0
+_SIZES = {"small": 1, "medium": 2, "large": 3}
+# The last limit is at least 100; COCO's 100 itself is the third.
+_MOST, _HUNDRED = -1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class CocoMetrics:
     """The COCO summary of one set of detections; all values 0..1, None where there is no ground truth to score.
 
-    The first twelve are both engines' summary, in their order.
+    The first twelve are COCO's summary, in its order.
 
     Attributes:
         ap: mean over classes and IoU .50:.95.
@@ -53,6 +59,8 @@ class CocoMetrics:
         n_images: frames scored, those without detections and without objects included.
         n_ground_truth: labelled objects scored.
         n_detections: detections given.
+        max_detections: of a class in a frame, best first, that AP counts: COCO's 100, or all where there are more.
+        ap_at_100: AP by COCO's own limit; ``ap``, unless ``max_detections`` is more.
         engine: what computed this.
         ignore_dont_care: whether DontCare regions were left out; False in every comparable number.
     """
@@ -75,6 +83,8 @@ class CocoMetrics:
     n_images: int
     n_ground_truth: int
     n_detections: int
+    max_detections: int
+    ap_at_100: float
     engine: str
     ignore_dont_care: bool
 
@@ -135,18 +145,25 @@ def score_coco(
             f"{', '.join(counts)}. Check the label folder, the split and `records.classes`."
         )
     if engine == "pycocotools":
-        stats, precision = _run_pycocotools(ground_truth, results)
+        scored = _run_pycocotools(ground_truth, results)
     elif engine == "hotcoco":
-        stats, precision = _run_hotcoco(ground_truth, results)
+        scored = hotcoco_evaluator(ground_truth, results).eval
     else:
         raise ValueError(f"unknown engine {engine!r}: expected pycocotools or hotcoco")
-    summary: dict[str, Any] = {
-        field.name: None if value < 0 else float(value)
-        for field, value in zip(fields(CocoMetrics)[:12], stats, strict=True)
-    }
-    # precision: [iou, recall, class, area, max detections]; classes in id order, -1 where a class has no object.
-    by_class = precision[:, :, :, _ALL_AREAS, _MAX_DETECTIONS]
+    # precision: [iou, recall, class, area, limit], recall: [iou, class, area, limit]; classes in id order.
+    precision, recall = (np.asarray(scored[name]) for name in ("precision", "recall"))
+    by_class = precision[:, :, :, _ALL, _MOST]
     order = sorted(names)
+    averaged = {
+        "ap": by_class,
+        "ap50": by_class[_IOU_50],
+        "ap75": by_class[_IOU_75],
+        **{f"ap_{name}": precision[:, :, :, area, _MOST] for name, area in _SIZES.items()},
+        **{f"ar_{limit}": recall[:, :, _ALL, k] for k, limit in enumerate(COCO_LIMITS)},
+        **{f"ar_{name}": recall[:, :, area, _HUNDRED] for name, area in _SIZES.items()},
+        "ap_at_100": precision[:, :, :, _ALL, _HUNDRED],
+    }
+    summary: dict[str, Any] = {name: mean_scored(values) for name, values in averaged.items()}
     return CocoMetrics(
         **summary,
         per_class_ap={names[i]: mean_scored(by_class[:, :, k]) for k, i in enumerate(order)},
@@ -155,9 +172,17 @@ def score_coco(
         n_images=len(ground_truth["images"]),
         n_ground_truth=sum(counts.values()),
         n_detections=len(results),
+        max_detections=detection_limits(results)[_MOST],
         engine=engine,
         ignore_dont_care=ignore_dont_care,
     )
+
+
+def detection_limits(results: ResultArray) -> list[int]:
+    """Return how many detections of a class in a frame are counted, best first: COCO's 1, 10, 100, then all if more."""
+    pairs, counts = np.unique(results[:, [0, 6]], axis=0, return_counts=True)
+    most = int(counts.max()) if len(pairs) else 0
+    return [*COCO_LIMITS, *([most] if most > COCO_LIMITS[_HUNDRED] else [])]
 
 
 def hotcoco_evaluator(ground_truth: Mapping[str, Any], results: ResultArray) -> Any:
@@ -165,32 +190,27 @@ def hotcoco_evaluator(ground_truth: Mapping[str, Any], results: ResultArray) -> 
     import hotcoco  # noqa: PLC0415 (starts a compiled library; scoring by pycocotools does without)
 
     truth = hotcoco.COCO(dict(ground_truth))
-    return evaluated(hotcoco.COCOeval(truth, truth.load_res(results), "bbox"))
+    return evaluated(hotcoco.COCOeval(truth, truth.load_res(results), "bbox"), detection_limits(results))
 
 
-def evaluated(evaluator: Any, area_range: Sequence[float] | None = None) -> Any:
+def evaluated(evaluator: Any, limits: Sequence[int], area_range: Sequence[float] | None = None) -> Any:
     """Return a hotcoco ``COCOeval`` after matching and accumulating.
 
     Args:
         evaluator: before matching.
-        area_range: match over objects of these areas alone, at most 100 detections a frame; None: COCO's own settings.
+        limits: see `detection_limits`.
+        area_range: match over objects of these areas alone, by the last limit alone; None: COCO's own areas.
     """
+    settings = evaluator.params
+    settings.max_dets = list(limits)
     if area_range is not None:
-        settings = evaluator.params
-        settings.area_rng, settings.area_rng_lbl, settings.max_dets = [list(area_range)], ["all"], [100]
+        settings.area_rng, settings.area_rng_lbl, settings.max_dets = [list(area_range)], ["all"], [limits[_MOST]]
     evaluator.evaluate()
     evaluator.accumulate()
     return evaluator
 
 
-def _run_hotcoco(ground_truth: Mapping[str, Any], results: ResultArray) -> tuple[Sequence[float], FloatArray]:
-    evaluator = hotcoco_evaluator(ground_truth, results)
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluator.summarize()
-    return list(evaluator.stats), evaluator.eval["precision"]
-
-
-def _run_pycocotools(ground_truth: Mapping[str, Any], results: ResultArray) -> tuple[Sequence[float], FloatArray]:
+def _run_pycocotools(ground_truth: Mapping[str, Any], results: ResultArray) -> Mapping[str, Any]:
     from pycocotools.coco import COCO  # noqa: PLC0415 (imports matplotlib)
     from pycocotools.cocoeval import COCOeval  # noqa: PLC0415
 
@@ -215,10 +235,11 @@ def _run_pycocotools(ground_truth: Mapping[str, Any], results: ResultArray) -> t
         truth.createIndex()
         detected.createIndex()
         evaluator = COCOeval(truth, detected, "bbox")
+        # The averages are taken here: `summarize` asks for a limit of exactly 100.
+        evaluator.params.maxDets = detection_limits(results)
         evaluator.evaluate()
         evaluator.accumulate()
-        evaluator.summarize()
-    return list(evaluator.stats), evaluator.eval["precision"]
+    return evaluator.eval
 
 
 def mean_scored(precision: FloatArray) -> float | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kittidet.arrays import BoolArray, FloatArray, IntArray
-from kittidet.eval.coco import evaluated
+from kittidet.eval.coco import detection_limits, evaluated
 from kittidet.eval.coco_format import ResultArray
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -54,7 +54,7 @@ class Matches:
 
 
 def match_detections(ground_truth: Mapping[str, Any], results: ResultArray) -> Matches:
-    """Return what hotcoco matched, at most 100 detections a frame.
+    """Return what hotcoco matched, of every detection.
 
     Args:
         ground_truth: as ``coco_format.coco_ground_truth`` makes it.
@@ -63,7 +63,8 @@ def match_detections(ground_truth: Mapping[str, Any], results: ResultArray) -> M
     import hotcoco  # noqa: PLC0415  starts a compiled library
 
     truth = hotcoco.COCO(dict(ground_truth))
-    evaluator = evaluated(hotcoco.COCOeval(truth, truth.load_res(results), "bbox"), _EVERY_AREA)
+    evaluator = hotcoco.COCOeval(truth, truth.load_res(results), "bbox")
+    evaluator = evaluated(evaluator, detection_limits(results), _EVERY_AREA)
     image_ids = np.array(sorted(image["id"] for image in ground_truth["images"]), dtype=np.int64)
     place = {image_id: position for position, image_id in enumerate(image_ids.tolist())}
     by_class: dict[int, list[dict[str, Any]]] = {category["id"]: [] for category in ground_truth["categories"]}

@@ -4,11 +4,46 @@ from collections.abc import Mapping
 from typing import Any
 
 NO_TRUTH = "no ground truth"
+# What stands beside every score of, and detection by, a detector that was trained on synthetic data.
+SYNTHETIC = "synthetic scenes, not KITTI"
 
 
 def score_text(value: float | None, digits: int = 3) -> str:
     """Return a score with so many decimals, or "no ground truth" for None: there was nothing to find."""
     return NO_TRUTH if value is None else f"{value:.{digits}f}"
+
+
+def limit_text(scores: Mapping[str, Any]) -> str | None:
+    """Return a sentence where AP goes beyond COCO's 100 detections, None where it does not.
+
+    Args:
+        scores: holds ``max_detections`` and ``ap_at_100``, as `coco.CocoMetrics` does; scores of earlier versions,
+            which stopped at 100, do not.
+    """
+    if scores.get("max_detections", 100) <= 100:
+        return None
+    return (
+        f"AP counts up to {scores['max_detections']} detections of a class in a frame; with COCO's limit of 100, as in "
+        f"published results, it is {score_text(scores['ap_at_100'])}."
+    )
+
+
+def leakage_text(summary: Mapping[str, Any]) -> str:
+    """Return in one line how near validation is to training, to stand beside a run's AP.
+
+    Args:
+        summary: holds ``leakage`` and ``nearness`` of a split; what is missing is not known.
+    """
+    leakage, nearness = summary.get("leakage"), summary.get("nearness")
+    if leakage is not None:
+        away = ""
+        if leakage["shared_val_frames"] and nearness is not None:
+            away = f", the nearest training frame {nearness['median']:g} s away (median)"
+        return f"{leakage['share']:.0%} of validation frames share a drive with training{away}"
+    if nearness is not None:
+        alike = nearness["near"] / nearness["frames"]
+        return f"drives unknown; {alike:.0%} of validation frames look like a training frame"
+    return "not known"
 
 
 def fact_text(value: Any) -> str:

@@ -8,8 +8,13 @@ from typing import Any
 from kittidet.config import EvalConfig
 from kittidet.detect.checkpoint import DetectorFacts
 from kittidet.eval.interval import ApIntervals, Interval
-from kittidet.eval.score_text import score_text
+from kittidet.eval.score_text import SYNTHETIC, leakage_text, limit_text, score_text
 from kittidet.export.agreement import Agreement
+
+_SYNTHETIC_LIMIT = (
+    f"> **Trained and scored on {SYNTHETIC}.** The scores below say nothing about photographs of streets, of which "
+    "this training had none."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,12 @@ class RunScores:
 
     Attributes:
         summary: its ``summary.json``.
+        is_synthetic: whether it was trained and scored on synthetic scenes.
         intervals: of its scores.
     """
 
     summary: Mapping[str, Any]
+    is_synthetic: bool
     intervals: ApIntervals
 
 
@@ -55,8 +62,10 @@ def write_card(
     """
     height, width = facts.model.input_hw
     name = f"EfficientDet-{facts.model.variant.upper()}"
+    is_synthetic = run is not None and run.is_synthetic
     parts = [
-        f"# {name} on KITTI 2D",
+        f"# {name} on {SYNTHETIC if is_synthetic else 'KITTI 2D'}",
+        *([_SYNTHETIC_LIMIT] if is_synthetic else []),
         (
             f"Finds {', '.join(facts.table.names)} in images of a car's front camera. Input {width} x {height} px, "
             f"step {facts.step}, epoch {facts.epoch}. Made with kittidet {version('kittidet')}."
@@ -84,7 +93,9 @@ def write_card(
         "## Data and scores",
         _scores(facts, run),
         "## Licence",
-        (
+        "Trained on scenes that kittidet rendered. Weights that it started from may have a licence of their own."
+        if is_synthetic
+        else (
             "Trained on KITTI (Andreas Geiger, Philip Lenz, Raquel Urtasun, CVPR 2012), licensed CC BY-NC-SA 3.0: "
             "**non-commercial use only**, share alike, name the authors. Treat these weights the same way."
         ),
@@ -124,10 +135,6 @@ def _scores(facts: DetectorFacts, run: RunScores | None) -> str:
             f"Not known: exported from a checkpoint without its run. Records `{(facts.records_digest or 'none')[:16]}`."
         )
     summary, intervals = run.summary, run.intervals
-    leakage = summary["leakage"]
-    leak = (
-        "not known" if leakage is None else f"{leakage['share']:.0%} of validation frames share a drive with training"
-    )
     rows = [
         ("all", score_text(summary["ap"]), _between(intervals.ap), score_text(summary["ap50"])),
         *(
@@ -143,9 +150,10 @@ def _scores(facts: DetectorFacts, run: RunScores | None) -> str:
     ]
     return (
         f"{summary['n_train']} frames to train on, {summary['n_val']} to validate, split `{summary['split']}` "
-        f"with digest `{summary['digests']['split']}`; leakage: {leak}.\n\n"
+        f"with digest `{summary['digests']['split']}`; leakage: {leakage_text(summary)}.\n\n"
         + _table(("class", "COCO AP", f"{intervals.confidence:.0%} interval", "AP50"), rows)
         + f"\n\nOn {intervals.frames} validation frames; intervals are of the luck of the frames (bootstrap)."
+        + (f" {limit}" if (limit := limit_text(summary)) else "")
     )
 
 

@@ -6,6 +6,7 @@ Source:
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from kittidet.errors import DatasetContractError
@@ -14,11 +15,27 @@ RAND = "train_rand.txt"
 MAPPING = "train_mapping.txt"
 MAPPING_FILES = (RAND, MAPPING)
 
-_LINE = re.compile(r"\d{4}_\d{2}_\d{2} (\d{4}_\d{2}_\d{2}_drive_\d+_\w+) \d+", re.ASCII)
+_LINE = re.compile(r"\d{4}_\d{2}_\d{2} (\d{4}_\d{2}_\d{2}_drive_\d+_\w+) (\d+)", re.ASCII)
+
+# KITTI's cameras: the raw recordings' readme.
+FRAMES_PER_SECOND = 10
 
 
-def read_drives(mapping_dir: Path) -> dict[str, str]:
-    """Return frame id (six digits) -> drive name, e.g. ``2011_09_26_drive_0005_sync``, for every mapped image.
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an image was taken.
+
+    Attributes:
+        drive: e.g. ``2011_09_26_drive_0005_sync``.
+        frame: number in the drive, ten a second.
+    """
+
+    drive: str
+    frame: int
+
+
+def read_moments(mapping_dir: Path) -> dict[str, Moment]:
+    """Return frame id (six digits) -> drive and number in it, for every mapped image.
 
     Raises:
         DatasetContractError: naming file and line, if the two files do not match each other.
@@ -27,7 +44,7 @@ def read_drives(mapping_dir: Path) -> dict[str, str]:
     # A trailing newline and line breaks between entries are tolerated; an empty entry elsewhere is not.
     entries = [entry.strip() for entry in _read(rand_path).strip().rstrip(",").split(",")]
     lines = _read(mapping_path).splitlines()
-    drives: dict[str, str] = {}
+    moments: dict[str, Moment] = {}
     seen: dict[int, int] = {}
     for image, entry in enumerate(entries):
         where = f"{rand_path}: entry {image + 1}"
@@ -49,8 +66,8 @@ def read_drives(mapping_dir: Path) -> dict[str, str]:
                 f"{mapping_path}:{number}: expected 'date drive frame', got {lines[number - 1][:60]!r}. "
                 "Unpack devkit_object.zip again."
             )
-        drives[f"{image:06d}"] = match.group(1)
-    return drives
+        moments[f"{image:06d}"] = Moment(match.group(1), int(match.group(2)))
+    return moments
 
 
 def _read(path: Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from kittidet.errors import DatasetContractError
 from kittidet.files import digest_of
 from kittidet.kitti.inventory import digest_files
-from kittidet.kitti.mapping import MAPPING_FILES, read_drives
+from kittidet.kitti.mapping import MAPPING_FILES, Moment, read_moments
 
 MAPPING_DIR = "mapping"
 # Folders of images and labels that belong together, KITTI's own first.
@@ -119,16 +119,20 @@ class KittiTree:
             candidates += [base / MAPPING_DIR, base / "devkit" / MAPPING_DIR, base / "devkit_object" / MAPPING_DIR]
         return next((d for d in candidates if all((d / name).is_file() for name in MAPPING_FILES)), None)
 
-    def drive_of(self) -> dict[str, str]:
-        """Return frame id -> drive name, for the frames of this tree; empty where there is no mapping.
+    def moments(self) -> dict[str, Moment]:
+        """Return frame id -> drive and number in it, for the frames of this tree; empty where there is no mapping.
 
         Raises:
             DatasetContractError: if there is a mapping and it is wrong.
         """
         if self.mapping_dir is None:
             return {}
-        drives = read_drives(self.mapping_dir)
-        return {frame_id: drives[frame_id] for frame_id in self.frame_ids if frame_id in drives}
+        moments = read_moments(self.mapping_dir)
+        return {frame_id: moments[frame_id] for frame_id in self.frame_ids if frame_id in moments}
+
+    def drive_of(self) -> dict[str, str]:
+        """Return frame id -> drive name, as `moments`."""
+        return {frame_id: moment.drive for frame_id, moment in self.moments().items()}
 
     def inventory(self) -> dict[str, str]:
         """Return the sha256 of every data file, by path: images, labels, ``mapping/...``.

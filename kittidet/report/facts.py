@@ -1,7 +1,6 @@
-"""The page's sentences and two-column tables: what was trained on what, how clean the split is, how to do it again."""
+"""The page's sentences and two-column tables: what was trained on what, and how to do it again."""
 
-from collections.abc import Mapping
-from typing import Any
+import math
 
 from kittidet.runs.run import Run
 
@@ -27,30 +26,30 @@ def describe_run(run: Run) -> str:
     )
 
 
-def describe_leakage(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return title, text and whether all is fine: how many validation frames have a drive that training saw."""
-    leakage = summary["leakage"]
-    if leakage is None:
-        return {
-            "fine": False,
-            "title": "Leakage is unknown.",
-            "text": "The data lack KITTI's mapping of frames to drives, so it is unknown whether frames of one drive "
-            "are in both train and validation. Add the devkit's mapping folder to the data, or use the chen split.",
-        }
-    shared, share = leakage["shared_val_frames"], leakage["share"]
-    if not shared:
-        return {
-            "fine": True,
-            "title": "No leakage.",
-            "text": f"None of the {summary['n_val']:,} validation frames comes from a drive in the training set.",
-        }
-    return {
-        "fine": False,
-        "title": f"{share:.0%} leakage.",
-        "text": f"{shared:,} of {summary['n_val']:,} validation frames come from a drive that is also in the training "
-        "set, some only seconds apart. Scores on this split are higher than on unseen roads; the drive and chen "
-        "splits have no leakage.",
-    }
+def training_facts(run: Run) -> Rows:
+    """Return when and how the run was trained; what an older run did not note is left out."""
+    summary, recipe = run.summary, run.config.train
+    seconds = [s for s in run.history.get("seconds", ()) if math.isfinite(s)]
+    rows = [
+        ("epochs", f"{recipe.epochs}"),
+        ("batch", f"{recipe.batch_size} images"),
+        ("optimizer", recipe.optimizer),
+        (
+            "learning rate",
+            f"{recipe.learning_rate * recipe.batch_size / 64:.3g} at the peak ({recipe.learning_rate:g} at batch 64)",
+        ),
+        ("start", "random" if recipe.initial_weights is None else str(recipe.initial_weights)),
+    ]
+    if sum(seconds) > 0:
+        rows += [
+            ("training time", _duration(sum(seconds))),
+            ("speed", f"{summary['n_train'] * len(seconds) / sum(seconds):,.1f} images/s"),
+        ]
+    if "published" in summary:
+        rows.insert(0, ("date", summary["published"].replace("T", " ").replace("+00:00", " UTC")))
+    if "commit" in summary.get("environment", {}):
+        rows.append(("commit", summary["environment"]["commit"]))
+    return rows
 
 
 def data_facts(run: Run) -> Rows:
@@ -93,3 +92,9 @@ def reproduce_commands(run: Run) -> str:
 def config_text(run: Run) -> str:
     """Return the resolved configuration as people read it."""
     return run.config.model_dump_json(indent=2)
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{left} s"

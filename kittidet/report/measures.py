@@ -9,7 +9,8 @@ from kittidet.eval.coco import CocoMetrics, score_coco
 from kittidet.eval.diagnosis import Diagnosis, diagnose
 from kittidet.eval.interval import ApIntervals, ap_intervals
 from kittidet.eval.kitti_protocol import KittiAp, detector_ap
-from kittidet.eval.matches import match_detections
+from kittidet.eval.matches import Matches, match_detections
+from kittidet.eval.subset import SubsetAp, ap_of_subsets
 from kittidet.runs.run import Run
 
 _WORST_FRAMES = 12
@@ -28,6 +29,7 @@ class Measures:
         kitti: official scores of the classes that the detector can name; None without full labels, or where nothing
             can be scored.
         kitti_missing: why there are none although the labels are at hand.
+        nearness: AP of the validation frames by how near they are to a training frame; empty where that is not known.
     """
 
     coco: CocoMetrics
@@ -35,12 +37,14 @@ class Measures:
     diagnosis: Diagnosis
     kitti: KittiAp | None
     kitti_missing: str | None = None
+    nearness: tuple[SubsetAp, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON types, for whoever goes on with the numbers."""
         return {
             "coco": self.coco.to_json(),
             "intervals": asdict(self.intervals),
+            "nearness": [asdict(one) for one in self.nearness],
             "kitti": None if self.kitti is None else self.kitti.to_json(),
             "kitti_missing": self.kitti_missing,
             "diagnosis": self.diagnosis.to_json(),
@@ -77,7 +81,15 @@ def measure_run(run: Run, *, min_score: float | None, draws: CompareConfig) -> M
         ),
         kitti=kitti,
         kitti_missing=kitti_missing,
+        nearness=_by_nearness(run, matches, draws),
     )
+
+
+def _by_nearness(run: Run, matches: Matches, draws: CompareConfig) -> tuple[SubsetAp, ...]:
+    if run.nearness is None:
+        return ()
+    ids = {image["frame_id"]: image["id"] for image in run.ground_truth["images"]}
+    return ap_of_subsets(matches, ids, run.nearness.groups(), **draws.model_dump())
 
 
 def _kitti(run: Run) -> tuple[KittiAp | None, str | None]:

@@ -10,6 +10,7 @@ import numpy as np
 from kittidet.drawing import class_colours
 from kittidet.eval.diagnosis import THRESHOLDS, LabelError, ScoreCurves, SliceAp, TideError
 from kittidet.eval.kitti_protocol import OFFICIAL_OVERLAP, ClassAp
+from kittidet.eval.score_text import limit_text
 from kittidet.report.measures import Measures
 from kittidet.report.style import plot_colours
 from kittidet.runs.run import Run
@@ -23,8 +24,8 @@ _SLICES = {
 }
 
 
-def tiles(run: Run, measures: Measures) -> list[dict[str, str]]:
-    """Return the headline numbers: AP with intervals, KITTI Car where it is known, the best step."""
+def tiles(run: Run, measures: Measures, beside: Sequence[dict[str, str]] = ()) -> list[dict[str, str]]:
+    """Return the headline numbers: AP, what stands ``beside`` it, AP50 and AP75, KITTI Car if known, the best step."""
     intervals = measures.intervals
     found = [
         {"value": number(run.summary[key], 3), "label": f"{label}, {between(interval, 3)}"}
@@ -34,9 +35,12 @@ def tiles(run: Run, measures: Measures) -> list[dict[str, str]]:
             ("ap75", "AP75", intervals.ap75),
         )
     ]
+    found[1:1] = beside
     car = measures.kitti.official.get("Car") if measures.kitti is not None else None
     if car is not None and car.r40[1] is not None:
-        found.append({"value": number(car.r40[1], 1), "label": "KITTI Car, moderate, R40"})
+        own = measures.kitti.scored_on.get("Car") if measures.kitti is not None else None
+        scored = f" (scored on {own} detections)" if own else ""
+        found.append({"value": number(car.r40[1], 1), "label": f"KITTI Car{scored}, moderate, R40"})
     return [*found, {"value": f"{run.summary['best_step']:,}", "label": f"step, epoch {run.summary['best_epoch']}"}]
 
 
@@ -47,6 +51,7 @@ def coco_table(run: Run, measures: Measures) -> dict[str, Any]:
     return {
         # The number of record is the one the checkpoint was picked by.
         **{key: run.summary[key] for key in ("ap", "ap50", "ap75")},
+        "limit": limit_text(coco.to_json()),
         "interval": between(measures.intervals.ap, 2),
         "confidence": f"{measures.intervals.confidence:.0%}",
         "n_images": f"{coco.n_images:,}",
@@ -81,14 +86,15 @@ def kitti_table(run: Run, measures: Measures) -> list[dict[str, Any]] | None:
     moved = {name: [*r40, *r11] for name, (r40, r11) in kitti.order_free_differences().items()}
     return [
         {
-            "name": name,
-            "colour": colours.get(name, "#888888"),
+            "name": f"{name} (scored on {own} detections)" if own else name,
+            "colour": colours.get(own or name, "#888888"),
             "iou": OFFICIAL_OVERLAP[name],
+            "objects": "" if score is None else " / ".join(f"{n:,}" for n in score.objects),
             "numbers": () if score is None else (*score.r40, *score.r11),
             "not_scored": kitti.not_scored.get(name),
             "order_free": _order_free((kitti.order_free or {}).get(name), moved.get(name, [])),
         }
-        for name, score in ((name, kitti.official.get(name)) for name in OFFICIAL_OVERLAP)
+        for name, score, own in ((n, kitti.official.get(n), kitti.scored_on.get(n)) for n in OFFICIAL_OVERLAP)
     ]
 
 

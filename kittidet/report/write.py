@@ -11,12 +11,14 @@ from typing import Any
 from kittidet.config import CompareConfig, ReportConfig
 from kittidet.errors import StoreError
 from kittidet.eval.diagnosis import RECALLS, THRESHOLDS, Diagnosis
+from kittidet.eval.score_text import SYNTHETIC
 from kittidet.files import digest_files, locked, numbered, remove_partials, whole_file
 from kittidet.kitti.tree import KittiTree
 from kittidet.report import facts, plot_curves, plot_labels, tables
 from kittidet.report.gallery import gallery_images
 from kittidet.report.label_errors import label_error_images
 from kittidet.report.measures import measure_run
+from kittidet.report.nearness import describe_nearness, nearness_table, nearness_tiles
 from kittidet.report.page import PagePlot, render_page
 from kittidet.report.plot_training import results_figure, training_panels
 from kittidet.report.style import PANEL_INCHES, Painter, panel, report_style, save_png, to_svg
@@ -104,19 +106,23 @@ def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
     content = {
         "name": run.path.name,
         "intro": facts.describe_run(run),
-        "tiles": tables.tiles(run, measures),
+        "badge": SYNTHETIC if run.is_synthetic else None,
+        "tiles": tables.tiles(run, measures, nearness_tiles(run.summary, measures.nearness)),
+        "nearness": nearness_table(measures.nearness),
         "coco": tables.coco_table(run, measures),
         "kitti": tables.kitti_table(run, measures),
+        "kitti_notes": () if measures.kitti is None else measures.kitti.notes,
         "kitti_missing": measures.kitti_missing or _NO_DATA,
         "checkpoints": checkpoints,
         "no_data": _NO_DATA,
         "training": training,
+        "training_facts": facts.training_facts(run),
         "curves": curves,
         "tables": _mistakes(run, diagnosis),
         "min_score": diagnosis.min_score,
         "gallery": gallery,
         "label_errors": label_errors,
-        "leakage": facts.describe_leakage(run.summary),
+        "leakage": describe_nearness(run.summary, measures.nearness),
         "data_facts": facts.data_facts(run),
         "label_plots": labels,
         "commands": facts.reproduce_commands(run),

@@ -18,6 +18,7 @@ from kittidet.errors import KittidetError, StoreError
 from kittidet.eval.coco_format import ResultArray, rows_from_results
 from kittidet.files import digest_file, read_json
 from kittidet.frame import Detections, Frame
+from kittidet.kitti.nearness import Nearness
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.runs.data import tree_in_stores
 from kittidet.runs.frames import check_ground_truth, check_results, frame_detections, labelled_frames, with_labels
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 CONFIG, SUMMARY, HISTORY, FINDINGS = "config.json", "summary.json", "history.csv", "findings.csv"
 GROUND_TRUTH, PREDICTIONS = "ground_truth.json", "predictions.json"
-TRAIN_IDS, VAL_IDS = "train.txt", "val.txt"
+TRAIN_IDS, VAL_IDS, NEAREST = "train.txt", "val.txt", "nearest.json"
 BEST, LAST = "weights/best", "weights/last"
 # The run's digest and that of every file above.
 IDENTITY = ".run.json"
@@ -154,6 +155,21 @@ class Run:
         return frame_detections(self.results, self.ground_truth)
 
     @property
+    def is_synthetic(self) -> bool:
+        """Whether the run was trained and scored on synthetic scenes; runs of earlier versions know their source."""
+        if "synthetic" in self.summary:
+            return bool(self.summary["synthetic"])
+        return self.config.source.kind == "synthetic"
+
+    @cached_property
+    def nearness(self) -> Nearness | None:
+        """How near each validation frame is to a training frame; None in runs of a version that did not measure it."""
+        if not (self.path / NEAREST).is_file():
+            return None
+        with self._reading(NEAREST) as path:
+            return Nearness.from_json(_json(path))
+
+    @property
     def best_checkpoint(self) -> Path:
         """The folder of the checkpoint with the best AP."""
         path = self.path / BEST
@@ -214,6 +230,14 @@ class Run:
             raise StoreError(f"{path}: cannot read it: {error.strerror or error}. {_ADVICE}.") from error
         except (KittidetError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
             raise StoreError(f"{path}: wrong content ({type(error).__name__}: {error}). {_ADVICE}.") from error
+
+
+def is_trained_on_synthetic(model: Path) -> bool:
+    """Return whether a run folder, or a checkpoint in one, is of synthetic scenes; False where there is no run."""
+    path = model.absolute()
+    # A checkpoint is weights/best in its run.
+    found = next((Run(folder) for folder in (path, *path.parents[:3]) if (folder / SUMMARY).is_file()), None)
+    return found is not None and found.is_synthetic
 
 
 def _json(path: Path) -> Any:

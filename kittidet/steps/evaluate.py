@@ -14,7 +14,7 @@ from kittidet.steps.scoring import detect_on_records, val_frames
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepKey, StepOutput, Store, step_key
 
-VERSION = 3
+VERSION = 4
 
 
 def checkpoint_facts(trained: StepOutput, name: str) -> dict[str, Any]:

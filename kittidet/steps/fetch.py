@@ -17,7 +17,7 @@ from kittidet.kitti.inventory import digest_files
 from kittidet.kitti.tree import KittiTree, describe_files, open_tree
 from kittidet.progress import FileProgress
 from kittidet.store import StepKey, StepOutput, Store, step_key
-from kittidet.synthetic import SYNTH_VERSION, render_dataset
+from kittidet.synthetic import SYNTH_VERSION, is_synthetic, render_dataset
 
 VERSION = 1
 
@@ -93,6 +93,7 @@ def fetch(store: Store, source: SourceConfig, *, progress: FileProgress | None =
             "content": tree.digest(),
             "frames": len(tree.frame_ids),
             "drives_known": bool(tree.drive_of()),
+            "synthetic": is_synthetic(tree),
         }
         write_json(folder / "dataset.json", summary)
         return summary

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,11 +18,13 @@ from kittidet.runs.write import RunContent, write_run
 from kittidet.section import Section
 from kittidet.steps.outputs import PipelineOutputs
 from kittidet.steps.scoring import val_frames
+from kittidet.steps.split import NEAREST
 from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepOutput, Store
 
 VERSION = 1
 _AP = ("ap", "ap50", "ap75")
+_SCORES = (*_AP, "per_class_ap", "per_class_ap50", "max_detections", "ap_at_100")
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -111,6 +114,7 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
             names.FINDINGS: store.path(outputs.validation) / "findings.csv",
             names.TRAIN_IDS: store.path(outputs.split) / "train.txt",
             names.VAL_IDS: store.path(outputs.split) / "val.txt",
+            names.NEAREST: store.path(outputs.split) / NEAREST,
         },
         documents={
             names.GROUND_TRUTH: coco_ground_truth(frames, table),
@@ -120,6 +124,7 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
                 # From the run's folder: holds after both were moved together. The path in the configuration holds
                 # while they stay.
                 "store": os.path.relpath(store.root, config.runs_dir.absolute() / config.name),
+                "published": datetime.now(UTC).isoformat(timespec="seconds"),
                 "environment": describe_environment(),
             },
         },
@@ -149,7 +154,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
     metrics = best.summary["metrics"]
     return {
         "name": config.name,
-        **{name: metrics[name] for name in (*_AP, "per_class_ap", "per_class_ap50")},
+        **{name: metrics[name] for name in _SCORES},
         "best_step": best.summary["step"],
         "best_epoch": best.summary["epoch"],
         "checkpoint": names.BEST,
@@ -169,6 +174,8 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
         "n_set_aside": outputs.validation.summary["set_aside"],
         "split": outputs.split.summary["method"],
         "leakage": outputs.split.summary["leakage"],
+        "nearness": outputs.split.summary["nearness"],
+        "synthetic": outputs.dataset.summary.get("synthetic", config.source.kind == "synthetic"),
         "anchor_coverage": outputs.trained.summary["anchor_coverage"],
         "counts": {
             "train": outputs.train_records.summary["counts"],

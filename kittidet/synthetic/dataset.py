@@ -11,9 +11,10 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from kittidet.errors import DatasetContractError
 from kittidet.files import locked, read_json, remove_partials, whole_file, whole_folder, write_json
 from kittidet.kitti.labels import format_label_line
+from kittidet.kitti.tree import KittiTree
 from kittidet.progress import FileProgress
 from kittidet.synthetic.picture import encode_png
-from kittidet.synthetic.plan import SIZES_WH, plan_set
+from kittidet.synthetic.plan import DATES, SIZES_WH, plan_set
 from kittidet.synthetic.render import draw_frame
 
 SYNTH_VERSION = 3  # goes up whenever the same frames and seed give different images or labels
@@ -82,6 +83,13 @@ def render_dataset(
         elif zips:
             _pack(out_dir)
     return out_dir
+
+
+def is_synthetic(tree: KittiTree) -> bool:
+    """Return whether a tree holds synthetic scenes: by its recipe, or by its drives, dated ten years before KITTI's."""
+    if any((folder / RECIPE).is_file() for folder in (tree.root, tree.training_dir.parent)):
+        return True
+    return any(drive.startswith(DATES) for drive in tree.drive_of().values())
 
 
 def _is_finished(out_dir: Path, recipe: dict[str, Any]) -> bool:

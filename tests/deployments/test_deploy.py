@@ -38,8 +38,14 @@ def test_the_catalog_its_pools_and_the_schedule_come_to_the_server(client, tmp_p
     assert [schedule.active for schedule in first.schedules] == [False]
     assert scheduled_runs(client, first.id) == []
 
-    # The form of the pages is nested: sections of the configuration are known to the server.
-    assert "TrainConfig" in first.parameter_openapi_schema["definitions"]
+    # The form of the pages is nested, and each deployment's has its own preset's values.
+    starts = {
+        entry.name: form["definitions"]["TrainConfig"]["properties"]["initial_weights"]["default"]
+        for entry in CATALOG
+        if "preset" in entry.parameters
+        for form in [client.read_deployment_by_name(f"kitti-finetune/{entry.name}").parameter_openapi_schema]
+    }
+    assert starts == {"kitti-finetune": "coco", "kitti-finetune-d2": "coco", "kitti-demo": "starter"}
 
     # Switched on, the schedule makes runs (with a wrong SQLAlchemy it never does).
     deploy_all(tmp_path, schedule=True)

@@ -1,6 +1,10 @@
 """deployments.project: which folder it is, and that its settings hold for as long as asked."""
 
+import json
 import os
+import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -70,6 +74,59 @@ def test_nothing_is_sent_home(tmp_path):
     assert environment["PREFECT_HOME"] == str(tmp_path / ".prefect")
 
 
+def test_our_server_tells_its_pages_to_send_and_promote_nothing(prefect_server):
+    import httpx
+
+    server = httpx.get(f"{prefect_server}/admin/settings", trust_env=False).json()["server"]
+    assert server["analytics_enabled"] is False
+    assert server["ui"]["show_promotional_content"] is False
+    assert server["ui"]["v2_enabled"] is False
+
+
+BROWSE = """
+import asyncio, httpx, json
+from prefect.server.api.server import create_ui_app
+
+async def browse(app):
+    headers = {"accept": "text/html"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", headers=headers
+    ) as browser:
+        settings, page = await browser.get("/ui-settings"), await browser.get("/")
+    return {"settings": settings.json(), "status": page.status_code, "page": page.text}
+
+print(json.dumps(asyncio.run(browse(create_ui_app(ephemeral=False)))))
+"""
+
+
+def test_the_pages_a_browser_gets_name_no_analytics_host_and_load_nothing_from_outside(tmp_path):
+    environment = {
+        **os.environ,
+        **Project(tmp_path).environment("http://127.0.0.1:1/api"),
+        # Unpacked here, as the installation may be read-only.
+        "PREFECT_UI_STATIC_DIRECTORY": str(tmp_path / "pages"),
+    }
+    # In a process of its own, as the server is, and away from the project's prefect.toml.
+    done = subprocess.run(
+        [sys.executable, "-c", BROWSE], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert seen["settings"]["default_ui"] == "v1"
+    # Not sent on to the other pages.
+    assert seen["status"] == 200
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', seen["page"])
+    assert any(address.endswith(".js") for address in loaded)
+    assert all(address.startswith("/") and not address.startswith("//") for address in loaded)
+    hosts = re.compile(r"amplitude\.com|segment\.io|sentry\.io|google-analytics\.com")
+    named = {
+        version: [file.name for file in (tmp_path / "pages" / version).rglob("*.js") if hosts.search(file.read_text())]
+        for version in ("v1", "v2")
+    }
+    assert named["v1"] == []
+    # Why V1 is what one gets; once this fails, V2 may be.
+    assert named["v2"]
+
+
 def test_the_settings_hold_inside_and_are_as_before_outside(tmp_path):
     from prefect.settings.context import get_current_settings
 
@@ -107,4 +164,7 @@ def test_prefect_toml_agrees_with_the_code():
     assert settings["plugins"]["enabled"] is True
     assert settings["api"]["url"] == f"http://127.0.0.1:{DEFAULT_PORT}/api"
     assert Path(settings["home"]) == Project(Path()).prefect_home
-    assert settings["server"]["analytics_enabled"] is False
+    assert settings["server"] == {
+        "analytics_enabled": False,
+        "ui": {"show_promotional_content": False, "v2_enabled": False},
+    }

@@ -5,16 +5,16 @@ import re
 import pytest
 
 from flows import attempts
-from flows.attempts import MAX_STARTS, check_starts, run_name
+from flows.attempts import MAX_STARTS, check_starts, failed, run_name
 from kittidet.config import RunConfig
-from kittidet.errors import TrainingError
+from kittidet.errors import ConfigError, TrainingError
 
 
 @pytest.fixture
 def flow_run(monkeypatch):
     """Set what Prefect's runtime says of the current run."""
 
-    def become(*, run_count: int = 1, parameters: dict | None = None, name: str = "lazy-otter") -> None:
+    def become(*, run_count: int = 1, parameters: dict | None = None, name: str = "brave-otter") -> None:
         monkeypatch.setattr(attempts.prefect.runtime.flow_run, "get_name", lambda: name)
         monkeypatch.setattr(attempts.prefect.runtime.flow_run, "get_run_count", lambda: run_count)
         monkeypatch.setattr(attempts.prefect.runtime.flow_run, "get_parameters", lambda: parameters or {})
@@ -42,6 +42,7 @@ def test_then_it_fails_for_good_and_says_what_to_look_for(flow_run):
         ({"preset": "demo", "config": RunConfig(name="mine")}, "mine"),
         ({"preset": "demo", "config": {"name": "mine"}}, "mine"),
         ({"preset": "demo", "config": {}}, "demo"),
+        ({"preset": "demo", "config": RunConfig()}, "demo"),
     ],
 )
 def test_a_run_is_called_after_what_it_trains_and_when(flow_run, parameters, name):
@@ -49,6 +50,23 @@ def test_a_run_is_called_after_what_it_trains_and_when(flow_run, parameters, nam
     assert re.fullmatch(rf"{name} \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d", run_name())
 
 
-def test_a_run_that_starts_again_keeps_its_name(flow_run):
-    flow_run(parameters={"preset": "demo"}, name="demo 2026-11-22 18:51:07")
-    assert run_name() == "demo 2026-11-22 18:51:07"
+@pytest.mark.parametrize(
+    "name", ["demo 2026-11-22 18:51:07", "first-try", "Lazy otter", "brave-otter-2", "night run", "d0"]
+)
+def test_a_run_keeps_the_name_that_a_person_or_its_first_start_gave_it(flow_run, name):
+    flow_run(parameters={"preset": "demo"}, name=name)
+    assert run_name() == name
+
+
+def test_every_name_that_prefect_makes_up_is_known_as_such():
+    from prefect.utilities.names import generate_slug
+
+    names = [generate_slug(2) for _ in range(2000)]
+    assert [name for name in names if not attempts._is_made_up(name)] == []
+
+
+def test_a_run_that_cannot_begin_says_why_on_one_line():
+    state = failed(ConfigError("the configuration has wrong entries:\n  train.epoch: no\n  name: no"))
+    assert state.is_failed()
+    assert state.message == "the configuration has wrong entries: train.epoch: no; name: no"
+    assert failed(ConfigError("one line.")).message == "one line."

@@ -1,6 +1,7 @@
 """flows.kitti_finetune: every task in its order, Cached exactly when its output is whole."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -103,26 +104,60 @@ def test_a_run_ends_in_the_checkpoint_with_the_best_ap_and_a_second_one_is_cache
     }
 
 
-def test_artifacts_tell_the_run(run, config):
+@pytest.fixture
+def artifacts_of(prefect_server):
+    """Return a function: a flow run's id -> its artifacts by key, and its name."""
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-    run(config=config)
-    with get_client(sync_client=True) as client:
-        found = {
-            a.key: a
-            for a in client.read_artifacts(
-                artifact_filter=ArtifactFilter(key=ArtifactFilterKey(like_="kitti-%")), limit=200
-            )
-        }
+    def find(flow_run_id) -> tuple[dict, str]:
+        with get_client(sync_client=True) as client:
+            of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
+            found = client.read_artifacts(artifact_filter=of_run, limit=200)
+            assert len({a.key for a in found}) == len(found)
+            return {a.key: a for a in found}, client.read_flow_run(flow_run_id).name
+
+    return find
+
+
+def test_artifacts_tell_the_run_and_a_cached_one_has_the_same(fake_training, few_draws, config, artifacts_of):
+    from flows.kitti_finetune import kitti_finetune
+
+    def finetune() -> tuple[dict, str]:
+        state = kitti_finetune(config=config, trainer="here", return_state=True)
+        return artifacts_of(state.state_details.flow_run_id)
+
+    found, name = finetune()
+    again, second_name = finetune()
+    assert all(artifact.description.endswith(f"({name})") for artifact in found.values())
+    assert all(artifact.description.endswith(f"({second_name})") for artifact in again.values())
+    assert {key: a.data for key, a in again.items()} == {key: a.data for key, a in found.items()}
+    assert all(artifact.task_run_id is not None for artifact in again.values())
     kinds = {key: artifact.type for key, artifact in found.items()}
     assert kinds["kitti-data"] == kinds["kitti-split"] == kinds["kitti-records-train"] == "table"
     assert kinds["kitti-ap-by-checkpoint"] == kinds["kitti-validation"] == "table"
     assert kinds["kitti-training-progress"] == "progress"
-    assert kinds["kitti-run-folder"] == "markdown"
+    assert kinds["kitti-report"] == "markdown"
+    assert not [key for key, artifact in found.items() if "file://" in str(artifact.data)]
     assert "data:image/jpeg;base64," in found["kitti-labels-train"].data
     assert "data:image/jpeg;base64," in found["kitti-predictions"].data
     assert [row["ap"] for row in json.loads(found["kitti-ap-by-checkpoint"].data)] == [0.1, 0.5, 0.3]
+
+
+def test_a_run_whose_training_was_another_run_s_shows_its_scores(
+    fake_training, few_draws, config, artifacts_of, monkeypatch
+):
+    from flows.kitti_finetune import kitti_finetune
+    from flows.kitti_train import kitti_train
+
+    # What a worker of the GPU pool does, here and now.
+    monkeypatch.setattr("flows.kitti_finetune.train_on_gpu_pool", kitti_train)
+    state = kitti_finetune(config=config, trainer="gpu-pool", return_state=True)
+    found, _ = artifacts_of(state.state_details.flow_run_id)
+    assert {"kitti-training", "kitti-training-progress"} | {
+        f"kitti-ap-step-0000000{step}" for step in (1, 2, 3)
+    } <= set(found)
+    assert json.loads(found["kitti-ap-step-00000002"].data)[0] == {"class": "all", "ap": 0.5, "ap50": 0.5}
 
 
 def test_a_data_set_that_breaks_the_contract_stops_the_run_each_time(run, config, tmp_path):
@@ -140,10 +175,42 @@ def test_a_data_set_that_breaks_the_contract_stops_the_run_each_time(run, config
         run(config=config, overrides=change)
 
 
-def test_wrong_settings_are_named_before_anything_runs(run, config):
+def test_wrong_settings_end_the_run_in_one_line_before_anything_runs(prefect_server, config, caplog):
+    from flows.kitti_finetune import kitti_finetune
+
+    state = kitti_finetune(config=config, overrides=("train.epochz=3", "name=a/b"), return_state=True)
+    assert state.is_failed()
+    assert "train.epochz" in state.message
+    assert "name: " in state.message
+    assert "\n" not in state.message
+    assert "Traceback" not in caplog.text
     with pytest.raises(ConfigError, match=r"train\.epochz"):
-        run(config=config, overrides=("train.epochz=3",))
+        state.result()
     assert not config.store_dir.exists()
+
+
+@pytest.mark.parametrize(("typed", "name"), [("first-try", "first-try"), (None, r"demo \d{4}-\d\d-\d\d [\d:]{8}")])
+def test_the_name_that_a_person_typed_stays(prefect_server, typed, name):
+    from prefect.client.orchestration import get_client
+    from prefect.flow_engine import run_flow_sync
+
+    from flows.kitti_finetune import kitti_finetune
+
+    parameters = {"preset": "demo", "overrides": ["no_such=1"]}
+    with get_client(sync_client=True) as client:
+        # As the pages and `prefect deployment run` do it: the run is there, with its name, before it starts.
+        flow_run = client.create_flow_run(kitti_finetune, name=typed, parameters=parameters)
+        run_flow_sync(kitti_finetune, flow_run=flow_run, parameters=parameters, return_type="state")
+        assert re.fullmatch(name, client.read_flow_run(flow_run.id).name)
+
+
+def test_what_a_config_leaves_out_is_the_preset_s(run, config):
+    change = {"train": {"epochs": 3}, **config.model_dump(mode="json", include={"store_dir", "runs_dir", "source"})}
+    result, _ = run(config=change, preset="demo", overrides=("split.val_share=0.3",))
+    made = RunConfig.model_validate_json((result.path / "config.json").read_text())
+    demo = PRESETS["demo"]()
+    assert made.train == demo.train.model_copy(update={"epochs": 3})
+    assert (made.name, made.model, made.evaluation) == (demo.name, demo.model, demo.evaluation)
 
 
 def test_the_form_offers_every_preset():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kittidet.config import RunConfig
+from kittidet.config import AugmentConfig, RunConfig, TrainConfig
 from kittidet.config_file import load_run_config
 from kittidet.errors import ConfigError
 
@@ -30,6 +30,17 @@ def test_a_saved_config_loads_as_itself(tmp_path):
     file = tmp_path / "config.json"
     file.write_text(json.dumps(config.model_dump(mode="json")))
     assert load_run_config(RunConfig(), file) == config
+
+
+def test_changes_are_what_was_given_and_not_their_own_defaults():
+    base = RunConfig(train=TrainConfig(initial_weights="coco", epochs=5))
+    changes = RunConfig(train=TrainConfig(epochs=60, augment=AugmentConfig(flip=False)))
+    config = load_run_config(base, changes=changes, overrides=["train.batch_size=2"])
+    assert (config.train.initial_weights, config.train.epochs, config.train.batch_size) == ("coco", 60, 2)
+    assert not config.train.augment.flip
+    # A whole configuration, as a file or another run has it, is itself.
+    whole = RunConfig.model_validate(RunConfig().model_dump(mode="json"))
+    assert load_run_config(base, changes=whole) == RunConfig()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from kittidet.errors import ConfigError
 from kittidet.store import StepKey, StepOutput, Store, step_key
-from tasks.caching import RECORD, StepCache, in_store
+from tasks.caching import RECORD, StepCache, _with_records
 
 
 def key_of(store: Store, dataset: StepOutput, size: int) -> StepKey:
@@ -116,7 +116,7 @@ def test_a_policy_without_its_function_is_a_mistake():
 def test_records_are_json_in_the_store(tmp_path):
     from tasks.steps import split
 
-    stored = in_store(split, tmp_path)
+    stored = _with_records(split, tmp_path)
     assert stored.result_serializer == "json"
     assert stored.result_storage == tmp_path
     assert stored.cache_policy is split.cache_policy

@@ -1,11 +1,9 @@
-"""tasks.show: pages that carry their pictures, and nothing that could end a training."""
+"""tasks.show: pages that carry their pictures."""
 
 import base64
 import io
 import json
-import uuid
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,88 +14,11 @@ from kittidet.store import Store
 from tasks import show
 
 
-@pytest.fixture
-def sent(monkeypatch) -> list:
-    """Pretend to be in a run, and collect what would be sent to the server."""
-    calls: list = []
-
-    def collect(kind):
-        def send(*args, **values):
-            calls.append((kind, args, values))
-            return uuid.uuid4()
-
-        return send
-
-    for kind in ("table", "markdown", "link", "progress"):
-        monkeypatch.setattr(show, f"create_{kind}_artifact", collect(kind))
-    monkeypatch.setattr(show, "update_progress_artifact", collect("update"))
-    monkeypatch.setattr(show, "is_in_run", lambda: True)
-    return calls
-
-
-def test_outside_a_run_nothing_is_sent(sent, monkeypatch):
-    monkeypatch.setattr(show, "is_in_run", lambda: False)
-    show.show_table("k", [{"a": 1}], "d")
-    show.show_text("k", "text", "d")
-    show.show_link("k", "file:///a", "a", "d")
-    show.ProgressBar("k", "d").update(0.5, "half")
-    assert sent == []
-
-
-def test_facts_become_readable_rows(sent):
-    show.show_facts("k", {"n": 3, "share": 0.25, "leakage": None, "counts": {"Car": 2}, "names": []}, "d")
-    assert sent[0][2]["table"] == [
-        {"what": "n", "value": "3"},
-        {"what": "share", "value": "0.2500"},
-        {"what": "leakage", "value": "not known"},
-        {"what": "counts", "value": "Car 2"},
-        {"what": "names", "value": "none"},
-    ]
-
-
 def test_a_picture_travels_inside_its_page_and_is_never_wide():
     text = show.image_markdown(Image.new("RGBA", (3200, 400)), "caption")
     assert text.startswith("![caption](data:image/jpeg;base64,")
     with Image.open(io.BytesIO(base64.b64decode(text.partition("base64,")[2].removesuffix(")")))) as image:
         assert image.size == (1600, 200)
-
-
-@pytest.mark.parametrize(("share", "percent"), [(-1.0, 0.0), (0.5, 50.0), (7.0, 100.0)])
-def test_progress_stays_between_0_and_100_percent(sent, share, percent):
-    show.ProgressBar("k", "d").update(share, "line")
-    assert sent[-1][2] == {"progress": percent, "description": "line"}
-
-
-def test_a_server_that_is_away_does_not_end_what_is_measured(sent, monkeypatch, caplog):
-    def away(*args, **values):
-        raise httpx.ConnectError("refused")
-
-    bar = show.ProgressBar("k", "d")
-    monkeypatch.setattr(show, "update_progress_artifact", away)
-    bar.update(0.5, "line")
-    assert "progress.not_shown" in caplog.text
-
-
-def test_a_fetch_is_shown_once_a_percent(monkeypatch):
-    shown = []
-
-    class Bar:
-        def __init__(self, key, description):
-            shown.append(key)
-
-        def update(self, share, description):
-            shown.append((round(share, 2), description))
-
-    monkeypatch.setattr(show, "ProgressBar", Bar)
-    progress = show.FileBar("k", "d")
-    for done in (0, 1, 2, 1000):
-        progress("image_2.zip", done, 1000)
-    progress("mapping.zip", 5, None)
-    assert shown == [
-        "k",
-        (0.0, "image_2.zip: 0 of 1,000"),
-        (1.0, "image_2.zip: 1,000 of 1,000"),
-    ]
 
 
 def test_the_page_of_a_run_names_classes_without_ground_truth(tmp_path):
@@ -116,12 +37,31 @@ def test_the_page_of_a_run_names_classes_without_ground_truth(tmp_path):
             "per_class_ap50": {"Car": 0.5, "Tram": None},
             "counts": {"val": {"Car": 4}},
             "digests": {"data": "a" * 64},
+            "synthetic": True,
+            "leakage": {"shared_val_frames": 1, "share": 0.5},
         },
     )
+    assert "**synthetic scenes, not KITTI**" in page
+    assert "Leakage: 50% of validation frames share a drive with training." in page
     assert "# AP 0.250 at step 20 (epoch 2)" in page
     assert "| Car | 0.250 | 0.500 | 4 |" in page
     assert "| Tram | no ground truth | no ground truth | 0 |" in page
     assert f"| data | `{'a' * 16}` |" in page
+
+
+def test_the_page_of_a_report_carries_its_curves_and_official_ap_and_names_the_file(tmp_path):
+    page = tmp_path / "index.html"
+    Image.new("RGB", (300, 200)).save(tmp_path / "results.png")
+    Image.new("RGB", (300, 200)).save(tmp_path / "pr_curve.png")
+    kitti = {"ap": {"Car": {"R40": [91.234, 80.0, None], "R11": [90.0, 80.0, 70.0]}}}
+    (tmp_path / "measures.json").write_text(json.dumps({"kitti": kitti}))
+    text = show.report_page(page)
+    assert f"`{page}`" in text
+    assert text.count("data:image/jpeg;base64,") == 2
+    assert "| Car | 91.23 | 80.00 | no ground truth |" in text
+    # A report without images knows no official scores.
+    (tmp_path / "measures.json").write_text('{"kitti": null}')
+    assert "official" not in show.report_page(page)
 
 
 @pytest.fixture

@@ -23,12 +23,11 @@ TRAINED = StepOutput(
 
 @pytest.fixture
 def shown(monkeypatch) -> dict:
-    """What would be seen, by artifact key; a link by where it leads."""
+    """What would be seen, by artifact key."""
     found: dict = {}
-    for name in ("show_table", "show_text", "show_facts"):
-        for module in (steps, show):
+    for module, names in ((steps, ("show_table", "show_text", "show_facts")), (show, ("show_table", "show_facts"))):
+        for name in names:
             monkeypatch.setattr(module, name, lambda key, value, _description: found.update({key: value}))
-    monkeypatch.setattr(steps, "show_link", lambda key, link, _text, _description: found.update({key: link}))
     return found
 
 
@@ -191,25 +190,26 @@ def test_the_key_of_scores_knows_checkpoint_and_settings(prepared):
     assert len(keys) == 2
 
 
-def test_the_run_is_shown_as_table_link_gallery_and_page(prepared, outputs, shown, tmp_path):
+def test_the_run_is_shown_as_table_gallery_and_page(prepared, outputs, shown, tmp_path):
     config = prepared.config.model_copy(update={"runs_dir": tmp_path / "runs"})
     run = publish.fn(prepared.store_dir, outputs, config)
     assert run.path == tmp_path / "runs" / "prepared"
     assert (run.summary["best_step"], run.cached) == (2, False)
-    assert shown["kitti-run-folder"] == run.path.as_uri()
+    assert f"`{run.path}`" in shown["kitti-run"]
     assert [row["ap"] for row in shown["kitti-ap-by-checkpoint"]] == [0.1, 0.5, 0.3]
     assert "data:image/jpeg" in shown["kitti-predictions"]
     assert shown["kitti-run"].startswith("# AP 0.500 at step 2")
     assert publish.fn(prepared.store_dir, outputs, config).cached
 
 
-def test_the_report_is_written_once_and_linked_each_time(prepared, outputs, shown, tmp_path):
+def test_the_report_is_written_once_and_shown_each_time(prepared, outputs, shown, tmp_path):
     config = prepared.config.model_copy(update={"runs_dir": tmp_path / "runs"})
     run = publish.fn(prepared.store_dir, outputs, config)
     page = report.fn(prepared.store_dir, run, prepared.dataset)
     assert page == run.path / "report" / "index.html"
     written = page.stat().st_mtime_ns
-    assert shown.pop("kitti-report") == page.as_uri()
+    assert f"`{page}`" in (first := shown.pop("kitti-report"))
+    assert first.count("data:image/jpeg") == 3
     assert report.fn(prepared.store_dir, run, prepared.dataset) == page
     assert page.stat().st_mtime_ns == written
-    assert shown["kitti-report"] == page.as_uri()
+    assert shown["kitti-report"] == first

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kittidet.classes import ClassTable
-from kittidet.eval.coco import evaluated, mean_scored
+from kittidet.eval.coco import detection_limits, evaluated, mean_scored
 from kittidet.eval.coco_format import ResultArray
 from kittidet.frame import Frame, KittiObject
 
@@ -106,7 +106,8 @@ def _score_slice(
     places = [float(number)] * len(results) if found_places is None else list(found_places)
     if places:
         detections.update_anns(ids=np.arange(1, len(results) + 1), area=np.array(places))
-    scores = evaluated(hotcoco.COCOeval(labels, detections, "bbox"), (number - 0.25, number + 0.25)).eval
+    evaluator = hotcoco.COCOeval(labels, detections, "bbox")
+    scores = evaluated(evaluator, detection_limits(results), (number - 0.25, number + 0.25)).eval
     precision, recall = scores["precision"], scores["recall"]  # [iou, recall, class, 1, 1] and [iou, class, 1, 1]
     ap, ap50, recall50 = (mean_scored(values) for values in (precision, precision[0], recall[0]))
     return SliceAp(*facts, objects=objects, ap=ap, ap50=ap50, recall50=recall50)

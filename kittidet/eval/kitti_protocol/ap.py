@@ -57,7 +57,8 @@ class KittiAp:
         n_detections: detections of any class in them.
         order_free: class -> scores at the benchmark's overlaps by the order-free rule; None where not asked for.
         notes: what a reader of the numbers should know, one sentence each.
-        not_scored: class that the detector cannot name -> why; see `detector.detector_ap`.
+        scored_on: class -> the detector's class of another name that is scored as it; see `detector.detector_ap`.
+        not_scored: class that the detector cannot name -> why.
     """
 
     official: Mapping[str, ClassAp]
@@ -66,6 +67,7 @@ class KittiAp:
     n_detections: int
     order_free: Mapping[str, ClassAp] | None = None
     notes: tuple[str, ...] = ()
+    scored_on: Mapping[str, str] = field(default_factory=dict)
     not_scored: Mapping[str, str] = field(default_factory=dict)
 
     def order_free_differences(self) -> dict[str, tuple[Triple, Triple]]:
@@ -111,6 +113,7 @@ class KittiAp:
             "n_detections": self.n_detections,
             "rule": "devkit",
             "notes": list(self.notes),
+            "scored_on": dict(self.scored_on),
             "not_scored": dict(self.not_scored),
         }
 
@@ -128,8 +131,8 @@ def kitti_ap(
     order of rows changes nothing, and a perfect detector scores 100 however few objects there are.
 
     Args:
-        ground_truth: frame id -> label rows, DontCare included; these are the frames that are scored. Occlusion -1
-            is unknown, as 3 is, and counts at no level; the devkit, which never meets it, would take it for visible.
+        ground_truth: frame id -> label rows, DontCare included; these are the frames that are scored. As in the
+            devkit, occlusion 3 and above counts at no level and -1, which KITTI's own objects never have, at every one.
         detections: frame id -> result rows; a frame that is missing has no detections.
         order_free: also score by the order-free rule.
 
@@ -225,9 +228,16 @@ def _notes(scores: Mapping[str, ClassAp], truth: Rows, found: Rows) -> list[str]
                 f"{name}: fewer than {RECALL_POINTS} objects; the devkit caps R40 there: {'; '.join(few)}. "
                 "The order-free rule has no such cap."
             )
-        unknown = int((truth.occluded[truth.kind == name.lower()] >= UNKNOWN_OCCLUSION).sum())
-        if unknown:
-            notes.append(f"{name}: {unknown} labels of unknown occlusion count at no level.")
+        occluded = truth.occluded[truth.kind == name.lower()]
+        if (occluded >= UNKNOWN_OCCLUSION).any():
+            notes.append(
+                f"{name}: {(occluded >= UNKNOWN_OCCLUSION).sum()} labels of unknown occlusion count at no level."
+            )
+        if (occluded < 0).any():
+            notes.append(
+                f"{name}: {(occluded < 0).sum()} labels of occlusion -1 count as fully visible, as in the devkit: easy "
+                "and moderate hold objects that may be hidden."
+            )
         if not score.objects[-1]:
             notes.append(f"{name}: no ground truth.")
         elif not (found.kind == name.lower()).any():
@@ -243,7 +253,7 @@ def _why_none_counts(truth: Rows, names: Iterable[str]) -> str:
         return ""
     unknown = own.occluded >= UNKNOWN_OCCLUSION
     reasons = (
-        (unknown, f"have occlusion 3 or -1, unknown, which no level counts (they count up to {last.max_occluded})"),
+        (unknown, f"have occlusion 3 or 4, unknown, which no level counts (they count up to {last.max_occluded})"),
         (own.truncated > last.max_truncated, f"are truncated by more than {last.max_truncated:g}"),
         (own.height < last.min_height, f"are lower than {last.min_height:g} px"),
     )

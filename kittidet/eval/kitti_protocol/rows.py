@@ -26,7 +26,7 @@ class Rows:
         kind: ``[n]`` class names in lower case; the devkit ignores case.
         xyxy: ``[n, 4]`` pixels of the original image.
         truncated: ``[n]`` as written: 0..1, or -1 where unknown.
-        occluded: ``[n]`` 0..3, 3 where unknown.
+        occluded: ``[n]`` as written: 0..3, or what other writers have for unknown: -1, 4.
         score: ``[n]``; 0 for labels.
     """
 
@@ -89,7 +89,7 @@ def build_rows(objects: Mapping[str, Sequence[KittiObject]], frame_ids: Sequence
         kind=np.array([item.type.lower() for _, item in flat], dtype=np.str_),
         xyxy=np.array([item.xyxy for _, item in flat], dtype=np.float64).reshape(-1, 4),
         truncated=np.array([item.truncated for _, item in flat], dtype=np.float64),
-        occluded=np.array([item.occlusion_state for _, item in flat], dtype=np.int64),
+        occluded=np.array([item.occluded for _, item in flat], dtype=np.int64),
         score=np.array([0.0 if item.score is None else item.score for _, item in flat], dtype=np.float64),
     )
     if keep_order:

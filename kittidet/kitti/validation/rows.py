@@ -172,7 +172,7 @@ def _rules(classes: Collection[str], edge_tolerance_px: float) -> tuple[_Rule, .
             "0, 1, 2 or 3",
             "warning",
             dont_care=False,
-            habit="It is read as 3, unknown: the frame is used, and the object counts at no KITTI level.",
+            habit="It is unknown: the frame is used. KITTI AP, as the devkit, counts -1 as visible, 4 at no level.",
         ),
         _Rule(
             "columns",

@@ -85,7 +85,16 @@ def test_without_a_save_option_it_says_so(model, images, tmp_path, monkeypatch):
     result = run(images / "000000.png", "--model", model / "weights" / "best")
     assert result.exit_code == 0, result.output
     assert "nothing saved" in result.output
+    assert "synthetic" not in result.output
     assert not (tmp_path / "predictions").exists()
+
+
+def test_a_detector_of_synthetic_scenes_says_so(model, images, finished_run):
+    (model / "summary.json").write_bytes((finished_run / "summary.json").read_bytes())
+    (model / "config.json").write_bytes((finished_run / "config.json").read_bytes())
+    for path in (model, model / "weights" / "best"):
+        result = run(images / "000000.png", "--model", path)
+        assert "This detector was trained on synthetic scenes, not KITTI." in result.output
 
 
 def test_what_cannot_work_is_refused_before_the_model_is_loaded(images, tmp_path):

@@ -30,6 +30,19 @@ def test_scores_show_all_first_then_each_class_and_the_picked_step(capsys):
     assert "no ground truth" in rows[2]
     assert ["picked" in row for row in rows[-2:]] == [False, True]
     assert "mean of 20, 40" in rows[-1]
+    assert not any("limit of 100" in line for line in lines)
+
+
+def test_leakage_stands_beside_the_scores_and_synthetic_scenes_are_named(capsys):
+    print_scores({**SUMMARY, "synthetic": True, "leakage": {"shared_val_frames": 20, "share": 0.67}})
+    out = capsys.readouterr().out
+    assert "data: synthetic scenes, not KITTI" in out
+    assert "leakage: 67% of validation frames share a drive with training" in out
+
+
+def test_scores_beyond_cocos_hundred_detections_say_so(capsys):
+    print_scores({**SUMMARY, "max_detections": 300, "ap_at_100": 0.43})
+    assert "with COCO's limit of 100, as in published results, it is 0.430" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("cached", [False, True])

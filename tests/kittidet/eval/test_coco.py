@@ -178,6 +178,26 @@ def test_the_answer_is_json():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_detections_beyond_cocos_hundred_are_scored_and_ap_at_100_stands_beside(engine):
+    """The right box is the weakest of 150, behind 149 that are all of one frame."""
+    truth = [frame(0, CAR), frame(1, CAR)]
+    noise = [(600, 10, 700, 90)] * 149
+    found = [detections(0, [*noise, CAR.xyxy], np.linspace(1, 0.5, 150)), detections(1, [CAR.xyxy], [0.9])]
+    scores = coco_metrics(truth, found, TABLE, engine=engine)
+    assert scores.max_detections == 150
+    # Rank 31 of 151, then 151: precision 1/31 at recall 0.5 and 2/151 at recall 1; at 100, nothing beyond 0.5.
+    assert scores.ap_at_100 == pytest.approx(51 / 31 / 101)
+    assert scores.ap == pytest.approx((51 / 31 + 50 * 2 / 151) / 101)
+    assert scores.ar_100 == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_up_to_a_hundred_detections_the_number_is_plain_coco_ap(engine):
+    scores = coco_metrics([frame(0, CAR)], [detections(0, [CAR.xyxy] * 100)], TABLE, engine=engine)
+    assert (scores.max_detections, scores.ap_at_100) == (100, scores.ap)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_nothing_is_printed(engine, capfd):
     coco_metrics([frame(0, CAR)], [], TABLE, engine=engine)
     assert capfd.readouterr() == ("", "")

@@ -38,6 +38,13 @@ def test_a_label_has_one_right_detection_at_each_overlap_it_reaches():
     assert car.counts.all()
 
 
+def test_every_detection_is_matched_however_many_there_are():
+    """COCO's limit is 100 of a class in a frame."""
+    (car,) = one_car([(200, 0, 50, 50)] * 119 + [(0, 0, 100, 100)], np.linspace(1, 0.5, 120)).classes
+    assert len(car.score) == 120
+    assert car.is_right[:, -1].all()
+
+
 def test_a_detection_on_an_ignored_region_counts_neither_way():
     (car,) = one_car([(0, 0, 50, 50)], [0.9], crowd=1).classes
     assert car.labels.sum() == 0

@@ -1,6 +1,6 @@
 import pytest
 
-from kittidet.eval.score_text import fact_text, score_text
+from kittidet.eval.score_text import fact_text, leakage_text, limit_text, score_text
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,34 @@ def test_a_score_of_zero_is_a_number_and_none_is_words(value, digits, text):
 )
 def test_a_fact_is_one_line_whatever_it_is(value, text):
     assert fact_text(value) == text
+
+
+def test_ap_beyond_cocos_hundred_detections_is_said_with_the_one_that_stops_there():
+    assert limit_text({}) is limit_text({"max_detections": 100, "ap_at_100": 0.5}) is None
+    told = limit_text({"max_detections": 150, "ap_at_100": 0.5})
+    assert told is not None
+    assert "up to 150 detections" in told
+    assert "limit of 100, as in published results, it is 0.500." in told
+
+
+@pytest.mark.parametrize(
+    ("leakage", "nearness", "text"),
+    [
+        (None, None, "not known"),
+        (
+            {"shared_val_frames": 0, "share": 0.0},
+            {"median": None},
+            "0% of validation frames share a drive with training",
+        ),
+        ({"shared_val_frames": 3, "share": 0.75}, None, "75% of validation frames share a drive with training"),
+        (
+            {"shared_val_frames": 3, "share": 0.75},
+            {"median": 0.4},
+            "75% of validation frames share a drive with training, the nearest training frame 0.4 s away (median)",
+        ),
+        (None, {"near": 1, "frames": 4}, "drives unknown; 25% of validation frames look like a training frame"),
+    ],
+)
+def test_how_near_validation_is_to_training_is_one_line(leakage, nearness, text):
+    assert leakage_text({"leakage": leakage, "nearness": nearness}) == text
+    assert leakage_text({}) == "not known"

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 from kittidet.classes import KITTI8
 from kittidet.config import EvalConfig, ModelConfig
@@ -21,6 +22,7 @@ RUN = RunScores(
         "digests": {"split": "ef" * 32},
         "leakage": {"shared_val_frames": 1400, "share": 0.94},
     },
+    False,
     ApIntervals((0.53, 0.57), (0.8, 0.82), (0.5, 0.6), {"Car": (0.68, 0.72), "Tram": None}, 0.95, 1496),
 )
 
@@ -58,3 +60,17 @@ def test_a_checkpoint_without_a_run_has_no_scores_and_says_so():
 def test_the_example_in_the_card_is_python():
     card = write_card(FACTS, FILES, EvalConfig(), None)
     compile(re.search(r"```python\n(.*?)```", card, re.DOTALL)[1], "card", "exec")
+
+
+def test_a_detector_of_synthetic_scenes_says_so_before_anything_else():
+    card = write_card(FACTS, FILES, EvalConfig(), replace(RUN, is_synthetic=True))
+    assert card.startswith("# EfficientDet-D2 on synthetic scenes, not KITTI\n\n> **Trained and scored on synthetic")
+    assert "Trained on KITTI" not in card
+    assert "synthetic" not in write_card(FACTS, FILES, EvalConfig(), RUN)
+
+
+def test_an_ap_beyond_cocos_limit_comes_with_the_one_at_it():
+    run = replace(RUN, summary={**RUN.summary, "max_detections": 300, "ap_at_100": 0.54})
+    assert "with COCO's limit of 100, as in published results, it is 0.540." in write_card(
+        FACTS, FILES, EvalConfig(), run
+    )

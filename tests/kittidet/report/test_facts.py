@@ -1,21 +1,7 @@
 import pytest
 
-from kittidet.report.facts import config_text, data_facts, describe_leakage, describe_run, reproduce_commands
+from kittidet.report.facts import config_text, data_facts, describe_run, reproduce_commands, training_facts
 from kittidet.runs.run import Run
-
-
-@pytest.mark.parametrize(
-    ("leakage", "fine", "words"),
-    [
-        (None, False, "unknown"),
-        ({"shared_val_frames": 0, "share": 0.0}, True, "None of the 40"),
-        ({"shared_val_frames": 10, "share": 0.25}, False, "10 of 40"),
-    ],
-)
-def test_the_leakage_audit_is_a_sentence(leakage, fine, words):
-    told = describe_leakage({"leakage": leakage, "n_val": 40})
-    assert told["fine"] is fine
-    assert words in f"{told['title']} {told['text']}"
 
 
 def test_what_was_trained_on_what_is_said(finished_run):
@@ -27,3 +13,31 @@ def test_what_was_trained_on_what_is_said(finished_run):
     assert facts["anchor coverage"].startswith("93.0%")
     assert "kittidet run --config runs/street/config.json" in reproduce_commands(run)
     assert '"variant": "d0"' in config_text(run)
+
+
+def test_how_it_was_trained_is_said(finished_run):
+    run = Run.open(finished_run)
+    facts = dict(training_facts(run))
+    # 20 epochs of 36 frames, 3.2 s each.
+    assert facts["training time"] == "1 min 4 s"
+    assert facts["speed"] == "11.2 images/s"
+    assert facts["batch"] == "16 images"
+    assert facts["learning rate"] == "0.02 at the peak (0.08 at batch 64)"
+    assert not {"date", "commit"} & set(facts), "this run did not note them"
+    run.summary.update(published="2026-01-02T03:04:05+00:00", environment={"commit": "abc123-dirty"})
+    facts = dict(training_facts(run))
+    assert facts["date"] == "2026-01-02 03:04:05 UTC"
+    assert facts["commit"] == "abc123-dirty"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.0, "59 s"), (61, "1 min 1 s"), (3600, "1 h 0 min")])
+def test_the_training_time_is_in_words(finished_run, seconds, text):
+    run = Run.open(finished_run)
+    run.history = {"seconds": [seconds, float("nan")]}
+    assert dict(training_facts(run)).get("training time") == text
+
+
+def test_a_history_without_times_leaves_them_out(finished_run):
+    run = Run.open(finished_run)
+    run.history = {}
+    assert not {"training time", "speed"} & set(dict(training_facts(run)))

@@ -24,6 +24,14 @@ def test_the_headline_is_the_runs_own_ap_and_lies_in_its_interval(measured):
     assert low < run.summary["ap"] < high
 
 
+def test_ap_by_distance_to_training_is_of_every_validation_frame_once(measured):
+    run, measures = measured
+    assert [one.name for one in measures.nearness] == list(run.nearness.groups())
+    assert sum(one.frames for one in measures.nearness) == run.summary["n_val"]
+    assert sum(one.objects for one in measures.nearness) == measures.coco.n_ground_truth
+    assert measures.to_json()["nearness"][0]["frames"] == 3
+
+
 def test_the_curves_are_of_the_same_detections(measured):
     run, measures = measured
     scored = {name for name, ap in run.summary["per_class_ap50"].items() if ap is not None}
@@ -54,8 +62,12 @@ def test_of_classes_that_the_detector_cannot_name_there_are_no_kitti_scores(fini
     run.table = ClassTable(("Vehicle", *KITTI8.names[1:]), {"Car": "Vehicle", "Truck": "Vehicle"})
     measures = measure_run(run, **HOW)
     assert measures.kitti is not None
-    assert set(measures.kitti.official) == set(measures.kitti.loose) == {"Pedestrian", "Cyclist"}
-    mixed = {**{name: f"class-{name}" for name in KITTI8.names}, "Pedestrian": "class-Car", "Tram": "class-Cyclist"}
+    assert measures.kitti.scored_on == {"Car": "Vehicle"}
+    run.table = ClassTable(("Road", *KITTI8.names[1:]), {"Car": "Road", "Pedestrian": "Road"})
+    measures = measure_run(run, **HOW)
+    assert measures.kitti is not None
+    assert set(measures.kitti.official) == set(measures.kitti.loose) == {"Cyclist"}
+    mixed = {**{name: f"class-{name}" for name in KITTI8.names}, "Pedestrian": "class-Car", "Cyclist": "class-Car"}
     run.table = ClassTable(tuple(f"class-{name}" for name in KITTI8.names), mixed)
     measures = measure_run(run, **HOW)
     assert measures.kitti is None

@@ -23,6 +23,8 @@ def test_scores_are_those_of_the_run_and_classes_without_ground_truth_stay_empty
     tiles = tables.tiles(run, measures)
     assert tiles[0]["value"] == f"{run.summary['ap']:.3f}"
     assert tiles[-1] == {"value": "300", "label": "step, epoch 15"}
+    beside = {"value": "94%", "label": "leakage"}
+    assert tables.tiles(run, measures, [beside]) == [tiles[0], beside, *tiles[1:]]
     assert [row["name"] for row in tables.kitti_table(run, measures) or []] == ["Car", "Pedestrian", "Cyclist"]
 
 
@@ -54,6 +56,11 @@ def test_the_order_free_ap_stands_below_where_it_differs(kitti_scores):
 def test_a_class_that_the_detector_cannot_name_has_a_reason_in_place_of_numbers(kitti_scores):
     rows = kitti_scores(official={}, order_free={}, not_scored={"Car": "part of Vehicle"})
     assert (rows["Car"]["numbers"], rows["Car"]["not_scored"]) == ((), "part of Vehicle")
+
+
+def test_a_class_scored_by_another_name_says_so(kitti_scores):
+    rows = kitti_scores(official={"Car": score(50.0, 40.0, None)}, order_free={}, scored_on={"Car": "Vehicle"})
+    assert set(rows) == {"Car (scored on Vehicle detections)", "Pedestrian", "Cyclist"}
 
 
 def test_the_costliest_error_comes_first():

@@ -152,3 +152,23 @@ def test_reading_a_run_loads_no_tensorflow(finished_run):
     )
     done = subprocess.run([sys.executable, "-c", code, finished_run], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_run_and_its_checkpoints_know_whether_they_are_of_synthetic_scenes(copy):
+    assert Run.open(copy).is_synthetic
+    for path in (copy, copy / names.BEST):
+        assert names.is_trained_on_synthetic(path)
+    change(copy / names.SUMMARY, synthetic=False)
+    assert not names.is_trained_on_synthetic(copy)
+    assert not names.is_trained_on_synthetic(copy.parent)
+
+
+def test_how_near_validation_is_to_training_is_read_back_or_not_known(copy):
+    nearness = Run.open(copy).nearness
+    assert nearness is not None
+    assert nearness.kind == "seconds"
+    (copy / names.NEAREST).write_text('{"kind": "metres"}')
+    with pytest.raises(StoreError, match=r"nearest\.json: wrong content"):
+        _ = Run.open(copy).nearness
+    (copy / names.NEAREST).unlink()
+    assert Run.open(copy).nearness is None

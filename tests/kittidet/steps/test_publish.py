@@ -30,6 +30,8 @@ def metrics(ap: float | None) -> dict:
         "ap75": ap,
         "per_class_ap": {"Car": ap, "Van": None},
         "per_class_ap50": {"Car": ap, "Van": None},
+        "max_detections": 100,
+        "ap_at_100": ap,
     }
 
 
@@ -57,7 +59,8 @@ def make_outputs(store: Store, aps: dict[int, float | None]) -> PipelineOutputs:
     def split(folder: Path) -> dict:
         (folder / "train.txt").write_text("000001\n")
         (folder / "val.txt").write_text("000000\n")
-        return {"n_train": 1, "n_val": 1, "method": "random80", "leakage": None, "digest": "s"}
+        (folder / "nearest.json").write_text("{}")
+        return {"n_train": 1, "n_val": 1, "method": "random80", "leakage": None, "nearness": None, "digest": "s"}
 
     def trained(folder: Path) -> dict:
         (folder / "history.csv").write_text("epoch\n1\n")

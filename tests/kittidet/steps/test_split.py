@@ -1,10 +1,13 @@
 """kittidet.steps.split: both lists in one output, known by frames, drives and method."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from kittidet.config import SourceConfig, SplitConfig, ValidateConfig
+from kittidet.kitti.nearness import Nearness
 from kittidet.steps.fetch import fetch
 from kittidet.steps.split import split, split_ids, split_key
 from kittidet.steps.validate import validate
@@ -29,6 +32,31 @@ def test_the_sides_are_disjoint_and_complete(inputs):
 def test_the_leakage_is_known_where_the_drives_are(inputs):
     leakage = split(*inputs, SplitConfig()).summary["leakage"]
     assert 0 <= leakage["share"] <= 1
+
+
+def test_where_the_drives_are_known_nearness_is_in_seconds_and_agrees_with_the_leakage(inputs):
+    output = split(*inputs, SplitConfig())
+    nearness = Nearness.from_json(json.loads((inputs[0].path(output) / "nearest.json").read_text()))
+    assert set(nearness.nearest) == set(split_ids(inputs[0], output, "val"))
+    assert output.summary["nearness"]["kind"] == nearness.kind == "seconds"
+    shared = sum(one is not None for one in nearness.nearest.values())
+    assert shared == output.summary["leakage"]["shared_val_frames"]
+
+
+def test_without_drives_the_images_are_compared(tmp_path, synthetic_root):
+    root = shutil.copytree(synthetic_root / "training", tmp_path / "copy" / "training").parent
+    shutil.copyfile(root / "training" / "image_2" / "000003.png", root / "training" / "image_2" / "000007.png")
+    (tmp_path / "t.txt").write_text("000000\n000003\n")
+    (tmp_path / "v.txt").write_text("000001\n000007\n")
+    store = Store(tmp_path / "store")
+    dataset = fetch(store, SourceConfig(kind="folder", path=root))
+    config = SplitConfig(method="lists", train_list=tmp_path / "t.txt", val_list=tmp_path / "v.txt")
+    output = split(store, dataset, validate(store, dataset, ValidateConfig(max_bad_share=0.5)), config)
+    assert output.summary["leakage"] is None
+    assert output.summary["nearness"]["kind"] == "hash_bits"
+    nearest = json.loads((store.path(output) / "nearest.json").read_text())["nearest"]
+    assert nearest["000007"] == ["000003", 0.0]
+    assert set(nearest) == {"000001", "000007"}
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"method": "drive"}, {"val_share": 0.4}])

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +13,8 @@ import pytest
 
 from kittidet.errors import DatasetContractError
 from kittidet.kitti.labels import parse_label_file
-from kittidet.kitti.mapping import read_drives
 from kittidet.kitti.tree import open_tree
-from kittidet.synthetic import encode_png, render_dataset
+from kittidet.synthetic import encode_png, is_synthetic, render_dataset
 from kittidet.synthetic.plan import plan_set
 from kittidet.synthetic.render import draw_frame
 
@@ -75,9 +75,18 @@ def test_the_mapping_names_the_drive_each_image_shows(synthetic_root):
     recipe = json.loads((synthetic_root / "synth.json").read_text())
     plan = plan_set(recipe["frames"], recipe["seed"])
     expected = {f"{k:06d}": plan.locate(k)[0].name for k in range(recipe["frames"])}
-    assert read_drives(synthetic_root / "devkit" / "mapping") == expected
     assert open_tree(synthetic_root).drive_of() == expected
     assert len(set(expected.values())) > 1
+
+
+def test_a_set_is_known_as_synthetic_by_its_recipe_or_its_drives(synthetic_root, tmp_path):
+    assert is_synthetic(open_tree(synthetic_root))
+    assert is_synthetic(open_tree(synthetic_root / "training"))
+    # As its archives leave it: without the recipe.
+    moved = shutil.copytree(synthetic_root / "training", tmp_path / "kitti" / "training").parent
+    assert not is_synthetic(open_tree(moved))
+    shutil.copytree(synthetic_root / "devkit", moved / "devkit")
+    assert is_synthetic(open_tree(moved))
 
 
 def test_labels_keep_the_contract(synthetic_root):
@@ -196,7 +205,7 @@ def test_progress_counts_up_to_the_last_frame(tmp_path):
 def test_kill_9_leaves_no_set_and_the_next_run_equals_an_undisturbed_one(small, tmp_path):
     root = tmp_path / "kitti"
     code = (
-        "import time; from kittidet.synthetic import render_dataset\n"
+        "import time; from kittidet.synthetic import is_synthetic, render_dataset\n"
         f"render_dataset({str(root)!r}, frames={FRAMES}, seed={SEED}, sizes=[{SMALL}] * {FRAMES}, workers=1,\n"
         "             progress=lambda *_: time.sleep(1))"
     )

@@ -259,8 +259,8 @@ def test_what_cannot_be_scored_is_refused(labels, detections, message):
     ("rows", "reason"),
     [
         (
-            [label("Car", (0, 0, 50, 50), occluded) for occluded in (3, -1, 4)],
-            r"\(3 labels: 3 have occlusion 3 or -1, unknown, which no level counts \(they count up to 2\)\)",
+            [label("Car", (0, 0, 50, 50), occluded) for occluded in (3, 4)],
+            r"\(2 labels: 2 have occlusion 3 or 4, unknown, which no level counts \(they count up to 2\)\)",
         ),
         ([label("Car", (0, 0, 50, 50), 0, 2.0)], r"\(1 labels: 1 are truncated by more than 0.5\)"),
         ([label("Car", (0, 0, 50, 24)), label("Van", (0, 0, 50, 50), 3)], r"\(1 labels: 1 are lower than 25 px\)"),
@@ -272,12 +272,21 @@ def test_labels_that_no_level_counts_are_refused_with_the_reason(rows, reason):
         kitti_ap({"0": rows}, {})
 
 
-def test_unknown_occlusion_counts_at_no_level_and_a_note_says_how_often():
-    """Case: labels_minus_one."""
-    seen, unknown = label("Car", (0, 0, 50, 50), 0, -1), label("Car", (100, 0, 150, 50), -1, -1)
-    scores = kitti_ap({"0": [seen, unknown]}, {})
-    assert scores.official["Car"].objects == (1, 1, 1)
-    assert "Car: 1 labels of unknown occlusion count at no level." in scores.notes
+@pytest.mark.parametrize(
+    ("occluded", "counted", "note"),
+    [
+        (3, 1, "Car: 2 labels of unknown occlusion count at no level."),
+        (4, 1, "Car: 2 labels of unknown occlusion count at no level."),
+        (-1, 3, "Car: 2 labels of occlusion -1 count as fully visible, as in the devkit"),
+    ],
+)
+def test_unknown_occlusion_counts_as_the_devkit_compares_it_and_a_note_says_how_often(occluded, counted, note):
+    """The devkit leaves out what is above a level's occlusion, and -1 is above none. Case: labels_minus_one."""
+    seen, unknown = label("Car", (0, 0, 50, 50), 0, -1), label("Car", (100, 0, 150, 50), occluded, -1)
+    scores = kitti_ap({"0": [seen, unknown, unknown]}, {}, order_free=True)
+    for by_class in (scores.official, scores.loose, scores.order_free):
+        assert by_class["Car"].objects == (counted,) * 3
+    assert [n for n in scores.notes if n.startswith(note)]
 
 
 def test_frames_without_detections_count_as_missed():

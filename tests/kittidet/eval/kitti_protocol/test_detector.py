@@ -34,7 +34,13 @@ def perfect(truth, table):
     [
         (KITTI8, {}),
         (ClassTable(("auto", "Pedestrian", "Cyclist"), {"Car": "auto", "Van": "auto"}), {}),
-        (KITTI3, {"Car": "part of the detector's Vehicle, with Truck"}),
+        (
+            ClassTable(("Road", "Cyclist"), {"Car": "Road", "Pedestrian": "Road"}),
+            {
+                "Car": "part of the detector's Road, with Pedestrian",
+                "Pedestrian": "part of the detector's Road, with Car",
+            },
+        ),
         (ClassTable(("Pedestrian", "car")), dict.fromkeys(("Car", "Cyclist"), "the detector has no such class")),
     ],
 )
@@ -58,8 +64,27 @@ def test_a_detector_without_any_of_the_three_is_refused_with_the_reasons():
 def test_a_class_of_kittis_name_is_scored_whatever_else_it_holds():
     table = ClassTable(("Car", "Pedestrian", "Cyclist"), {"Truck": "Car"})
     scores = detector_ap(frames(), perfect(frames(), table), table)
-    assert scores.not_scored == {}
+    assert scores.not_scored == scores.scored_on == {}
     assert scores.official["Car"].r40 == pytest.approx((50, 50, 50), abs=2)
+    assert any(note.startswith("Car: scored on the detector's Car, which also holds Truck") for note in scores.notes)
+
+
+def test_a_class_of_another_name_is_named_and_what_else_it_holds_counts_against_it():
+    scores = detector_ap(frames(), perfect(frames(), KITTI3), KITTI3)
+    assert scores.scored_on == scores.to_json()["scored_on"] == {"Car": "Vehicle"}
+    assert scores.not_scored == {}
+    # Of a Car, a Van and a Truck found in every frame the Van is neutral and the Truck a false Car.
+    assert scores.official["Car"].r40 == pytest.approx((50, 50, 50), abs=2)
+    mixed = [note for note in scores.notes if "scored on" in note]
+    assert len(mixed) == 1
+    assert mixed[0].startswith("Car: scored on the detector's Vehicle, which also holds Truck: each of these")
+
+
+def test_a_class_with_kittis_neutral_type_has_no_note():
+    table = ClassTable(("auto", "Pedestrian", "Cyclist"), {"Car": "auto", "Van": "auto"})
+    scores = detector_ap(frames(), perfect(frames(), table), table)
+    assert scores.scored_on == {"Car": "auto"}
+    assert not any("scored on" in note for note in scores.notes)
 
 
 def test_a_class_of_kittis_name_that_holds_something_else_is_not_taken_for_it():
