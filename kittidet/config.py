@@ -183,6 +183,9 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """The fine-tune."""
 
+    # How a training is done, not what: may change while it runs, and what is finished is not done again for it.
+    no_identity: ClassVar = ("keep_checkpoints", "micro_batch", "save_every_minutes")
+
     epochs: int = Field(60, ge=1, description="passes over the training frames")
     batch_size: int = Field(16, ge=1, description="images a step")
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd: with momentum and l2; adamw: with weight_decay")
@@ -215,6 +218,12 @@ class TrainConfig(Section):
     average_best: int = Field(
         3, ge=1, description="how many of the best by AP are kept; their average is one more candidate"
     )
+    micro_batch: PositiveInt | Literal["auto"] = Field(
+        "auto",
+        description="images in memory at a time, added up to batch_size; auto: all, and half as many where memory "
+        "runs out",
+    )
+    save_every_minutes: float = Field(10.0, gt=0, description="time between states to go on from, besides each epoch's")
     patience_epochs: int | None = Field(
         None, ge=1, description="stop when validation AP has not risen for so many epochs; None: never"
     )
@@ -226,6 +235,12 @@ class TrainConfig(Section):
         "None: a random start, not a fine-tune",
     )
     augment: AugmentConfig = AugmentConfig()
+
+    @model_validator(mode="after")
+    def _check_micro_batch(self) -> "TrainConfig":
+        if self.micro_batch != "auto" and self.batch_size % self.micro_batch:
+            raise ValueError(f"micro_batch {self.micro_batch} does not divide batch_size {self.batch_size}")
+        return self
 
 
 class EvalConfig(Section):

@@ -108,9 +108,9 @@ def training_batches(
         .map(load, num_parallel_calls=_cores(), deterministic=True)
         .batch(batch_size, drop_remainder=True)
     )
-    return batches.apply(tf.data.experimental.assert_cardinality(steps * (epochs - first_epoch) - first_batch)).prefetch(
-        _PREFETCH_BATCHES
-    )
+    return batches.apply(
+        tf.data.experimental.assert_cardinality(steps * (epochs - first_epoch) - first_batch)
+    ).prefetch(_PREFETCH_BATCHES)
 
 
 def evaluation_batches(

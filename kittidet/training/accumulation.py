@@ -15,7 +15,6 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kittidet.config import TrainConfig
-from kittidet.training.losses import normalizer_of
 from kittidet.training.model import TrainableDetector
 
 
