@@ -120,8 +120,8 @@ class OwnClasses(Section):
 class RecordsConfig(Section):
     """TFRecord shards."""
 
-    train_shards: int = Field(32, ge=1)
-    val_shards: int = Field(8, ge=1)
+    train_shards: int = Field(32, ge=1, description="number of files that hold the training frames")
+    val_shards: int = Field(8, ge=1, description="number of files that hold the validation frames")
     classes: ClassTableName | tuple[str, ...] | OwnClasses = Field(
         "kitti8", description="class table: kitti8, kitti3, a list of names, or a mapping of names, merges, ignored"
     )
@@ -165,9 +165,9 @@ class ModelConfig(Section):
 class AugmentConfig(Section):
     """Random changes to training images."""
 
-    flip: bool = True
-    scale_min: float = Field(0.6, gt=0)
-    scale_max: float = Field(1.4, gt=0)
+    flip: bool = Field(True, description="mirror half of the images left to right")
+    scale_min: float = Field(0.6, gt=0, description="smallest random scale, a factor of the size that fits the input")
+    scale_max: float = Field(1.4, gt=0, description="largest random scale")
     colour: float = Field(
         0.2, ge=0, le=1, description="strength of brightness, contrast and saturation jitter; 0 is off"
     )
@@ -182,13 +182,15 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """The fine-tune."""
 
-    epochs: int = Field(60, ge=1)
-    batch_size: int = Field(16, ge=1)
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    epochs: int = Field(60, ge=1, description="passes over the training frames")
+    batch_size: int = Field(16, ge=1, description="images per step; what memory limits")
+    optimizer: Literal["sgd", "adamw"] = Field(
+        "sgd", description="sgd with momentum, as the published weights were trained; or adamw"
+    )
     learning_rate: float = Field(
         0.08, gt=0, description="peak at batch 64; scaled by batch / 64, warm-up start included"
     )
-    warmup_epochs: float = Field(1.0, ge=0)
+    warmup_epochs: float = Field(1.0, ge=0, description="epochs in which the learning rate rises to its peak")
     clip_norm: float = Field(10.0, gt=0, description="gradient clipping: per gradient, then global")
     l2: float = Field(4e-5, ge=0, description="sgd: L2 penalty on kernels, part of the loss")
     weight_decay: float = Field(1e-2, ge=0, description="adamw: decoupled decay of kernels, instead of l2")
@@ -196,18 +198,18 @@ class TrainConfig(Section):
     freeze_batch_norm: bool | None = Field(
         None, description="None: frozen if training starts from weights and the batch is below 16"
     )
-    focal_alpha: float = Field(0.25, gt=0, lt=1)
-    focal_gamma: float = Field(1.5, ge=0)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    huber_delta: float = Field(0.1, gt=0)
-    box_loss_weight: float = Field(50.0, ge=0)
-    iou_loss: Literal["none", "giou", "ciou"] = "none"
-    iou_loss_weight: float = Field(1.0, ge=0)
+    focal_alpha: float = Field(0.25, gt=0, lt=1, description="focal class loss: weight of objects against background")
+    focal_gamma: float = Field(1.5, ge=0, description="focal class loss: how far easy anchors are weighed down")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="class loss: share by which targets leave 0 and 1")
+    huber_delta: float = Field(0.1, gt=0, description="box loss: residual from which it grows linearly")
+    box_loss_weight: float = Field(50.0, ge=0, description="weight of the box loss beside the class loss")
+    iou_loss: Literal["none", "giou", "ciou"] = Field("none", description="overlap loss added to the box loss")
+    iou_loss_weight: float = Field(1.0, ge=0, description="weight of the overlap loss")
     ignore_dont_care: bool = Field(True, description="leave anchors mostly inside DontCare out of the class loss")
-    checkpoint_every_epochs: int = Field(5, ge=1)
+    checkpoint_every_epochs: int = Field(5, ge=1, description="a checkpoint every so many epochs, and after the last")
     keep_checkpoints: int = Field(6, ge=1, description="how many of the newest are kept and evaluated")
     mixed_precision: bool = Field(False, description="float16 arithmetic on a GPU; outputs and losses stay float32")
-    seed: int = 0
+    seed: int = Field(0, description="random seed of new weights, order and augmentation")
     initial_weights: Literal["coco", "starter"] | Path | None = Field(
         None,
         description="coco: the variant's published checkpoint, downloaded; starter: the demo's bundled one; a path; "
@@ -221,9 +223,9 @@ class EvalConfig(Section):
 
     renamed_values: ClassVar = {"nms": {"gaussian": "soft"}}
 
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(8, ge=1, description="images at a time")
     score_threshold: float = Field(0.01, ge=0, lt=1, description="detections below it are dropped before scoring")
-    max_detections: int = Field(100, ge=1)
+    max_detections: int = Field(100, ge=1, description="most detections kept per image")
     nms: Literal["soft", "hard"] = Field(
         "soft", description="non-maximum suppression: soft lowers the scores of overlapping boxes, hard drops them"
     )
