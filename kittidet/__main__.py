@@ -1,6 +1,5 @@
 """The command line: one verb per step, no orchestrator needed. Verbs import what they use when they are called."""
 
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from kittidet.cli.convert import convert
 from kittidet.cli.data import inspect, synth
 from kittidet.cli.evaluate_kitti import evaluate_kitti
 from kittidet.cli.export import export
+from kittidet.cli.log_output import log_to_terminal
 from kittidet.cli.parity import parity
 from kittidet.cli.predict import predict
 from kittidet.cli.report import report
@@ -108,8 +108,7 @@ def main() -> None:
     """Run the command line; wrong data ends in one line on the error stream and exit code 1, not in a traceback."""
     # TensorFlow's start-up notices are not about the user's data.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("kittidet").setLevel(logging.INFO)
+    log_to_terminal()
     try:
         app()
     except KittidetError as error:

@@ -3,7 +3,7 @@
 import logging
 
 from kittidet.config import RunConfig
-from kittidet.progress import FileProgress
+from kittidet.progress import FileProgress, in_words
 from kittidet.steps.evaluate import evaluate
 from kittidet.steps.fetch import fetch
 from kittidet.steps.outputs import DataOutputs, PipelineOutputs
@@ -80,5 +80,6 @@ def run_pipeline(config: RunConfig, *, progress: FileProgress | None = None) -> 
     outputs = train_on_records(store, config, progress=progress)
     run = publish(store, evaluate_all(store, config, outputs), config)
     made = report(store, run, outputs.dataset)
-    log.info("step.%s step=report page=%s", "cached" if made.cached else "made", made.page)
+    words = in_words(f"report: {'done before' if made.cached else 'done'}")
+    log.info("step.%s step=report page=%s", "cached" if made.cached else "made", made.page, extra=words)
     return run

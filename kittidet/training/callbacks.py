@@ -13,6 +13,7 @@ import keras
 from kittidet.config import TrainConfig
 from kittidet.detect.checkpoint import DetectorFacts, keep_newest, write_checkpoint
 from kittidet.errors import TrainingError
+from kittidet.progress import in_words
 from kittidet.training.history import EpochReport, write_history
 from kittidet.training.optimizer import FineTuneOptimizer, averaged_weights
 from kittidet.training.resume import Progress, save_state
@@ -112,6 +113,16 @@ class EpochEnd(keras.callbacks.Callback):
             "fit.epoch epoch=%d/%d step=%d loss=%.4f cls=%.4f box=%.5f l2=%.4f positives=%.1f lr=%.5f seconds=%.1f",
             *(done, self.train.epochs, step, report.loss, report.cls_loss, report.box_loss, report.l2_loss),
             *(report.num_positives, report.learning_rate, report.seconds),
+            extra=in_words(self._describe(report)),
         )
         if self.on_epoch is not None:
             self.on_epoch(report)
+
+    def _describe(self, report: EpochReport) -> str:
+        rate = self.params["steps"] * self.train.batch_size / report.seconds
+        left = self.train.epochs - report.epoch
+        more = f", {left * report.seconds / 60:.0f} min left" if left else ""
+        return (
+            f"epoch {report.epoch} of {self.train.epochs}: loss {report.loss:.4f} (class {report.cls_loss:.4f}, box "
+            f"{report.box_loss:.5f}), learning rate {report.learning_rate:.2g}, {rate:.1f} images/s{more}"
+        )

@@ -72,6 +72,7 @@ def test_wrong_data_ends_in_one_line_and_exit_code_1(monkeypatch, capsys):
         raise DatasetContractError("label_2/000001.txt:3: expected [old] 15 [/x] fields")
 
     monkeypatch.setattr(command_line, "app", fail)
+    monkeypatch.setattr(command_line, "log_to_terminal", lambda: None)
     with pytest.raises(SystemExit) as stop:
         command_line.main()
     assert stop.value.code == 1
