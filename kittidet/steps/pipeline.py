@@ -5,15 +5,16 @@ import logging
 from kittidet.config import RunConfig
 from kittidet.progress import FileProgress, in_words
 from kittidet.steps.evaluate import evaluate
-from kittidet.steps.fetch import fetch
+from kittidet.steps.fetch import fetch, fetch_key
 from kittidet.steps.outputs import DataOutputs, PipelineOutputs
 from kittidet.steps.publish import PublishedRun, publish
-from kittidet.steps.records import write
+from kittidet.steps.records import records_key, write
 from kittidet.steps.report import report
-from kittidet.steps.split import split
-from kittidet.steps.train import train
-from kittidet.steps.validate import validate
+from kittidet.steps.split import split, split_key
+from kittidet.steps.train import train, train_key
+from kittidet.steps.validate import validate, validate_key
 from kittidet.store import StepOutput, Store
+from kittidet.training.start import find_initial_weights, has_initial_weights, name_initial_weights
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +48,39 @@ def write_data(store: Store, config: RunConfig, *, progress: FileProgress | None
     )
 
 
+def find_start_first(store: Store, config: RunConfig) -> None:
+    """Return once the weights that training starts from are here, so that hours of other steps are not for nothing.
+
+    Published ones are fetched, unless the store holds the finished training.
+
+    Raises:
+        ArchiveError, ConfigError: if they cannot be had.
+    """
+    name_initial_weights(config.train, config.model)
+    if not has_initial_weights(config.train, config.model) and not is_trained(store, config):
+        find_initial_weights(config.train, config.model)
+
+
+def is_trained(store: Store, config: RunConfig) -> bool:
+    """Return whether the store holds the finished training of a configuration; nothing is made."""
+    dataset = store.load(fetch_key(store, config.source))
+    if dataset is None:
+        return False
+    validation = store.load(validate_key(dataset, config.validation, config.records))
+    if validation is None:
+        return False
+    parts = store.load(split_key(store, dataset, validation, config.split))
+    records = None if parts is None else store.load(records_key(dataset, parts, "train", config.records))
+    return records is not None and store.load(train_key(records, config.model, config.train)) is not None
+
+
 def train_on_records(store: Store, config: RunConfig, *, progress: FileProgress | None = None) -> PipelineOutputs:
     """Return every output up to the trained checkpoints; ``evaluations`` is empty.
 
     Raises:
         KittidetError: from the step that cannot be done.
     """
+    find_start_first(store, config)
     data = write_data(store, config, progress=progress)
     return PipelineOutputs(**dict(data), trained=train(store, data.train_records, config.model, config.train))
 

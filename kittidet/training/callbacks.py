@@ -120,9 +120,9 @@ class EpochEnd(keras.callbacks.Callback):
 
     def _describe(self, report: EpochReport) -> str:
         rate = self.params["steps"] * self.train.batch_size / report.seconds
-        left = self.train.epochs - report.epoch
-        more = f", {left * report.seconds / 60:.0f} min left" if left else ""
+        left_min = round((self.train.epochs - report.epoch) * report.seconds / 60)
+        more = f", about {left_min} min left" if left_min else ""
         return (
             f"epoch {report.epoch} of {self.train.epochs}: loss {report.loss:.4f} (class {report.cls_loss:.4f}, box "
-            f"{report.box_loss:.5f}), learning rate {report.learning_rate:.2g}, {rate:.1f} images/s{more}"
+            f"{report.box_loss:.5f}), learning rate {report.learning_rate:.2g}, {rate:.2g} images/s{more}"
         )
