@@ -54,7 +54,9 @@ def doctor(
     findings += [examine_cores(), examine_accelerators(), examine_start_weights(), *examine_operations()]
     if deep:
         findings += examine_outputs(store)
-    table = Table("", "what", "found", "next step")
+    table = Table("", "what")
+    for title in ("found", "next step"):
+        table.add_column(title, overflow="fold")  # addresses and paths are to be copied
     for finding in findings:
         mark = "·" if finding.ok is None else "[green]ok[/green]" if finding.ok else "[red]no[/red]"
         table.add_row(mark, escape(finding.subject), escape(finding.found), escape(finding.advice))

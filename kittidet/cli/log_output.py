@@ -3,13 +3,19 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
-from typing import IO
+from typing import IO, ParamSpec
 
-from kittidet.errors import StoreError
+import typer
+
+from kittidet.errors import KittidetError, StoreError
+
+P = ParamSpec("P")
 
 # Everything of this project; of other packages only what they warn of.
 _OURS = "kittidet"
@@ -70,6 +76,25 @@ def log_to_file(store_dir: Path, verb: str) -> Iterator[Path]:
         except Exception:
             logging.getLogger(_OURS).info("run.failed verb=%s", verb, exc_info=True)
             raise
+
+
+def without_native_output(verb: Callable[P, None]) -> Callable[P, None]:
+    """Return a verb that shows what TensorFlow's C++ parts write to the error stream only if it fails by a defect."""
+
+    @wraps(verb)
+    def quiet(*args: P.args, **kwargs: P.kwargs) -> None:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as file:
+            try:
+                with _native_output_to(file):
+                    verb(*args, **kwargs)
+            except (KittidetError, typer.Exit):
+                raise
+            except Exception:
+                file.seek(0)
+                sys.stderr.write(file.read())
+                raise
+
+    return quiet
 
 
 @contextmanager

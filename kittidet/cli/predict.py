@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kittidet.cli.log_output import without_native_output
 from kittidet.config import EvalConfig, PredictConfig
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ Strict = Annotated[bool, typer.Option("--fail-on-corrupt", help="Exit 1 if an im
 _MIN_SCORE, _BATCH = PredictConfig().min_score, EvalConfig().batch_size
 
 
+@without_native_output
 def predict(
     source: Source,
     model: Model,

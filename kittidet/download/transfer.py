@@ -22,7 +22,7 @@ from kittidet.download.disk import check_space, writing
 from kittidet.download.partial import Partial, Remote, describe_response
 from kittidet.errors import ArchiveError, ServerError
 from kittidet.files import digest_file
-from kittidet.progress import FileProgress
+from kittidet.progress import FileProgress, in_words
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +186,9 @@ class Transfer:
         error = state.outcome.exception() if state.outcome is not None else None
         wait_s = state.next_action.sleep if state.next_action is not None else 0.0
         log.warning(
-            "download.retry url=%s bytes=%d wait_s=%.1f reason=%s", self.url, self.partial.size(), wait_s, error
+            "download.retry url=%s bytes=%d wait_s=%.1f reason=%s",
+            *(self.url, self.partial.size(), wait_s, error),
+            extra=in_words(f"{self.dest.name} did not arrive ({error}); trying again in {wait_s:.0f} s"),
         )
 
 

@@ -85,6 +85,26 @@ def test_native_output_goes_to_the_file_alone_and_comes_back(tmp_path):
     assert "fit.epoch epoch=1" in path.read_text()
 
 
+@pytest.mark.parametrize(("fails", "shown"), [(False, False), (True, True)])
+def test_a_verb_without_a_store_shows_native_output_only_if_it_fails_by_a_defect(fails, shown):
+    program = f"""
+import os
+from kittidet.cli.log_output import without_native_output
+@without_native_output
+def verb(fails: bool) -> None:
+    os.write(2, b"E0000 cuda_platform.cc failed call to cuInit\\n")
+    print("found 3")
+    if fails:
+        raise ValueError("a defect")
+verb(fails={fails})
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is not fails
+    assert done.stdout == "found 3\n"
+    assert ("cuInit" in done.stderr) is shown
+    assert ("a defect" in done.stderr) is fails
+
+
 def test_the_terminal_is_set_up_once():
     root = logging.getLogger()
     before = list(root.handlers)
