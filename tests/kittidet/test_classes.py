@@ -41,7 +41,7 @@ def test_a_type_the_table_leaves_out_has_no_id(name):
 
 def test_merged_types_share_an_id():
     assert KITTI3.id_of("Car") == KITTI3.id_of("Truck") == KITTI3.id_of("Vehicle") == 1
-    assert KITTI3.id_of("Person_sitting") == KITTI3.id_of("Pedestrian") == 2
+    assert KITTI3.id_of("Person_sitting") == KITTI3.id_of("Pedestrainn") == 2
     assert KITTI3.id_of("Misc") is None
 
 

@@ -37,7 +37,7 @@ def test_types_are_as_a_person_says_them():
         ("train.epoch", ["train.epochs"]),
         ("epochs", ["train.epochs"]),
         ("batch_size", ["train.batch_size", "evaluation.batch_size"]),
-        ("trian", ["train"]),
+        ("trainn", ["train"]),
         ("train.augmnt", ["train.augment"]),
         ("weather", []),
     ],

@@ -29,12 +29,12 @@ LABEL = "Car 0.00 0 -1.57 10.00 10.00 110.00 90.00 1.50 1.60 3.90 1.00 1.50 20.0
 
 
 class OneBox:
-    """Stands for a network: one anchor in the middle of every image, as a Pedestrian."""
+    """Stands for a network: one anchor in the middle of every image, as a Pedestrainn."""
 
     def __call__(self, images, training):
         count = len(build_anchors("d0", input_hw=(128, 128)))
         logits = np.full((1, count, len(KITTI8)), -10, np.float32)
-        logits[0, count // 3, KITTI8.id_of("Pedestrian") - 1] = 3
+        logits[0, count // 3, KITTI8.id_of("Pedestrainn") - 1] = 3
         batch = tf.shape(images)[0]
         return {"class_logits": tf.tile(logits, [batch, 1, 1]), "box_codes": tf.zeros([batch, count, 4])}
 
@@ -71,7 +71,7 @@ def test_writes_files_that_evaluate_kitti_reads_and_goes_on_past_a_corrupt_image
     saves = ("--save-images", "--save-kitti", "--save-json")
     result = run(images, "--model", model, "--out", tmp_path / "out", "--batch", 2, *saves)
     assert result.exit_code == 0, result.output
-    assert "2 images, detections from score 0.3 on: Pedestrian 2" in result.output
+    assert "2 images, detections from score 0.3 on: Pedestrainn 2" in result.output
     assert f"could not read {images / '000001.png'}" in result.output
     assert sorted(p.name for p in (tmp_path / "out/images").iterdir()) == ["000000.jpg", "000002.jpg"]
     labels = tmp_path / "labels"

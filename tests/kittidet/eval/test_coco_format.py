@@ -12,7 +12,7 @@ from kittidet.errors import EvaluationError
 from kittidet.eval.coco_format import coco_ground_truth, coco_results, image_ids, result_rows, rows_from_results
 from kittidet.frame import Detections, Frame, KittiObject
 
-TABLE = ClassTable(("Car", "Pedestrian"))
+TABLE = ClassTable(("Car", "Pedestrainn"))
 
 
 def item(kind, xyxy):
@@ -23,7 +23,7 @@ FRAME = Frame(
     "000007",
     Path("image_2/000007.png"),
     (1242, 375),
-    (item("Van", (0, 0, 9, 9)), item("Pedestrian", (10.5, 20.25, 30.5, 60.25)), item("DontCare", (1, 2, 3, 4))),
+    (item("Van", (0, 0, 9, 9)), item("Pedestrainn", (10.5, 20.25, 30.5, 60.25)), item("DontCare", (1, 2, 3, 4))),
 )
 FOUND = Detections(
     "000007", np.array([[1, 2, 4, 8]], np.float32), np.array([0.75], np.float32), np.array([2], np.int32)
@@ -63,7 +63,7 @@ def test_labels_keep_their_pixels_and_types_outside_of_the_table_are_left_out():
     assert truth["annotations"] == [
         {"id": 1, "image_id": 7, "category_id": 2, "bbox": [10.5, 20.25, 20.0, 40.0], "area": 800.0, "iscrowd": 0}
     ]
-    assert truth["categories"] == [{"id": 1, "name": "Car"}, {"id": 2, "name": "Pedestrian"}]
+    assert truth["categories"] == [{"id": 1, "name": "Car"}, {"id": 2, "name": "Pedestrainn"}]
     assert json.loads(json.dumps(truth)) == truth
 
 

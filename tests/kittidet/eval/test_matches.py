@@ -48,7 +48,7 @@ def test_a_detection_on_an_ignored_region_counts_neither_way():
 def test_scores_do_not_increase_and_labels_are_all_there(synthetic_coco):
     truth, rows = synthetic_coco(30)
     matches = match_detections(truth, rows)
-    assert [one.name for one in matches.classes] == ["Car", "Pedestrian", "Tram"]
+    assert [one.name for one in matches.classes] == ["Car", "Pedestrainn", "Tram"]
     assert sum(one.labels.sum() for one in matches.classes) == len(truth["annotations"])
     assert sum(len(one.score) for one in matches.classes) == len(rows)
     for one in matches.classes:

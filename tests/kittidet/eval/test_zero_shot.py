@@ -31,7 +31,7 @@ def found(number, *rows):
     )
 
 
-FRAMES = [frame(i, ("Car", CAR), ("Van", VAN), ("Pedestrian", WALKER), ("Cyclist", RIDER)) for i in range(3)]
+FRAMES = [frame(i, ("Car", CAR), ("Van", VAN), ("Pedestrainn", WALKER), ("Cyclist", RIDER)) for i in range(3)]
 
 
 def test_each_coco_word_stands_for_one_class_and_every_other_class_has_a_reason():
@@ -39,16 +39,16 @@ def test_each_coco_word_stands_for_one_class_and_every_other_class_has_a_reason(
     assert {coco: KITTI8.name_of(i) for coco, i in coverage.class_of_coco.items()} == {
         3: "Car",
         8: "Truck",
-        1: "Pedestrian",
+        1: "Pedestrainn",
         7: "Tram",
     }
     assert {kind: KITTI8.name_of(i) for kind, i in coverage.neutral.items()} == {
         "Van": "Car",
-        "Person_sitting": "Pedestrian",
+        "Person_sitting": "Pedestrainn",
     }
     assert coverage.not_covered == {
         "Van": "COCO calls it car, as it does Car",
-        "Person_sitting": "COCO calls it person, as it does Pedestrian",
+        "Person_sitting": "COCO calls it person, as it does Pedestrainn",
         "Cyclist": "COCO has no class that resembles it",
         "Misc": "COCO has no class that resembles it",
     }
@@ -64,7 +64,7 @@ def test_a_merged_class_takes_every_word_of_its_types():
 def test_detections_get_the_tables_ids_and_other_coco_classes_are_left_out():
     mixed = found(0, (COCO_BICYCLE, RIDER, 0.9), (COCO_PERSON, WALKER, 0.8), (90, CAR, 0.7), (COCO_TRUCK, VAN, 0.6))
     (mapped,) = map_coco_detections([mixed], KITTI8)
-    assert [KITTI8.name_of(i) for i in mapped.class_ids] == ["Pedestrian", "Truck"]
+    assert [KITTI8.name_of(i) for i in mapped.class_ids] == ["Pedestrainn", "Truck"]
     np.testing.assert_array_equal(mapped.xyxy, np.array([WALKER, VAN], np.float32))
     (nothing,) = map_coco_detections([found(1)], KITTI8)
     assert len(nothing) == 0
@@ -79,12 +79,12 @@ def test_a_perfect_coco_detector_scores_1_on_what_it_knows_and_the_rest_is_liste
     tuned = [found(i, (1, CAR, 0.9)) for i in range(3)]
     baseline = zero_shot_baseline(FRAMES, coco, KITTI8, fine_tuned=tuned, engine=engine)
     assert baseline.zero_shot.ap == pytest.approx(1)
-    assert baseline.zero_shot.per_class_count == {**dict.fromkeys(KITTI8.names, 0), "Car": 3, "Pedestrian": 3}
+    assert baseline.zero_shot.per_class_count == {**dict.fromkeys(KITTI8.names, 0), "Car": 3, "Pedestrainn": 3}
     assert baseline.fine_tuned.ap == pytest.approx(0.5)
-    assert baseline.fine_tuned.per_class_ap["Pedestrian"] == 0
+    assert baseline.fine_tuned.per_class_ap["Pedestrainn"] == 0
     assert baseline.zero_shot.per_class_ap["Cyclist"] is None
     assert baseline.coco_words["Car"] == ("car",)
-    assert baseline.neutral == {"Van": "Car", "Person_sitting": "Pedestrian"}
+    assert baseline.neutral == {"Van": "Car", "Person_sitting": "Pedestrainn"}
     content = baseline.to_json()
     assert json.loads(json.dumps(content, allow_nan=False)) == content
 

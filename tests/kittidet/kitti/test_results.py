@@ -18,7 +18,7 @@ def test_result_files_read_back_as_what_was_found(tmp_path):
     rows = parse_label_file(write_kitti_results(FOUND, KITTI8, tmp_path), with_score=True)
     assert [(row.type, row.xyxy, row.score) for row in rows] == [
         ("Car", (1.25, 2.5, 40.75, 30.0), 0.875),
-        ("Pedestrian", (0.0, 0.0, 5.0, 5.0), 0.0625),
+        ("Pedestrainn", (0.0, 0.0, 5.0, 5.0), 0.0625),
     ]
 
 

@@ -99,7 +99,7 @@ def test_coco_rows_become_the_rows_of_their_kitti_classes(model, arrays):
     assert set(report.partly) == set(CLASS_ROWS)
     after = values_of(model)
     for anchor in (0, 8):
-        for name, kind in (("Car", "car"), ("Van", "car"), ("Pedestrian", "person"), ("Tram", "train")):
+        for name, kind in (("Car", "car"), ("Van", "car"), ("Pedestrainn", "person"), ("Tram", "train")):
             ours, theirs = anchor * 8 + KITTI8.id_of(name) - 1, anchor * 90 + COCO_IDS[kind] - 1
             np.testing.assert_array_equal(after[KERNEL][..., ours], coco[KERNEL][..., theirs])
             assert after[BIAS][ours] == coco[BIAS][theirs]

@@ -12,7 +12,7 @@ from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.records.write import write_records
 
 CAR = "Car 0.25 1 -1.50 10.00 12.50 30.25 40.00 1.50 1.60 3.90 1.00 1.50 20.00 -1.40"
-WALKER = "Pedestrian 0.00 0 0.10 50.00 10.00 60.00 45.00 1.80 0.60 0.80 3.00 1.50 12.00 0.30"
+WALKER = "Pedestrainn 0.00 0 0.10 50.00 10.00 60.00 45.00 1.80 0.60 0.80 3.00 1.50 12.00 0.30"
 TRAM = "Tram 0.00 0 0.10 2.00 3.00 9.00 14.00 3.50 2.60 15.00 3.00 1.50 50.00 0.30"
 REGION = "DontCare -1 -1 -10 70.00 1.00 79.00 9.00 -1 -1 -1 -1000 -1000 -1000 -10"
 

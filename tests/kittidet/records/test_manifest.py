@@ -26,7 +26,7 @@ def test_what_is_written_is_read(three_records):
 def test_it_counts_what_was_written(three_records):
     manifest = read_manifest(three_records)
     assert (manifest.split, manifest.num_frames, manifest.num_objects, manifest.num_dont_care) == ("val", 3, 2, 2)
-    assert manifest.counts == dict.fromkeys(KITTI8.names, 0) | {"Car": 1, "Pedestrian": 1}
+    assert manifest.counts == dict.fromkeys(KITTI8.names, 0) | {"Car": 1, "Pedestrainn": 1}
     assert (manifest.max_objects, manifest.max_dont_care) == (2, 1)
     assert [shard.name for shard in manifest.shards] == ["val-00000-of-00002.tfrecord", "val-00001-of-00002.tfrecord"]
 
@@ -62,7 +62,7 @@ def test_a_shard_of_another_size_is_named(three_records):
 
 
 def test_a_changed_class_table_is_found_by_the_digest(three_records):
-    change(three_records, table={"names": ["Pedestrian", "Car"], "merges": {}})
+    change(three_records, table={"names": ["Pedestrainn", "Car"], "merges": {}})
     with pytest.raises(RecordError, match="digest"):
         read_manifest(three_records)
 

@@ -73,7 +73,7 @@ def test_a_frame_without_known_objects_is_kept(make_tree, tmp_path):
     tree = make_tree({"000000": [TRAM], "000001": []})
     manifest = write(tree, tmp_path / "out", table=KITTI3)
     assert (manifest.num_frames, manifest.num_objects, manifest.max_objects) == (2, 0, 0)
-    assert manifest.counts == {"Vehicle": 0, "Pedestrian": 0, "Cyclist": 0}
+    assert manifest.counts == {"Vehicle": 0, "Pedestrainn": 0, "Cyclist": 0}
 
 
 def test_the_number_of_processes_and_the_place_change_no_byte(five_frames, make_tree, tmp_path):

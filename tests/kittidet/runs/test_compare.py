@@ -44,7 +44,7 @@ def test_runs_on_other_frames_labels_or_classes_are_refused(synthetic_coco, tmp_
     others = {
         "frames": synthetic_coco(39),
         "annotations": (moved, rows),
-        "categories": synthetic_coco(classes=("Car", "Pedestrian", "Van")),
+        "categories": synthetic_coco(classes=("Car", "Pedestrainn", "Van")),
     }
     for name, (other, found) in others.items():
         part = "images" if name == "frames" else name

@@ -83,7 +83,7 @@ def test_far_and_unlabelled_things_become_regions_at_the_end():
     near, far, crowd = (
         seen((100, 100, 200, 180)),
         seen((600, 170, 620, 180)),
-        seen((800, 100, 840, 180), kind="Pedestrian", labelled=False),
+        seen((800, 100, 840, 180), kind="Pedestrainn", labelled=False),
     )
     labels = label_objects([crowd, far, near], CAMERA)
     assert [label.type for label in labels] == ["Car", "DontCare", "DontCare"]

@@ -104,7 +104,7 @@ def test_two_dimensional_boxes_are_the_projection_of_the_three_dimensional_ones(
         objects = drawing.objects if drawing else label_frame(drive, frame)
         camera = camera_of({0: (1242, 375), 1: (1224, 370), 2: (1238, 374), 3: (1241, 376)}[drive.size_index])
         for label in objects:
-            if label.type not in ("Car", "Van", "Truck", "Pedestrian") or label.truncated > 0:
+            if label.type not in ("Car", "Van", "Truck", "Pedestrainn") or label.truncated > 0:
                 continue
             height, width, length = label.dimensions_hwl
             corners = np.array(
@@ -113,7 +113,7 @@ def test_two_dimensional_boxes_are_the_projection_of_the_three_dimensional_ones(
             px = camera.project(Pose(label.location_xyz, label.rotation_y).to_camera(corners))
             projected = np.concatenate([px.min(0), px.max(0)])[None].astype(np.float32)
             overlap = iou_xyxy(projected, np.array([label.xyxy], np.float32)).item()
-            assert overlap > (0.4 if label.type == "Pedestrian" else 0.75), label
+            assert overlap > (0.4 if label.type == "Pedestrainn" else 0.75), label
             checked += 1
     assert checked >= 10
 

@@ -10,7 +10,7 @@ from kittidet.synthetic.render import label_frame
 PUBLISHED = {
     "Car": 3.84,
     "DontCare": 1.51,
-    "Pedestrian": 0.60,
+    "Pedestrainn": 0.60,
     "Van": 0.39,
     "Cyclist": 0.22,
     "Truck": 0.146,

@@ -21,7 +21,7 @@ def test_nothing_detected_is_recall_0(synthetic_coco):
     assert (mean.precision == 1).all()
     assert (mean.precision_by_recall == 0).all()
     assert mean.best_f1 == 0
-    assert set(by_class) == {"Car", "Pedestrian"}
+    assert set(by_class) == {"Car", "Pedestrainn"}
 
 
 @pytest.mark.parametrize("crowds", [0, 1])

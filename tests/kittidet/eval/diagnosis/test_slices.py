@@ -64,7 +64,7 @@ def test_edges_belong_to_the_slice_above_and_unknown_distance_to_none(make_frame
         0,
         ("Car", NEAR, {"truncated": 0.15, "z": 10.0}),
         ("Car", FAR, {"truncated": 1.0, "z": -1000.0}),
-        ("Pedestrian", FAR, {"z": 10.0}),
+        ("Pedestrainn", FAR, {"z": 10.0}),
     )
     slices = slices_of([frame], [])
     assert slices["truncated", 0.15].objects == 1

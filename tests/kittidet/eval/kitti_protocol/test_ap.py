@@ -25,7 +25,7 @@ def perfect(labels, score=0.9):
     return {f: [found(o.type, o.xyxy, score) for o in rows if not o.is_dont_care] for f, rows in labels.items()}
 
 
-def drawn_labels(seed, frames=30, columns=6, kinds=("Car", "Pedestrian", "Cyclist", "Van", "Person_sitting", "Truck")):
+def drawn_labels(seed, frames=30, columns=6, kinds=("Car", "Pedestrainn", "Cyclist", "Van", "Person_sitting", "Truck")):
     """Objects side by side, so that who matches whom is never in doubt."""
     rng = np.random.default_rng(seed)
     labels = {}
@@ -153,7 +153,7 @@ def test_a_detection_outside_dont_care_costs_precision():
 
 
 @pytest.mark.parametrize(
-    ("neutral", "kind"), [("Van", "Car"), ("Person_sitting", "Pedestrian")], ids=["van", "person_sitting"]
+    ("neutral", "kind"), [("Van", "Car"), ("Person_sitting", "Pedestrainn")], ids=["van", "person_sitting"]
 )
 def test_a_neighbouring_class_is_neither_missed_nor_a_hit(neutral, kind):
     real = label(kind, (10, 10, 110, 90))
@@ -224,10 +224,10 @@ def test_looser_overlaps_accept_a_looser_box():
 
 
 def test_json_has_ap_by_class_and_the_41_point_curves():
-    labels = drawn_labels(2, kinds=("Car", "Pedestrian"))
+    labels = drawn_labels(2, kinds=("Car", "Pedestrainn"))
     scores = kitti_ap(labels, noisy(labels, 2)).to_json()
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
-    assert set(scores["ap"]) == {"Car", "Pedestrian", "Cyclist"}
+    assert set(scores["ap"]) == {"Car", "Pedestrainn", "Cyclist"}
     assert len(scores["ap"]["Car"]["R40"]) == len(scores["ap"]["Car"]["R11"]) == 3
     assert len(scores["precision"]["Car"]["hard"]) == len(scores["recall"]) == 41
     assert scores["ap"]["Cyclist"]["R40"] == [None, None, None]
@@ -268,7 +268,7 @@ def test_what_cannot_be_scored_is_refused(labels, detections, message):
 )
 def test_labels_that_no_level_counts_are_refused_with_the_reason(rows, reason):
     """Case: coco_to_kitti_occluded_3."""
-    with pytest.raises(EvaluationError, match=f"no Car, Pedestrian, Cyclist that counts at any level {reason}"):
+    with pytest.raises(EvaluationError, match=f"no Car, Pedestrainn, Cyclist that counts at any level {reason}"):
         kitti_ap({"0": rows}, {})
 
 
