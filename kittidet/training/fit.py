@@ -15,10 +15,12 @@ from kittidet.data.pipeline import steps_per_epoch, training_batches
 from kittidet.detect.checkpoint import Checkpoint, DetectorFacts, list_checkpoints
 from kittidet.errors import TrainingError
 from kittidet.files import digest_of, read_json, write_json
+from kittidet.machine import find_accelerators, usable_cores
 from kittidet.model.anchors import anchors_of
 from kittidet.model.efficientdet import EfficientDet, build_efficientdet
 from kittidet.model.normalization import freeze_batch_norm
 from kittidet.model.scaling import variant_spec
+from kittidet.progress import in_words
 from kittidet.records.manifest import RecordsManifest, read_manifest
 from kittidet.training.averaging import write_average
 from kittidet.training.callbacks import EpochEnd, LossGuard
@@ -116,7 +118,8 @@ def fit_detector(
     rows = [] if progress is None else progress.rows
     first_epoch = 0 if progress is None else progress.epoch
     if progress is not None:
-        log.info("fit.resume epoch=%d step=%d", progress.epoch, progress.step)
+        sentence = f"going on after epoch {progress.epoch} of {train.epochs}"
+        log.info("fit.resume epoch=%d step=%d", progress.epoch, progress.step, extra=in_words(sentence))
         write_history(work_dir / "history.csv", rows)
     facts = DetectorFacts(model, manifest.table, records_digest=manifest.digest)
     every = 0
@@ -171,6 +174,7 @@ def freezes_batch_norm(train: TrainConfig) -> bool:
 def _build_network(
     model: ModelConfig, train: TrainConfig, manifest: RecordsManifest, start: Path | None
 ) -> EfficientDet:
+    _log_device()
     keras.utils.set_random_seed(train.seed)
     half = train.mixed_precision and _has_gpu()
     if train.mixed_precision and not half:
@@ -191,6 +195,9 @@ def _build_network(
         "fit.network variant=%s input=%dx%d classes=%d parameters=%d batch_norm=%s start=%s",
         *(model.variant, model.input_hw[1], model.input_hw[0], len(manifest.table), network.count_params()),
         *("frozen" if frozen else "trained", start or "random"),
+        extra=in_words(
+            f"{network.count_params() / 1e6:.1f} million parameters, batch norm {'frozen' if frozen else 'trained'}"
+        ),
     )
     return network
 
@@ -245,6 +252,19 @@ def _fit(
             f"Try train.batch_size={max(1, train.batch_size // 2)}, a smaller model.input_hw, "
             "train.freeze_batch_norm=true, or on a GPU train.mixed_precision=true."
         ) from error
+
+
+def _log_device() -> None:
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    idle = find_accelerators() if not gpus else []
+    where = f"training on {usable_cores()} cores" if not gpus else f"training on {gpus} GPU{'s' * (gpus > 1)}"
+    if idle:
+        log.warning(
+            "fit.device TensorFlow does not see %s: %s. Is kittidet[gpu] installed, and the driver recent enough?",
+            *(", ".join(idle), where),
+        )
+    else:
+        log.info("fit.device gpus=%d", gpus, extra=in_words(where if gpus else f"no GPU: {where}"))
 
 
 def _has_gpu() -> bool:

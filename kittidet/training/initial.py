@@ -13,6 +13,7 @@ from kittidet.model.efficientdet import EfficientDet
 from kittidet.model.pretrained import coco_class_map, load_checkpoint
 from kittidet.model.reference_names import CLASS_ROWS
 from kittidet.model.scaling import ANCHORS_PER_CELL
+from kittidet.progress import in_words
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,10 @@ def _map_by_name(ours: ClassTable, theirs: ClassTable) -> dict[int, int]:
 
 def _log_classes(table: ClassTable, class_map: Mapping[int, int]) -> None:
     known = [table.name_of(class_id) for class_id in sorted(class_map)]
-    log.info("fit.start classes_by_name=%s classes_at_random=%s", known, [n for n in table.names if n not in known])
+    others = [name for name in table.names if name not in known]
+    names = ", ".join
+    sentence = f"classes that start from weights: {names(known) or 'none'}; at random: {names(others) or 'none'}"
+    log.info("fit.start classes_by_name=%s classes_at_random=%s", known, others, extra=in_words(sentence))
 
 
 def _is_coco(path: Path, network: EfficientDet) -> bool:
