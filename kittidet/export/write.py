@@ -127,4 +127,4 @@ def _run_scores(source: Path) -> RunScores | None:
         return None
     run = Run.open(source)
     matches = match_detections(run.ground_truth, run.results)
-    return RunScores(run.summary, ap_intervals(matches, **CompareConfig().model_dump()))
+    return RunScores(run.summary, ap_intervals(matches, **CompareConfig().model_dump()), run.config.source.kind)

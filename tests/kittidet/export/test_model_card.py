@@ -1,6 +1,9 @@
 import re
+from dataclasses import replace
 
-from kittidet.classes import KITTI8
+import pytest
+
+from kittidet.classes import KITTI8, ClassTable
 from kittidet.config import EvalConfig, ModelConfig
 from kittidet.detect.checkpoint import DetectorFacts
 from kittidet.eval.interval import ApIntervals
@@ -22,6 +25,7 @@ RUN = RunScores(
         "leakage": {"shared_val_frames": 1400, "share": 0.94},
     },
     ApIntervals((0.53, 0.57), (0.8, 0.82), (0.5, 0.6), {"Car": (0.68, 0.72), "Tram": None}, 0.95, 1496),
+    "official",
 )
 
 
@@ -58,3 +62,23 @@ def test_a_checkpoint_without_a_run_has_no_scores_and_says_so():
 def test_the_example_in_the_card_is_python():
     card = write_card(FACTS, FILES, EvalConfig(), None)
     compile(re.search(r"```python\n(.*?)```", card, re.DOTALL)[1], "card", "exec")
+
+
+@pytest.mark.parametrize(
+    ("names", "source", "title", "is_kitti"),
+    [
+        (KITTI8.names, "folder", "KITTI 2D", True),
+        (KITTI8.names, None, "KITTI 2D", True),
+        (KITTI8.names, "synthetic", "synthetic scenes", False),
+        (KITTI8.names, "coco", "a data set of its own", False),
+        (("helmet",), "yolo", "a data set of its own", False),
+        (("helmet",), "folder", "a data set of its own", False),
+        (("helmet",), None, "a data set of its own", False),
+    ],
+)
+def test_only_what_was_trained_on_kitti_says_so(names, source, title, is_kitti):
+    run = None if source is None else replace(RUN, source=source)
+    card = write_card(replace(FACTS, table=ClassTable(names)), FILES, EvalConfig(), run)
+    assert card.startswith(f"# EfficientDet-D2 on {title}\n")
+    assert ("KITTI" in card) == ("front camera" in card) == ("non-commercial" in card) == is_kitti
+    assert "## Licence" in card
