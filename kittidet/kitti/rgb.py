@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from kittidet.config import ValidateConfig
+from kittidet.config import MAX_SIDE_PX
 
 Pixels = npt.NDArray[np.uint8]
-
-_, MAX_SIDE_PX = ValidateConfig().side_px
 
 
 def to_rgb(image: Image.Image, *, turn: bool = True) -> Pixels:
