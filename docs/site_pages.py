@@ -8,13 +8,12 @@ import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from kittidet.config import RunConfig
-from kittidet.section import Section
+from kittidet.config_keys import config_keys
 
 ROOT = Path(__file__).parents[1]
 # Repository path -> page of the site.
@@ -42,40 +41,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put the table of keys where a page asks for it; mkdocs calls this with each page's text."""
-    return markdown.replace(KEYS_MARK, "\n".join(key_table(RunConfig))) if KEYS_MARK in markdown else markdown
+    return markdown.replace(KEYS_MARK, "\n".join(key_table())) if KEYS_MARK in markdown else markdown
 
 
-def key_table(section: type[Section]) -> Iterator[str]:
-    """Yield the lines of a Markdown table with every dotted key, its type, default and description."""
+def key_table() -> Iterator[str]:
+    """Yield the lines of a Markdown table with every dotted key, its type, default and meaning."""
     yield "| key | type | default | |"
     yield "|---|---|---|---|"
-    for key, field in every_field(section):
-        default = "" if field.default is None or field.default_factory else f"`{field.default}`"
-        description = (field.description or "").replace("|", "\\|")
-        yield f"| `{key}` | {type_name(field.annotation)} | {default} | {description} |"
-
-
-def every_field(section: type[Section], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each value a person can set, by its dotted key."""
-    for name, field in section.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from every_field(field.annotation, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", field
-
-
-def type_name(annotation: Any) -> str:
-    """Return a type as a person would say it."""
-    if get_origin(annotation) is Literal:
-        return ", ".join(f"`{value}`" for value in get_args(annotation))
-    if annotation is type(None):
-        return "none"
-    parts = [part for part in get_args(annotation) if part is not Ellipsis]
-    if get_origin(annotation) in {tuple, dict}:
-        return f"{get_origin(annotation).__name__} of {', '.join(type_name(p) for p in parts)}"
-    if hasattr(annotation, "__metadata__"):
-        return type_name(parts[0])
-    return ", ".join(type_name(part) for part in parts) or annotation.__name__
+    for key in config_keys():
+        default = f"`{key.default}`" if key.default else ""
+        meaning = key.meaning.replace("|", "\\|")
+        yield f"| `{key.name}` | {key.type} | {default} | {meaning} |"
 
 
 def rewrite_links(text: str, source: str) -> str:

@@ -1,18 +1,22 @@
 """The command line: one verb per step, no orchestrator needed. Verbs import what they use when they are called."""
 
-import logging
 import os
 import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from kittidet.cli import data, doctor, operations, settings, steps
+from kittidet.cli import doctor, operations, settings, steps
 from kittidet.cli.compare import compare
 from kittidet.cli.convert import convert
+from kittidet.cli.data import inspect, synth
 from kittidet.cli.evaluate_kitti import evaluate_kitti
 from kittidet.cli.export import export
+from kittidet.cli.log_output import log_to_terminal
 from kittidet.cli.parity import parity
 from kittidet.cli.predict import predict
 from kittidet.cli.report import report
@@ -21,38 +25,90 @@ from kittidet.errors import KittidetError
 
 app = typer.Typer(
     help="From the KITTI 2D zips to a fine-tuned EfficientDet with a trustworthy AP.",
+    epilog="First time here: `kittidet doctor`, then `kittidet run --preset demo` (minutes, on any machine).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
 )
 
-PIPELINE = (steps.fetch, steps.validate, steps.split, steps.records, steps.train, steps.evaluate, steps.run)
-AFTERWARDS = (evaluate_kitti, compare, predict, report, export, zero_shot, convert, parity)
-for _verb in (data.synth, *PIPELINE, data.inspect, *AFTERWARDS, settings.config, doctor.doctor):
-    app.command(_verb.__name__.replace("_", "-"))(_verb)
+# Group in `--help` -> its verbs, most used first, each with an example. Those that need Prefect are not imported.
+GROUPS: dict[str, dict[Callable[..., None] | str, str]] = {
+    "Pipeline": {
+        steps.run: "kittidet run --data /data/kitti train.epochs=30",
+        steps.fetch: "kittidet fetch --data /data/kitti",
+        steps.validate: "kittidet validate --data /data/kitti validation.max_bad_share=0.05",
+        steps.split: "kittidet split --data /data/kitti split.method=drive",
+        steps.records: "kittidet records --data /data/kitti records.classes=kitti3",
+        steps.train: "kittidet train --data /data/kitti train.batch_size=4",
+        steps.evaluate: "kittidet evaluate --data /data/kitti evaluation.nms=hard",
+    },
+    "After a run": {
+        predict: "kittidet predict frames/ --model runs/kitti-d0",
+        report: "kittidet report runs/kitti-d0 --gallery-frames 12",
+        export: "kittidet export runs/kitti-d0 --to onnx --to tflite_float16",
+        compare: "kittidet compare runs/kitti-d0 runs/kitti-d0-2",
+        evaluate_kitti: "kittidet evaluate-kitti --labels data/label_2 --detections predictions/kitti",
+        zero_shot: "kittidet zero-shot runs/kitti-d0 --weights efficientdet-d0/",
+    },
+    "Data": {
+        synth: "kittidet synth --out data/synthetic --frames 120",
+        inspect: "kittidet inspect records/ --grid grid.png",
+        convert: "kittidet convert data/kitti --to coco --out kitti-coco",
+    },
+    "Prefect": {"demo": "kittidet demo", "up": "kittidet up", "down": "kittidet down"},
+    "This machine": {
+        doctor.doctor: "kittidet doctor --store /data/store",
+        settings.config: "kittidet config --explain train",
+        parity: "kittidet parity oracle/",
+    },
+}
 
 
-def _add_operation(name: str) -> None:
+def _add_operation(name: str, *, group: str, epilog: str) -> None:
     # Its options are its own: they are handed on untouched, `--help` among them.
-    settings = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    untouched = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    text = operations.HELP[name]
 
-    @app.command(name, help=operations.HELP[name], context_settings=settings)
+    @app.command(name, help=text, rich_help_panel=group, context_settings=untouched)
     def operation(context: typer.Context) -> None:
         inner = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-        inner.command(name, help=operations.HELP[name])(operations.load_operation(name))
+        inner.command(name, help=text, epilog=epilog)(operations.load_operation(name))
         inner(args=context.args, prog_name=f"kittidet {name}", standalone_mode=False)
 
 
-for _name in operations.HELP:
-    _add_operation(_name)
+for _group, _verbs in GROUPS.items():
+    for _verb, _example in _verbs.items():
+        _epilog = f"Example: {escape(_example)}"
+        if isinstance(_verb, str):
+            _add_operation(_verb, group=_group, epilog=_epilog)
+        else:
+            _name = _verb.__name__.replace("_", "-")
+            app.command(_name, rich_help_panel=_group, epilog=_epilog)(_verb)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  typer's callback
+    if wanted:
+        typer.echo(f"kittidet {version('kittidet')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+]
+
+
+@app.callback()
+def _program(
+    _version: Version = False,  # noqa: FBT002
+) -> None:
+    """Options of the program itself."""
 
 
 def main() -> None:
     """Run the command line; wrong data ends in one line on the error stream and exit code 1, not in a traceback."""
     # TensorFlow's start-up notices are not about the user's data.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("kittidet").setLevel(logging.INFO)
+    log_to_terminal()
     try:
         app()
     except KittidetError as error:

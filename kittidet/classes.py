@@ -27,9 +27,46 @@ _COCO_LABEL_MAP = (
 _COCO_NAMES = tuple(_COCO_LABEL_MAP.split(","))
 COCO_CLASSES = len(_COCO_NAMES)
 COCO_IDS: Mapping[str, int] = MappingProxyType({name: i for i, name in enumerate(_COCO_NAMES, 1) if name != "-"})
-# The COCO class a KITTI type can start from. None for Cyclist (rider and bicycle in one box) and Misc (a mixture).
+# What other data sets call COCO's classes, or what resembles them most; KITTI's types among them. Cyclist (rider and
+# bicycle in one box) and Misc (a mixture) resemble none.
+_COCO_SYNONYMS = {
+    "person": "pedestrian,people,human,person sitting,walker",
+    "bicycle": "bike,cycle,pushbike",
+    "motorcycle": "motorbike,motor",
+    "car": "automobile,auto,van,minivan",
+    "truck": "lorry",
+    "train": "tram,streetcar",
+    "airplane": "aeroplane,plane,aircraft",
+    "boat": "ship",
+    "traffic light": "trafficlight,traffic signal",
+    "fire hydrant": "hydrant",
+    "stop sign": "stopsign",
+    "tv": "television,tv monitor,tvmonitor",
+    "couch": "sofa",
+    "dining table": "diningtable",
+    "potted plant": "pottedplant",
+    "cell phone": "cellphone,mobile phone,phone,smartphone",
+    "refrigerator": "fridge",
+    "donut": "doughnut",
+    "hair drier": "hair dryer",
+}
+_COCO_OF_PLAIN = {name: name for name in COCO_IDS} | {
+    synonym: name for name, synonyms in _COCO_SYNONYMS.items() for synonym in synonyms.split(",")
+}
+
+
+def plain_name(name: str) -> str:
+    """Return a class name to compare with others': in lower case, with spaces for what joins words."""
+    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
+
+
+def coco_name(name: str) -> str | None:
+    """Return the COCO class that a class name means or resembles: ``Motorbike`` -> ``motorcycle``; None without one."""
+    return _COCO_OF_PLAIN.get(plain_name(name))
+
+
 COCO_OF_KITTI: Mapping[str, str] = MappingProxyType(
-    {"Car": "car", "Van": "car", "Truck": "truck", "Pedestrian": "person", "Person_sitting": "person", "Tram": "train"},
+    {kind: name for kind in KITTI_TYPES if (name := coco_name(kind)) is not None}
 )
 
 
@@ -143,9 +180,28 @@ def label_name(name: str) -> str:
     return "_".join(name.split())
 
 
-def plain_name(name: str) -> str:
-    """Return a class name to compare with others': in lower case, with spaces for what joins words."""
-    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
+def match_classes(ours: ClassTable, theirs: ClassTable) -> dict[int, int]:
+    """Return our class id -> the id of their class that means the same; classes without one are left out.
+
+    A name is compared without case and without what joins its words; only where none is equal, by the COCO class that
+    it means. A class of ours into which types are merged also has their names, in the order of the merges.
+    """
+    equal: dict[str, int] = {}
+    alike: dict[str | None, int] = {}
+    for name in (*theirs.names, *theirs.merges):
+        their_id = theirs.id_of(name)
+        if their_id is not None:
+            equal.setdefault(plain_name(name), their_id)
+            alike.setdefault(coco_name(name), their_id)
+    alike.pop(None, None)
+    found: dict[int, int] = {}
+    for class_id, name in enumerate(ours.names, start=1):
+        types = (name, *(kind for kind, target in ours.merges.items() if target == name))
+        ids = (*(equal.get(plain_name(kind)) for kind in types), *(alike.get(coco_name(kind)) for kind in types))
+        their_id = next((i for i in ids if i is not None), None)
+        if their_id is not None:
+            found[class_id] = their_id
+    return found
 
 
 def table_of(classes: str | ClassTable | Sequence[str]) -> ClassTable:

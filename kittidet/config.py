@@ -39,7 +39,11 @@ def _check_variant(name: str) -> str:
     return name
 
 
+# No image with a longer side is read anywhere: a file of a few bytes may declare enough pixels to fill the memory.
+MAX_SIDE_PX = 8192
+
 Share = Annotated[float, Field(ge=0, le=1)]
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
 # The names as an enum of the schema as well: a form offers them as a list.
 Variant = Annotated[str, AfterValidator(_check_variant), Field(json_schema_extra={"enum": [*VARIANTS]})]
 ClassTableName = Literal["kitti8", "kitti3"]
@@ -89,7 +93,13 @@ class ValidateConfig(Section):
     edge_tolerance_px: float = Field(1.0, ge=0, description="how far a box may extend beyond the image, pixels")
     max_bad_share: Share = Field(0.01, description="share of frames with errors above which the run stops")
     check_pixels: bool = Field(True, description="decode every image instead of checking only headers and checksums")
-    side_px: tuple[int, int] = Field((32, 8192), description="smallest and largest plausible image side, pixels")
+    side_px: tuple[Side, Side] = Field((32, MAX_SIDE_PX), description="smallest and largest image side, pixels")
+
+    @model_validator(mode="after")
+    def _check_sides(self) -> "ValidateConfig":
+        if self.side_px[0] > self.side_px[1]:
+            raise ValueError(f"side_px: expected the smaller side first, got {list(self.side_px)}")
+        return self
 
 
 class SplitConfig(Section):

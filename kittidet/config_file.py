@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from kittidet.config import RunConfig
+from kittidet.config_keys import similar_keys
 from kittidet.errors import ConfigError
 
 
@@ -42,8 +43,17 @@ def load_run_config(
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+        lines = [f"  {_describe(entry)}" for entry in error.errors()]
         raise ConfigError("the configuration has wrong entries:\n" + "\n".join(lines)) from error
+
+
+def _describe(entry: Any) -> str:
+    name = ".".join(map(str, entry["loc"]))
+    if entry["type"] == "extra_forbidden":
+        meant = similar_keys(name)
+        hint = f"did you mean {' or '.join(meant)}?" if meant else "`kittidet config --explain` lists every key."
+        return f"{name}: there is no such key; {hint} (got {entry['input']!r})"
+    return f"{name}: {entry['msg']} (got {entry['input']!r})"
 
 
 def _read_mapping(file: Path) -> dict[str, Any]:

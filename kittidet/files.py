@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from kittidet.errors import KittidetError
+from kittidet.progress import in_words
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,8 @@ def locked(path: Path, *, waiting_for: str, error: Callable[[OSError], Exception
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            log.info("lock.wait for=%s another process has it", waiting_for)
+            words = in_words(f"waiting for another process, which is making {waiting_for}")
+            log.info("lock.wait for=%s another process has it", waiting_for, extra=words)
             lock.acquire()
     except OSError as problem:
         if error is None:

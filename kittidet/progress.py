@@ -1,4 +1,4 @@
-"""Progress: the callbacks that long work calls, and bars on a terminal for files that are fetched."""
+"""Progress: the callbacks that long work calls, bars for files that are fetched, and log lines in words."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,6 +7,11 @@ from contextlib import contextmanager
 FileProgress = Callable[[str, int, int | None], None]
 # Frames done, frames in all.
 FrameProgress = Callable[[int, int], None]
+
+
+def in_words(sentence: str) -> dict[str, str]:
+    """Return what a log call takes as ``extra``, so that a terminal shows this sentence in place of its fields."""
+    return {"in_words": sentence}
 
 
 @contextmanager

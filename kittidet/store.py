@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kittidet.errors import StoreError
 from kittidet.files import digest_file, digest_of, list_files, locked, write_json
+from kittidet.progress import in_words
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,8 @@ class Store:
             final = self.path(key)
             found = self.load(key)
             if found is not None:
-                log.info("step.cached step=%s folder=%s", key.step, final)
+                words = in_words(f"{key.step}: done before")
+                log.info("step.cached step=%s folder=%s", key.step, final, extra=words)
                 return found
             partial = final.with_name(final.name + ".partial")
             if partial.exists() and not resumable:
@@ -150,7 +152,7 @@ class Store:
                     f"{error.filename or partial}: step {key.step} cannot go on: {error.strerror or error}. "
                     "Make room or make it accessible, then start the same command again; what is done is kept."
                 ) from error
-            log.info("step.made step=%s folder=%s", key.step, final)
+            log.info("step.made step=%s folder=%s", key.step, final, extra=in_words(f"{key.step}: done"))
             return StepOutput(step=key.step, digest=key.digest, summary=summary, cached=False)
 
     def _unwritable(self, error: OSError) -> StoreError:

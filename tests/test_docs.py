@@ -86,6 +86,28 @@ def test_quick_command_lines_run(page, reader_folder):
             typer.main.get_command(app).main(arguments, standalone_mode=False)
 
 
+# The demo's own settings take minutes.
+TINY = (
+    *("source.synthetic_frames=8", "split.val_share=0.25", "model.variant=lite0", "model.input_hw=[64,128]"),
+    *("train.epochs=1", "train.batch_size=4", "train.initial_weights=null", "train.freeze_batch_norm=true"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/install.md"])
+def test_the_first_run_of_a_reader_works_as_typed(page, tmp_path):
+    (block,) = [b for b in BLOCKS if b.page == page and "kittidet run --preset demo" in b.text]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    for line in block.commands():
+        command = shlex.split(line, comments=True)
+        command += TINY if command[:2] == ["kittidet", "run"] else ()
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "0000 00:00" not in done.stderr, "TensorFlow's own lines are on the terminal"
+    assert len(list((tmp_path / "predictions" / "images").iterdir())) == 12
+
+
 def inline_commands() -> list[tuple[str, str]]:
     return [
         (page_name(path), code)

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from kittidet.cli import operations
 from kittidet.errors import KittidetError
+from kittidet.machine import usable_cores
 
 # The official image archive (12 GB according to KITTI's download page), its unpacked files and the records, bytes.
 FULL_KITTI_BYTES = 40 * 10**9
@@ -49,17 +50,43 @@ def doctor(
     ] = False,
 ) -> None:
     """Check Python, packages, disk, memory and accelerators; exit 1 if a run cannot work."""
-    findings = [*examine_packages(), examine_python(), examine_disk(store), examine_memory(), examine_accelerators()]
-    findings += examine_operations()
+    findings = [examine_kittidet(), examine_python(), *examine_packages(), examine_disk(store), examine_memory()]
+    findings += [examine_cores(), examine_accelerators(), examine_start_weights(), *examine_operations()]
     if deep:
         findings += examine_outputs(store)
-    table = Table("", "what", "found", "next step")
+    table = Table("", "what")
+    for title in ("found", "next step"):
+        table.add_column(title, overflow="fold")  # addresses and paths are to be copied
     for finding in findings:
         mark = "·" if finding.ok is None else "[green]ok[/green]" if finding.ok else "[red]no[/red]"
         table.add_row(mark, escape(finding.subject), escape(finding.found), escape(finding.advice))
     Console().print(table)
     if any(f.ok is False for f in findings):
         raise typer.Exit(1)
+
+
+def examine_kittidet() -> Finding:
+    """Return the version of this program."""
+    return Finding("kittidet", ok=True, found=version("kittidet"))
+
+
+def examine_cores() -> Finding:
+    """Return how many processor cores a run may use."""
+    return Finding("cores", None, str(usable_cores()))
+
+
+def examine_start_weights(variant: str = "d0") -> Finding:
+    """Return whether the published weights that the default preset starts from are in the user's cache."""
+    from kittidet.model.published import archive_url, pretrained_folder
+
+    folder, url = pretrained_folder(variant), archive_url(variant)
+    others = sorted(p.name for p in folder.parent.glob("efficientdet-*") if p.is_dir() and p != folder)
+    if folder.is_dir():
+        return Finding("start weights", ok=True, found=", ".join([str(folder), *others]))
+    archive = folder.parent / url.rsplit("/", 1)[-1]
+    found = f"{variant} not in the cache" + (f", which has {', '.join(others)}" if others else "")
+    advice = f"The first run fetches them. Without a network put {url} at {archive}."
+    return Finding("start weights", None, found, advice)
 
 
 def examine_python() -> Finding:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from kittidet.cli.log_output import without_native_output
+
 Source = Annotated[Path, typer.Argument(help="Run folder (its best checkpoint) or checkpoint folder.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder to make; default: RUN/export.")]
 # Typer shows and checks the members of an enumeration, also in a list of them.
@@ -19,6 +21,7 @@ Pictures = Annotated[list[Path] | None, typer.Option("--picture", hidden=True)]
 ScoreThreshold = Annotated[float | None, typer.Option("--score", min=0, max=0.999, help="SavedModel: least score.")]
 
 
+@without_native_output
 def export(
     source: Source,
     out: Out = None,

@@ -16,7 +16,7 @@ DataDir = Annotated[
     Path | None, typer.Option("--data", help="KITTI tree, or the folder of its zips (short for source.path=DIR).")
 ]
 Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[SECTION.KEY=VALUE]...", help="Dotted overrides, e.g. train.epochs=3.")
+    list[str] | None, typer.Argument(metavar="SECTION.KEY=VALUE", help="Dotted overrides, e.g. train.epochs=3.")
 ]
 
 

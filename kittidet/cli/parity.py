@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
+from kittidet.cli.log_output import without_native_output
 
+
+@without_native_output
 def parity(
     oracle: Annotated[Path, typer.Argument(help="Folder with the reference's outputs (.npz files).")] = Path(
         "../shared/oracle"

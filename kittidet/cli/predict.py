@@ -1,43 +1,57 @@
-"""``kittidet predict``: a trained detector over images, folders, patterns and videos."""
+"""``kittidet predict``: a trained detector over images, folders, patterns, videos, cameras and streams."""
 
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-Source = Annotated[str, typer.Argument(metavar="IMAGE|DIR|GLOB|VIDEO", help="What to predict on; quote a pattern.")]
+from kittidet.cli.log_output import without_native_output
+from kittidet.config import EvalConfig, PredictConfig
+
+if TYPE_CHECKING:
+    from kittidet.detect.images import ImageError
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="IMAGE|DIR|GLOB|VIDEO|CAMERA|URL",
+        help="What to predict on; quote a pattern. A camera is its number, 0 the first; Ctrl-C ends it.",
+    ),
+]
 Model = Annotated[Path, typer.Option("--model", "-m", help="Run folder (its best checkpoint) or checkpoint folder.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder to make; default: predictions, predictions-2...")]
-SaveImages = Annotated[bool, typer.Option("--save-images", help="Draw the detections into images/.")]
+SaveImages = Annotated[bool, typer.Option("--save-images/--no-save-images", help="Draw the detections into images/.")]
 SaveKitti = Annotated[bool, typer.Option("--save-kitti", help="Write KITTI result files into kitti/.")]
 SaveJson = Annotated[bool, typer.Option("--save-json", help="Write predictions.json, COCO with scores.")]
-MinScore = Annotated[float | None, typer.Option("--min-score", min=0, max=1, help="Draw from this score on.")]
-BatchSize = Annotated[int | None, typer.Option("--batch", min=1, help="Images at a time.")]
+MinScore = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Draw from this score on.")]
+BatchSize = Annotated[int, typer.Option("--batch", min=1, help="Images at a time.")]
 Strict = Annotated[bool, typer.Option("--fail-on-corrupt", help="Exit 1 if an image could not be read.")]
+_MIN_SCORE, _BATCH = PredictConfig().min_score, EvalConfig().batch_size
 
 
+@without_native_output
 def predict(
     source: Source,
     model: Model,
     out: Out = None,
-    save_images: SaveImages = False,
+    save_images: SaveImages = True,
     save_kitti: SaveKitti = False,
     save_json: SaveJson = False,
-    min_score: MinScore = None,
-    batch: BatchSize = None,
+    min_score: MinScore = _MIN_SCORE,
+    batch: BatchSize = _BATCH,
     fail_on_corrupt: Strict = False,
 ) -> None:
-    """Find objects in images; go on past corrupt ones and list them."""
-    from collections import Counter
-    from contextlib import ExitStack
-
+    """Find objects in images and draw them; go on past corrupt images and list them."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from kittidet.config import EvalConfig, PredictConfig
     from kittidet.detect.checkpoint import detector_path
     from kittidet.detect.detector import Detector
-    from kittidet.detect.images import ImageError
     from kittidet.detect.prediction_files import check_new_folder, prediction_writer
     from kittidet.detect.sources import find_images
     from kittidet.eval.score_text import SYNTHETIC
@@ -47,50 +61,79 @@ def predict(
     # What can be refused is refused before the model is loaded.
     images = find_images(source)
     out_dir = next_free(Path("predictions")) if out is None else check_new_folder(out)
-    settings = PredictConfig() if min_score is None else PredictConfig(min_score=min_score)
-    scoring = EvalConfig() if batch is None else EvalConfig(batch_size=batch)
-    is_synthetic = is_trained_on_synthetic(model)
+    data = f"This detector was trained on {SYNTHETIC}.\n" if is_trained_on_synthetic(model) else ""
     detector = Detector.load(detector_path(model))
-    saved = save_images or save_kitti or save_json
+    saves = {"images": save_images, "kitti": save_kitti, "coco": save_json}
+    saved = any(saves.values())
     failures: list[ImageError] = []
-    done = 0
+    times: list[tuple[float, float]] = []
     shown: Counter[str] = Counter()
     with ExitStack() as stack:
         if saved:
-            write = stack.enter_context(
-                prediction_writer(
-                    out_dir,
-                    detector.table,
-                    images=save_images,
-                    kitti=save_kitti,
-                    coco=save_json,
-                    **settings.model_dump(),
-                )
-            )
+            write = stack.enter_context(prediction_writer(out_dir, detector.table, min_score=min_score, **saves))
         bar = stack.enter_context(Progress(console=Console(stderr=True)))
         task = bar.add_task("predict", total=images.count)
+        stop = stack.enter_context(_stopped_by_ctrl_c()) if images.live else Event()
 
-        def fail(error: ImageError) -> None:
+        def fail(error: "ImageError") -> None:
             failures.append(error)
             bar.advance(task)
 
+        scoring = EvalConfig(batch_size=batch)
         for item in detector.predictor.predict_each(images.reads, config=scoring, on_failure=fail):
             bar.advance(task)
             if saved:
                 write(item)
-            done += 1
-            sure = item.detections.above(settings.min_score)
-            shown.update(detector.table.name_of(int(class_id)) for class_id in sure.class_ids)
+            times.append((item.read_s, item.detect_s))
+            sure = item.detections.above(min_score).class_ids
+            shown.update(detector.table.name_of(int(class_id)) for class_id in sure)
+            if stop.is_set():
+                break
     console = Console()
     counts = ", ".join(f"{name} {count}" for name, count in shown.most_common()) or "none"
-    if is_synthetic:
-        console.print(f"This detector was trained on {SYNTHETIC}.", soft_wrap=True)
-    console.print(f"{done} images, detections from score {settings.min_score:g} on: {counts}", soft_wrap=True)
+    console.print(f"{data}{len(times)} images, detections from score {min_score:g} on: {counts}", soft_wrap=True)
+    if times:
+        console.print(describe_speed(times, batch), soft_wrap=True)
     for failure in failures:
         console.print(f"could not read {failure.name}: {failure.reason}", soft_wrap=True, markup=False)
     if saved:
-        console.print(f"saved in {out_dir}", soft_wrap=True)
+        console.print(f"saved in {out_dir}", soft_wrap=True, markup=False)
     else:
-        console.print("nothing saved: add --save-images, --save-kitti or --save-json")
+        console.print("nothing saved: leave out --no-save-images, or add --save-kitti or --save-json", soft_wrap=True)
     if failures and fail_on_corrupt:
         raise typer.Exit(1)
+
+
+def describe_speed(times: list[tuple[float, float]], batch: int) -> str:
+    """Return how long an image took, the first batch apart, since the network is compiled in it.
+
+    Args:
+        times: of each image, seconds: reading and making the network's input; its share of its batch in the network.
+        batch: images in a batch.
+    """
+    first, rest = times[:batch], times[batch:]
+    warm_up = f"first batch {sum(detect for _, detect in first):.1f} s, with the network's compilation"
+    if not rest:
+        return f"speed: {warm_up}; more images than one batch show the speed after it"
+    read_ms, detect_ms = (1000 * sum(part) / len(rest) for part in zip(*rest, strict=True))
+    return (
+        f"speed: {detect_ms:.1f} ms an image in the network and its boxes, {read_ms:.1f} ms to read and resize it (in "
+        f"threads beside); {warm_up}"
+    )
+
+
+@contextmanager
+def _stopped_by_ctrl_c() -> Iterator[Event]:
+    """Yield an event that the first Ctrl-C sets, so that the frame at work is finished; a second one interrupts."""
+    stop = Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def end(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, end)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

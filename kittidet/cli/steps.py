@@ -1,12 +1,14 @@
 """Verbs of the pipeline: each runs its step and, where the store lacks them, the steps before it."""
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 
+from kittidet.cli.log_output import log_to_file
 from kittidet.cli.options import ConfigFile, DataDir, Overrides, Preset, resolve_config
+from kittidet.cli.summary import print_header, print_next_steps
 from kittidet.cli.tables import print_facts, print_scores
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.progress import FileProgress, file_progress
@@ -28,8 +30,15 @@ def pipeline_verb(work: Work) -> Callable[..., None]:
         from kittidet.store import Store
 
         resolved = resolve_config(preset, config, data, overrides)
-        with file_progress() as progress:
-            show = work(Store(resolved.store_dir), resolved, progress)
+        with log_to_file(resolved.store_dir, work.__name__) as log_path:
+            print_header(work.__name__, resolved, log_path)
+            try:
+                with file_progress() as progress:
+                    show = work(Store(resolved.store_dir), resolved, progress)
+            except KeyboardInterrupt:
+                said = "Stopped. What is finished is kept: the same command goes on from there."
+                Console(stderr=True).print(said, soft_wrap=True)
+                raise
         show()
 
     verb.__name__, verb.__doc__ = work.__name__, work.__doc__
@@ -104,12 +113,12 @@ def run(_store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
     from kittidet.steps.pipeline import run_pipeline
     from kittidet.steps.report import page_of
 
+    started = time.perf_counter()
     published = run_pipeline(config, progress=progress)
+    seconds = time.perf_counter() - started
 
     def show() -> None:
         print_scores(published.summary)
-        console = Console()
-        console.print(f"Results saved to [bold]{escape(str(published.path))}[/bold]", soft_wrap=True)
-        console.print(f"Report:          {escape(str(page_of(published.path)))}", soft_wrap=True)
+        print_next_steps(published.path, published.summary, page_of(published.path), seconds)
 
     return show

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kittidet.cli.json_file import JsonFile, check_json_file, write_json_file
+from kittidet.cli.log_output import without_native_output
 from kittidet.cli.tables import score_table
 
 RunDir = Annotated[
@@ -15,6 +16,7 @@ Weights = Annotated[Path, typer.Option("--weights", "-w", help="COCO checkpoint 
 Data = Annotated[Path | None, typer.Option("--data", help="KITTI tree of the run; default: what its store holds.")]
 
 
+@without_native_output
 def zero_shot(run: RunDir, weights: Weights, data: Data = None, json_file: JsonFile = None) -> None:
     """Score a COCO checkpoint on the run's frames through the class map, beside the fine-tuned detector."""
     from rich.console import Console

@@ -53,13 +53,15 @@ class ImageFacts:
 
 
 def look_at(path: Path) -> ImageFacts:
-    """Return what an image file's header says.
+    """Return what an image file's header says, and of a TIFF its pixels.
 
     Raises:
         DatasetContractError: if it cannot be read as an image.
     """
     try:
         with Image.open(path) as image:
+            if image.format == "TIFF":
+                image.load()  # Pillow turns it itself; its size before is one or the other, by version
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
             width, height = image.size
             size = (height, width) if orientation in _ON_ITS_SIDE else (width, height)

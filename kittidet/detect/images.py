@@ -6,8 +6,10 @@ images come from is ``detect.sources``' business.
 """
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from PIL import Image
 
@@ -16,6 +18,8 @@ from kittidet.kitti.image_file import read_image_bytes
 from kittidet.kitti.png import is_png, parse_png_header
 from kittidet.kitti.rgb import Pixels, to_rgb
 from kittidet.kitti.validation.pixels import find_row_problem
+
+Read: TypeAlias = Callable[[], "LoadedImage"]
 
 
 class ImageError(EvaluationError):

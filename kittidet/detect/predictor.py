@@ -5,6 +5,7 @@ files; its face to a person is ``detect.detector``.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,10 +18,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kittidet.config import EvalConfig, ModelConfig
-from kittidet.detect.images import ImageError, LoadedImage
+from kittidet.detect.images import ImageError, LoadedImage, Read
 from kittidet.detect.letterbox import Letterbox, to_original
 from kittidet.detect.preprocess import preprocess
-from kittidet.detect.sources import Read
 from kittidet.frame import Detections
 from kittidet.model.decode import find_objects
 from kittidet.model.scaling import variant_spec
@@ -31,7 +31,15 @@ log = logging.getLogger(__name__)
 _READERS = 4
 _BATCHES_AHEAD = 2
 
-Loaded = tuple[LoadedImage, Any, npt.NDArray[np.float32]]
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An image ready for the network: its input ``[h, w, 3]``, its letterbox ``[4]``, and what both took."""
+
+    image: LoadedImage
+    pixels: Any
+    letterbox_row: npt.NDArray[np.float32]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +49,14 @@ class ImageDetections:
     Attributes:
         image: its name and pixels.
         detections: boxes in the image's own pixels; ``frame_id`` is the image's name.
+        read_s: what reading it and making the network's input took, in a thread beside others, seconds.
+        detect_s: its share of what its batch took: network, decoding, suppression, way back to its pixels; seconds.
     """
 
     image: LoadedImage
     detections: Detections
+    read_s: float = 0.0
+    detect_s: float = 0.0
 
 
 class Predictor:
@@ -136,8 +148,10 @@ class Predictor:
         self, readers: ThreadPoolExecutor, reads: Iterable[Read], *, ahead: int
     ) -> Iterator["Future[Loaded]"]:
         def load(read: Read) -> Loaded:
+            started = time.perf_counter()
             image = read()
-            return (image, *self.preprocess(image.pixels))
+            pixels, row = self.preprocess(image.pixels)
+            return Loaded(image, pixels, row, time.perf_counter() - started)
 
         remaining = iter(reads)
         pending = [readers.submit(load, read) for read in islice(remaining, ahead)]
@@ -147,15 +161,17 @@ class Predictor:
             yield pending.pop(0)
 
     def _detect_loaded(self, batch: Sequence[Loaded], config: EvalConfig) -> Iterator[ImageDetections]:
-        images = [image for image, _, _ in batch]
+        started = time.perf_counter()
         found = self.detect(
-            tf.stack([pixels for _, pixels, _ in batch]),
-            [image.name for image in images],
-            np.stack([row for _, _, row in batch]),
-            np.array([image.size_wh for image in images]),
+            tf.stack([loaded.pixels for loaded in batch]),
+            [loaded.image.name for loaded in batch],
+            np.stack([loaded.letterbox_row for loaded in batch]),
+            np.array([loaded.image.size_wh for loaded in batch]),
             config=config,
         )
-        yield from (ImageDetections(*pair) for pair in zip(images, found, strict=True))
+        share = (time.perf_counter() - started) / len(batch)
+        for loaded, detections in zip(batch, found, strict=True):
+            yield ImageDetections(loaded.image, detections, loaded.seconds, share)
 
 
 @cache

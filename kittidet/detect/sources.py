@@ -1,9 +1,8 @@
-"""The images a source stands for: a file, folder, pattern, video or pixels; each is read when its turn comes."""
+"""The images a source stands for: a file, folder, pattern, video, camera or pixels; each is read in its turn."""
 
 import os
-import struct
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -13,15 +12,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from kittidet.detect.images import ImageError, LoadedImage, read_image
+from kittidet.detect.images import ImageError, LoadedImage, Read, read_image
+from kittidet.detect.video import is_live, is_video_file, live_frames, video_frames
 from kittidet.errors import EvaluationError
 from kittidet.kitti.rgb import Pixels, to_rgb
 
 ImageSource: TypeAlias = str | os.PathLike[str] | Pixels | Image.Image
-Read: TypeAlias = Callable[[], LoadedImage]
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +29,25 @@ class ImageSources:
     Attributes:
         count: how many there are; None with a video, which does not always state it.
         reads: one function per image, to be gone through once; it reads the image or raises ``ImageError``.
+        live: whether a camera or stream is among them, which may never end.
     """
 
     count: int | None
     reads: Iterator[Read]
+    live: bool = False
 
 
 def find_images(source: ImageSource | Iterable[ImageSource]) -> ImageSources:
     """Return the images that a source stands for.
 
     Args:
-        source: a file, a folder, a pattern such as ``drive/*.png``, a video, pixels ``[h, w, 3]`` uint8 RGB, an image
-            of Pillow's, or several of these. Images in memory are called ``image-<place>``.
+        source: a file, a folder, a pattern such as ``drive/*.png``, a video, a camera's number, the address of a
+            stream, pixels ``[h, w, 3]`` uint8 RGB, an image of Pillow's, or several of these. Images in memory are
+            called ``image-<place>``.
 
     Raises:
-        EvaluationError: if a name stands for nothing, if two files would have results of the same name, or if a video
-            is given and no reader is installed.
+        EvaluationError: if a name stands for nothing, if two files would have results of the same name, if a
+            camera or stream cannot be opened, or if a video is given and no reader is installed.
         ValueError: if an array is no RGB image.
     """
     alone = isinstance(source, (str, os.PathLike, np.ndarray, Image.Image))
@@ -54,11 +55,13 @@ def find_images(source: ImageSource | Iterable[ImageSource]) -> ImageSources:
     parts: list[Iterable[Read]] = []
     files: list[Path] = []
     count: int | None = 0
+    live = False
     for place, item in enumerate(items):
         if isinstance(item, (np.ndarray, Image.Image)):
             found: Sequence[Read] = [_from_memory(item, f"image-{place}")]
-        elif (path := Path(item)).is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
-            parts.append(_video_frames(path, _video_reader(path)))
+        elif is_video_file(Path(item)) or is_live(os.fspath(item)):
+            live = live or is_live(os.fspath(item))
+            parts.append(live_frames(os.fspath(item)) if is_live(os.fspath(item)) else video_frames(Path(item)))
             count = None
             continue
         else:
@@ -73,7 +76,7 @@ def find_images(source: ImageSource | Iterable[ImageSource]) -> ImageSources:
             f"{source}: {len(repeated)} names stand for more than one file, for example {repeated[0]!r}: their "
             "results would overwrite each other. Predict on one folder or file type at a time."
         )
-    return ImageSources(count, chain.from_iterable(parts))
+    return ImageSources(count, chain.from_iterable(parts), live=live)
 
 
 def list_images(source: str) -> Sequence[Path]:
@@ -94,8 +97,9 @@ def list_images(source: str) -> Sequence[Path]:
         paths = sorted(p for p in root.glob(pattern) if p.is_file()) if has_pattern else []
     if not paths:
         raise EvaluationError(
-            f"{source}: expected an image, a folder of images, a pattern such as 'drive/*.png' or a video, "
-            "got no file. Check the name; quote a pattern so that the shell leaves it alone."
+            f"{source}: expected an image, a folder of images, a pattern such as 'drive/*.png', a video, "
+            "a camera's number or a stream's address, got no file. Check the name; quote a pattern so that the shell "
+            "leaves it alone."
         )
     return paths
 
@@ -113,49 +117,3 @@ def _from_memory(image: Pixels | Image.Image, name: str) -> Read:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(f"{name}: expected RGB pixels [h, w, 3] uint8, 0..255, got {list(image.shape)} {image.dtype}")
     return partial(LoadedImage, name, name, image)
-
-
-def _video_reader(path: Path) -> Any:
-    try:
-        import av  # noqa: PLC0415  an optional extra
-    except ImportError as error:
-        raise EvaluationError(
-            f"{path}: reading a video needs the package av, which is not installed. Install it with "
-            "pip install 'kittidet[video]', or cut the video into images first."
-        ) from error
-    return av
-
-
-def _video_frames(path: Path, av: Any) -> Iterator[Read]:
-    try:
-        with av.open(str(path)) as container:
-            for number, frame in enumerate(container.decode(video=0)):
-                name = f"{path.stem}-{number:06d}"
-                yield partial(LoadedImage, name, path.name, _upright(frame))
-    except (av.FFmpegError, IndexError, ValueError) as error:
-        message = f"the video ends early or is damaged: {error}"
-
-        def fail() -> LoadedImage:
-            raise ImageError(str(path), message)
-
-        yield fail
-
-
-def _upright(frame: Any) -> Pixels:
-    """Return a frame's pixels ``[h, w, 3]`` turned and mirrored as its display matrix says.
-
-    Raises:
-        ValueError: if the matrix is no multiple of a quarter turn.
-    """
-    pixels: Pixels = frame.to_ndarray(format="rgb24")
-    for item in frame.side_data:
-        if item.type.name == "DISPLAYMATRIX":
-            # x' = a x + c y, y' = b x + d y; 16.16 fixed point (FFmpeg, libavutil/display.h).
-            a, b, _, c, d = struct.unpack_from("=5i", bytes(item))
-            turned = a == d == 0 and b != 0 != c
-            if not turned and not (b == c == 0 and a != 0 != d):
-                raise ValueError(f"its display matrix [{a} {c}; {b} {d}] is no quarter turn")
-            right, down = (c, b) if turned else (a, d)
-            pixels = pixels.swapaxes(0, 1) if turned else pixels
-            pixels = pixels[:: -1 if down < 0 else 1, :: -1 if right < 0 else 1]
-    return np.ascontiguousarray(pixels)

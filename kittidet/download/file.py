@@ -11,7 +11,7 @@ from kittidet.download.disk import alone_at, writing
 from kittidet.download.transfer import Transfer
 from kittidet.errors import ArchiveError
 from kittidet.files import digest_file, write_text_atomic
-from kittidet.progress import FileProgress
+from kittidet.progress import FileProgress, in_words
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def download(
             write_text_atomic(_digest_path(dest), f"{digest}  {dest.name}\n")
             transfer.partial.path.replace(dest)
             transfer.partial.drop()
-        log.info("download.done file=%s sha256=%s", dest, digest)
+        log.info("download.done file=%s sha256=%s", dest, digest, extra=in_words(f"downloaded {dest}"))
         return digest
 
 

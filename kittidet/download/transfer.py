@@ -10,6 +10,7 @@ Source:
 
 import logging
 import os
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from kittidet.download.disk import check_space, writing
 from kittidet.download.partial import Partial, Remote, describe_response
 from kittidet.errors import ArchiveError, ServerError
 from kittidet.files import digest_file
-from kittidet.progress import FileProgress
+from kittidet.progress import FileProgress, in_words
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Transfer:
     resumed: bool = field(default=False, init=False)
     _stalled: int = field(default=0, init=False)
     _restarts: int = field(default=0, init=False)
+    _answered: bool = field(default=False, init=False)
 
     @property
     def partial(self) -> Partial:
@@ -71,7 +73,7 @@ class Transfer:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_may_pass),
             # Restarts are counted separately: a server without Range makes progress forever and never finishes.
-            stop=lambda _: max(self._stalled, self._restarts) >= self.backoff.attempts,
+            stop=lambda state: max(self._stalled, self._restarts) >= self._most_attempts(state),
             wait=lambda _: min(self.backoff.longest_s, self.backoff.first_s * 2 ** max(0, self._stalled - 1)),
             before_sleep=self._log_retry,
             reraise=True,
@@ -87,6 +89,12 @@ class Transfer:
                 f"{error or type(error).__name__}. {self.partial.size():,} bytes are kept in {self.partial.path}; "
                 "check the network and start again to resume from there."
             ) from error
+
+    def _most_attempts(self, state: tenacity.RetryCallState) -> int:
+        error = state.outcome.exception() if state.outcome is not None else None
+        # Without a network, or with a misspelt host, waiting does not help; a network that broke off comes back.
+        hopeless = not self._answered and _is_unknown_host(error)
+        return min(2, self.backoff.attempts) if hopeless else self.backoff.attempts
 
     def _attempt(self, client: httpx.Client) -> str:
         before = self.partial.size()
@@ -124,6 +132,7 @@ class Transfer:
         return self._finish(remote)
 
     def _check_answer(self, response: httpx.Response) -> None:
+        self._answered = True
         status = response.status_code
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             self._restart()
@@ -177,7 +186,9 @@ class Transfer:
         error = state.outcome.exception() if state.outcome is not None else None
         wait_s = state.next_action.sleep if state.next_action is not None else 0.0
         log.warning(
-            "download.retry url=%s bytes=%d wait_s=%.1f reason=%s", self.url, self.partial.size(), wait_s, error
+            "download.retry url=%s bytes=%d wait_s=%.1f reason=%s",
+            *(self.url, self.partial.size(), wait_s, error),
+            extra=in_words(f"{self.dest.name} did not arrive ({error}); trying again in {wait_s:.0f} s"),
         )
 
 
@@ -185,3 +196,10 @@ def _may_pass(error: BaseException) -> bool:
     """Return whether a later attempt may succeed where this one failed."""
     mistakes = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
     return isinstance(error, (_TryAgainError, httpx.TransportError)) and not isinstance(error, mistakes)
+
+
+def _is_unknown_host(error: BaseException | None) -> bool:
+    """Return whether the host's name did not resolve."""
+    while error is not None and not isinstance(error, socket.gaierror):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kittidet.classes import COCO_CLASSES, COCO_IDS, COCO_OF_KITTI, KITTI_TYPES, ClassTable
+from kittidet.classes import COCO_CLASSES, COCO_IDS, ClassTable, coco_name, plain_name
 from kittidet.eval.coco import CocoMetrics, Engine, score_coco
 from kittidet.eval.coco_format import coco_ground_truth, result_rows
 from kittidet.frame import Detections, Frame
@@ -21,11 +21,11 @@ _COCO_NAMES: Mapping[int, str] = {number: name for name, number in COCO_IDS.item
 
 @dataclass(frozen=True, slots=True)
 class CocoCoverage:
-    """What COCO's classes mean in a KITTI class table.
+    """What COCO's classes mean in a class table.
 
     Attributes:
         class_of_coco: COCO id -> class id of the table.
-        neutral: KITTI type that COCO calls by another class's word -> that class's id.
+        neutral: type that COCO calls by another class's word -> that class's id.
         not_covered: class name -> why it cannot be scored.
     """
 
@@ -42,7 +42,7 @@ class ZeroShotBaseline:
         coco_words: class name -> the COCO classes that stand for it.
         zero_shot: scores of the COCO detector; classes that are not covered have none and are not in the mean.
         fine_tuned: of the fine-tuned one by the same rule.
-        neutral: KITTI type -> class for which it counts neither way.
+        neutral: type -> class for which it counts neither way.
         not_covered: class name -> why it is not scored.
     """
 
@@ -62,15 +62,15 @@ def coco_coverage(table: ClassTable) -> CocoCoverage:
     class_of_coco: dict[int, int] = {}
     neutral: dict[str, int] = {}
     words: dict[int, str] = {}
-    for kitti_type in KITTI_TYPES:
-        class_id = table.id_of(kitti_type)
-        word = COCO_OF_KITTI.get(kitti_type)
+    # COCO's own names first: of bicycle and bike, the bicycle has the word.
+    for kind in sorted(table.types, key=lambda kind: plain_name(kind) not in COCO_IDS):
+        class_id, word = table.id_of(kind), coco_name(kind)
         if class_id is None or word is None:
             continue
         words.setdefault(class_id, word)
         owner = class_of_coco.setdefault(COCO_IDS[word], class_id)
         if owner != class_id:
-            neutral[kitti_type] = owner
+            neutral[kind] = owner
     covered = set(class_of_coco.values())
     not_covered = {
         name: f"COCO calls it {words[i]}, as it does {table.name_of(class_of_coco[COCO_IDS[words[i]]])}"

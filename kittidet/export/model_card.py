@@ -5,15 +5,53 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from kittidet.classes import CLASS_TABLES
 from kittidet.config import EvalConfig
 from kittidet.detect.checkpoint import DetectorFacts
 from kittidet.eval.interval import ApIntervals, Interval
 from kittidet.eval.score_text import SYNTHETIC, leakage_text, limit_text, score_text
 from kittidet.export.agreement import Agreement
 
-_SYNTHETIC_LIMIT = (
+_BADGE = (
     f"> **Trained and scored on {SYNTHETIC}.** The scores below say nothing about photographs of streets, of which "
     "this training had none."
+)
+_ONLY_NON_COMMERCIAL = (
+    "Trained on KITTI (Andreas Geiger, Philip Lenz, Raquel Urtasun, CVPR 2012), licensed CC BY-NC-SA 3.0: "
+    "**non-commercial use only**, share alike, name the authors. Treat these weights the same way."
+)
+_FIRST_WEIGHTS = "If training started from other weights, the licence of their data holds as well."
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """What a card says about the data that a model was trained on: its title, its images, its licence, its limits."""
+
+    title: str
+    images: str
+    licence: str
+    limits: str
+
+
+_KITTI = _Data(
+    "KITTI 2D",
+    "images of a car's front camera",
+    _ONLY_NON_COMMERCIAL,
+    "- Daylight, dry roads, one city and its surroundings, one camera 1.65 m above the road. Night, rain, "
+    "other countries and other cameras were never seen.\n"
+    "- KITTI leaves far and hidden objects unlabelled (DontCare): the model was not asked to find them.\n",
+)
+_SYNTHETIC = _Data(
+    SYNTHETIC,
+    "rendered street scenes",
+    f"Trained on scenes that kittidet renders, which anyone may make again. {_FIRST_WEIGHTS}",
+    "- Rendered scenes are no photographs: of those it finds little.\n",
+)
+_OWN = _Data(
+    "a data set of its own",
+    "images like those it was trained on",
+    f"The licence of the data set it was trained on decides what these weights may be used for. {_FIRST_WEIGHTS}",
+    "- Scenes, weather and cameras that the data set lacks were never seen.\n",
 )
 
 
@@ -40,13 +78,13 @@ class RunScores:
 
     Attributes:
         summary: its ``summary.json``.
-        is_synthetic: whether it was trained and scored on synthetic scenes.
         intervals: of its scores.
+        source: the kind of its data, as in ``source.kind``; ``synthetic`` also for a folder of such scenes.
     """
 
     summary: Mapping[str, Any]
-    is_synthetic: bool
     intervals: ApIntervals
+    source: str
 
 
 def write_card(
@@ -62,12 +100,12 @@ def write_card(
     """
     height, width = facts.model.input_hw
     name = f"EfficientDet-{facts.model.variant.upper()}"
-    is_synthetic = run is not None and run.is_synthetic
+    data = _data_of(facts, run)
     parts = [
-        f"# {name} on {SYNTHETIC if is_synthetic else 'KITTI 2D'}",
-        *([_SYNTHETIC_LIMIT] if is_synthetic else []),
+        f"# {name} on {data.title}",
+        *([_BADGE] if data is _SYNTHETIC else []),
         (
-            f"Finds {', '.join(facts.table.names)} in images of a car's front camera. Input {width} x {height} px, "
+            f"Finds {', '.join(facts.table.names)} in {data.images}. Input {width} x {height} px, "
             f"step {facts.step}, epoch {facts.epoch}. Made with kittidet {version('kittidet')}."
         ),
         "## Files",
@@ -93,17 +131,10 @@ def write_card(
         "## Data and scores",
         _scores(facts, run),
         "## Licence",
-        "Trained on scenes that kittidet rendered. Weights that it started from may have a licence of their own."
-        if is_synthetic
-        else (
-            "Trained on KITTI (Andreas Geiger, Philip Lenz, Raquel Urtasun, CVPR 2012), licensed CC BY-NC-SA 3.0: "
-            "**non-commercial use only**, share alike, name the authors. Treat these weights the same way."
-        ),
+        data.licence,
         "## Limits",
         (
-            "- Daylight, dry roads, one city and its surroundings, one camera 1.65 m above the road. Night, rain, "
-            "other countries and other cameras were never seen.\n"
-            "- KITTI leaves far and hidden objects unlabelled (DontCare): the model was not asked to find them.\n"
+            f"{data.limits}"
             "- Scores are not probabilities; choose a threshold on your own data.\n"
             "- The SavedModel reads upright PNG, JPEG and BMP images: it does not turn by their EXIF orientation.\n"
             "- Not fit to steer a vehicle or to watch people."
@@ -112,12 +143,20 @@ def write_card(
     return "\n\n".join(parts) + "\n"
 
 
+def _data_of(facts: DetectorFacts, run: RunScores | None) -> _Data:
+    """Return what is said about the data: of its source, and without a run of the classes."""
+    if run is not None and run.source == "synthetic":
+        return _SYNTHETIC
+    has_own_classes = facts.table.names not in {table.names for table in CLASS_TABLES.values()}
+    return _OWN if has_own_classes or (run is not None and run.source in {"coco", "yolo"}) else _KITTI
+
+
 def _use(evaluation: EvalConfig) -> str:
     return (
         "```python\n"
         "import tensorflow as tf\n\n"
         'model = tf.saved_model.load("saved_model")\n'
-        'found = model.signatures["serving_default"](image_bytes=tf.constant([open("street.png", "rb").read()]))\n'
+        'found = model.signatures["serving_default"](image_bytes=tf.constant([open("image.png", "rb").read()]))\n'
         'names = open("saved_model/assets/class_names.txt").read().split()\n'
         'for i in range(int(found["num_valid"][0])):\n'
         '    print(names[found["class_ids"][0, i] - 1], float(found["scores"][0, i]), found["boxes_xyxy"][0, i])\n'

@@ -127,4 +127,5 @@ def _run_scores(source: Path) -> RunScores | None:
         return None
     run = Run.open(source)
     matches = match_detections(run.ground_truth, run.results)
-    return RunScores(run.summary, run.is_synthetic, ap_intervals(matches, **CompareConfig().model_dump()))
+    data = "synthetic" if run.is_synthetic else run.config.source.kind
+    return RunScores(run.summary, ap_intervals(matches, **CompareConfig().model_dump()), data)

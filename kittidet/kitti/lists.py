@@ -35,7 +35,7 @@ def given_lists(tree: KittiTree) -> dict[str, tuple[str, ...]]:
     Raises:
         DatasetContractError: if a list cannot be read.
     """
-    for base in (tree.root, tree.training_dir, tree.training_dir.parent):
+    for base in tree.places:
         files = {name: base / SPLIT_DIR / f"{name}.txt" for name in ("train", "val")}
         if all(file.is_file() for file in files.values()):
             return {name: read_ids(file) for name, file in files.items()}

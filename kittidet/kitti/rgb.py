@@ -8,15 +8,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from kittidet.config import ValidateConfig
+from kittidet.config import MAX_SIDE_PX
 
 Pixels = npt.NDArray[np.uint8]
 
-_, MAX_SIDE_PX = ValidateConfig().side_px
 
-
-def to_rgb(image: Image.Image) -> Pixels:
+def to_rgb(image: Image.Image, *, turn: bool = True) -> Pixels:
     """Return the pixels ``[h, w, 3]`` of an opened image as 8-bit RGB, upright; the image itself stays as it is.
+
+    Args:
+        image: from Pillow.
+        turn: False leaves the pixels as they are stored, as readers of records see them.
 
     Raises:
         ValueError: if a side is above ``MAX_SIDE_PX``, seen before pixels are decoded, or samples have over 16 bits.
@@ -24,7 +26,7 @@ def to_rgb(image: Image.Image) -> Pixels:
     """
     if max(image.size) > MAX_SIDE_PX:
         raise ValueError(f"expected sides of at most {MAX_SIDE_PX} px, got {image.width}x{image.height}")
-    upright = ImageOps.exif_transpose(image)
+    upright = ImageOps.exif_transpose(image) if turn else image.copy()
     if upright.mode.startswith("I;16"):
         # Pillow's own conversion clips at 255, which leaves a white image.
         grey = (np.asarray(upright) >> 8).astype(np.uint8)

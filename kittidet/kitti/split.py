@@ -18,6 +18,7 @@ from kittidet.config import SplitConfig
 from kittidet.errors import DatasetContractError
 from kittidet.files import digest_of
 from kittidet.kitti.lists import frame_id_of
+from kittidet.progress import in_words
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +123,7 @@ def split_frames(
     log.info(
         "split method=%s train=%d val=%d absent=%d unlisted=%d digest=%s",
         *(found.method, len(train), len(val), len(absent), len(unlisted), found.digest[:16]),
+        extra=in_words(f"{len(train)} frames to train on, {len(val)} to score on"),
     )
     return found
 

@@ -4,24 +4,15 @@ Knows names and bytes; what the files say is left to `labels`, `image_file` and 
 into the data.
 """
 
-from collections import Counter
-from collections.abc import Iterator
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
-from kittidet.errors import DatasetContractError
 from kittidet.files import digest_of
 from kittidet.kitti.inventory import digest_files
+from kittidet.kitti.layout import MAPPING_DIR, find_layout
 from kittidet.kitti.mapping import MAPPING_FILES, Moment, read_moments
 
-MAPPING_DIR = "mapping"
-# Folders of images and labels that belong together, KITTI's own first.
-FOLDER_PAIRS = (("image_2", "label_2"), ("images", "labels"), ("data", "labels"))
 IMAGE_SUFFIXES, LABEL_SUFFIX = (".png", ".jpg", ".jpeg"), ".txt"
-
-# How many entries of a folder are looked at to say what is in it, and how many kinds of files are named.
-_LOOKED_AT, _NAMED = 20_000, 6
 
 
 class KittiTree:
@@ -30,27 +21,29 @@ class KittiTree:
     A frame's id is the stem of its files, whatever that is; its image is a PNG or a JPEG.
 
     Args:
-        root: the folder as given: one of ``FOLDER_PAIRS`` is in it, or in its ``training`` folder.
+        root: the folder as given; `layout.find_layout` finds the folders of images and labels at or below it.
         mapping_dir: where the devkit's mapping is, if not in the usual places under the root.
         stat_cache: a file outside the data that caches the digests of unchanged files between runs.
 
     Attributes:
         root: as given, absolute.
-        training_dir: the folder that holds those of images and labels.
+        places: the folders in which what belongs to the tree may lie, such as ``mapping`` and ``ImageSets``.
         image_dir: the name of the folder of images, ``image_2`` in KITTI.
         label_dir: the name of the folder of labels, ``label_2`` in KITTI.
 
     Raises:
-        DatasetContractError: if there is no KITTI layout below the root.
+        DatasetContractError: if there is no KITTI tree at or below the root, or more than one.
     """
 
     def __init__(self, root: Path, *, mapping_dir: Path | None = None, stat_cache: Path | None = None) -> None:
         self.root = Path(root).absolute()
-        self.training_dir, self.image_dir, self.label_dir = _find_layout(self.root)
+        self._layout = find_layout(self.root)
+        self.places = tuple(dict.fromkeys((self.root, *self._layout.places)))
+        self.image_dir, self.label_dir = self._layout.images.name, self._layout.labels.name
         self._mapping_dir = mapping_dir
         self._stat_cache = stat_cache
-        self._images = _list_files(self.training_dir / self.image_dir)
-        self._labels = _list_files(self.training_dir / self.label_dir)
+        self._images = _list_files(self._layout.images)
+        self._labels = _list_files(self._layout.labels)
 
     @cached_property
     def _image_of(self) -> dict[str, str]:
@@ -90,33 +83,34 @@ class KittiTree:
 
     @cached_property
     def strays(self) -> tuple[str, ...]:
-        """Files in the two folders that are neither image nor label, relative to the training folder, sorted."""
+        """Files in the two folders that are neither image nor label, with their folder, sorted."""
         images = [f"{self.image_dir}/{name}" for name in self._images if not _is_image(name)]
         labels = [f"{self.label_dir}/{name}" for name in self._labels if not name.endswith(LABEL_SUFFIX)]
         return tuple(sorted(images + labels))
 
     def image_file(self, frame_id: str) -> str:
-        """Return the image of a frame relative to the training folder, or where it would be as a PNG."""
+        """Return the image of a frame with its folder, ``image_2/000000.png``; a PNG where there is none."""
         return f"{self.image_dir}/{self._image_of.get(frame_id, frame_id + IMAGE_SUFFIXES[0])}"
 
     def label_file(self, frame_id: str) -> str:
-        """Return the label file of a frame relative to the training folder, or where it would be."""
+        """Return the label file of a frame with its folder, ``label_2/000000.txt``."""
         return f"{self.label_dir}/{frame_id}{LABEL_SUFFIX}"
 
     def image_path(self, frame_id: str) -> Path:
         """Return where the image of a frame is, or would be."""
-        return self.training_dir / self.image_file(frame_id)
+        return self._layout.images.parent / self.image_file(frame_id)
 
     def label_path(self, frame_id: str) -> Path:
         """Return where the label file of a frame is, or would be."""
-        return self.training_dir / self.label_file(frame_id)
+        return self._layout.labels.parent / self.label_file(frame_id)
 
     @cached_property
     def mapping_dir(self) -> Path | None:
         """The folder with both mapping files of the devkit, or None where there is none."""
         candidates: list[Path] = [] if self._mapping_dir is None else [self._mapping_dir]
-        for base in (self.root, self.training_dir.parent, self.training_dir):
+        for base in self.places:
             candidates += [base / MAPPING_DIR, base / "devkit" / MAPPING_DIR, base / "devkit_object" / MAPPING_DIR]
+        candidates += self._layout.mappings
         return next((d for d in candidates if all((d / name).is_file() for name in MAPPING_FILES)), None)
 
     def moments(self) -> dict[str, Moment]:
@@ -139,9 +133,8 @@ class KittiTree:
 
         Files with unchanged size and times are taken from the stat cache, where there is one.
         """
-        names = [f"{self.image_dir}/{name}" for name in self._images]
-        names += [f"{self.label_dir}/{name}" for name in self._labels]
-        files = {name: self.training_dir / name for name in names}
+        listed = ((self._layout.images, self._images), (self._layout.labels, self._labels))
+        files = {f"{folder.name}/{name}": folder / name for folder, names in listed for name in names}
         if self.mapping_dir is not None:
             files |= {f"{MAPPING_DIR}/{name}": self.mapping_dir / name for name in MAPPING_FILES}
         return digest_files(files, stat_cache=self._stat_cache)
@@ -152,51 +145,12 @@ class KittiTree:
 
 
 def open_tree(root: Path | str, *, mapping_dir: Path | None = None, stat_cache: Path | None = None) -> KittiTree:
-    """Return the KITTI tree at a folder: one of ``FOLDER_PAIRS`` is in it, or in its ``training`` folder.
+    """Return the KITTI tree at or below a folder, see `layout.find_layout`.
 
     Raises:
-        DatasetContractError: if there is no KITTI layout there.
+        DatasetContractError: if there is none, or more than one.
     """
     return KittiTree(Path(root), mapping_dir=mapping_dir, stat_cache=stat_cache)
-
-
-def is_tree(root: Path) -> bool:
-    """Return whether a folder has the KITTI layout, directly or under ``training``."""
-    return next(_layouts(root), None) is not None
-
-
-def describe_files(root: Path) -> str:
-    """Return what is in a folder, three levels deep, for a message: ``6 .jpg in images/, 6 .txt in labels/``."""
-    counts: Counter[tuple[str, str]] = Counter()
-    entries = (p for depth in ("*", "*/*", "*/*/*") for p in root.glob(depth) if not p.name.startswith("."))
-    for path in islice(entries, _LOOKED_AT):
-        if path.is_file():
-            counts[path.suffix.lower() or "files without a suffix", path.parent.relative_to(root).as_posix()] += 1
-    found = [f"{n} {suffix} in {'it' if name == '.' else name + '/'}" for (suffix, name), n in counts.items()]
-    more = len(found) - _NAMED
-    folders = ", ".join(sorted(f"{p.name}/ without files" for p in root.iterdir() if p.is_dir())[:_NAMED])
-    return ", ".join(found[:_NAMED]) + (f" and {more} more kinds" if more > 0 else "") or folders or "an empty folder"
-
-
-def _layouts(root: Path) -> Iterator[tuple[Path, str, str]]:
-    for folder in (root / "training", root):
-        for images, labels in FOLDER_PAIRS:
-            if (folder / images).is_dir() and (folder / labels).is_dir():
-                yield folder, images, labels
-
-
-def _find_layout(root: Path) -> tuple[Path, str, str]:
-    """Return the training folder and the names of its folders of images and labels."""
-    found = next(_layouts(root), None)
-    if found is not None:
-        return found
-    if not root.is_dir():
-        raise DatasetContractError(f"{root}: no such folder: expected a KITTI tree. Check the path (`source.path`).")
-    pairs = " or ".join(f"{images}/ with {labels}/" for images, labels in FOLDER_PAIRS)
-    raise DatasetContractError(
-        f"{root}: not a KITTI tree: expected {pairs} in it or in its training/, got {describe_files(root)}. Name the "
-        "folder above them, or unpack data_object_image_2.zip and data_object_label_2.zip there."
-    )
 
 
 def _list_files(folder: Path) -> tuple[str, ...]:

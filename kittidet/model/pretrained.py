@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from kittidet.classes import COCO_IDS, COCO_OF_KITTI, KITTI_TYPES, ClassTable, plain_name
+from kittidet.classes import ClassTable, coco_table, match_classes
 from kittidet.errors import CheckpointMismatchError
 from kittidet.model.checkpoint_files import EMA_SUFFIX, read_checkpoint
 from kittidet.model.efficientdet import EfficientDet
@@ -44,22 +44,10 @@ class LoadReport:
 def coco_class_map(table: ClassTable) -> dict[int, int]:
     """Return class id of ``table`` -> the COCO class id it can start from, both 1-based.
 
-    A class without a COCO counterpart (a Cyclist is rider and bicycle in one box) is left out. A merged class starts
-    from the first of its types that has one, a class with a COCO class's own name from that.
-    Case is not regarded, nor whether words are joined by spaces or underscores.
+    A class without a COCO counterpart (a Cyclist is rider and bicycle in one box) is left out, see
+    ``classes.match_classes``.
     """
-    found: dict[int, int] = {}
-    for kitti_type in KITTI_TYPES:
-        class_id = table.id_of(kitti_type)
-        if class_id is not None and kitti_type in COCO_OF_KITTI:
-            found.setdefault(class_id, COCO_IDS[COCO_OF_KITTI[kitti_type]])
-    plain = {plain_name(name): coco_id for name, coco_id in COCO_IDS.items()}
-    own: dict[int, int] = {}
-    for name in (*table.names, *table.merges):
-        class_id = table.id_of(name)
-        if class_id is not None and plain_name(name) in plain:
-            own.setdefault(class_id, plain[plain_name(name)])
-    return own | found
+    return match_classes(table, coco_table())
 
 
 def load_reference_arrays(

@@ -41,6 +41,11 @@ def default_cache_dir() -> Path:
     return (Path(root) if root else Path.home() / ".cache") / "kittidet" / "pretrained"
 
 
+def pretrained_folder(variant: str, *, cache_dir: Path | None = None) -> Path:
+    """Return where the published COCO checkpoint of a variant is, or would be, in a cache; None: the user's."""
+    return (default_cache_dir() if cache_dir is None else Path(cache_dir)) / f"efficientdet-{variant}"
+
+
 def fetch_pretrained(
     variant: str, *, cache_dir: Path | None = None, base_url: str = BASE_URL, progress: FileProgress | None = None
 ) -> Path:
@@ -61,9 +66,8 @@ def fetch_pretrained(
         ValueError: on an unknown variant.
     """
     url = archive_url(variant, base_url=base_url)
-    cache = default_cache_dir() if cache_dir is None else Path(cache_dir)
-    archive = cache / url.rsplit("/", 1)[-1]
-    folder = cache / f"efficientdet-{variant}"
+    folder = pretrained_folder(variant, cache_dir=cache_dir)
+    archive = folder.parent / url.rsplit("/", 1)[-1]
     with alone_at(folder):
         if folder.is_dir():
             return folder

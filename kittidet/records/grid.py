@@ -11,8 +11,10 @@ from kittidet.drawing import draw_frame, draw_gallery
 from kittidet.errors import RecordError
 from kittidet.files import whole_file
 from kittidet.frame import KittiObject
-from kittidet.records.example import DONT_CARE_BOX, LABEL, OBJECT_BOX, SIDES
-from kittidet.records.inspect import IMAGE_ERRORS, Features, first_value, frame_name, list_shards
+from kittidet.kitti.rgb import to_rgb
+from kittidet.records.example import DONT_CARE_BOX, ENCODED, LABEL, OBJECT_BOX, SIDES
+from kittidet.records.images import IMAGE_ERRORS, Features, first_value
+from kittidet.records.inspect import frame_name, list_shards
 from kittidet.records.message import decode_example
 from kittidet.records.shard import read_records
 
@@ -35,14 +37,15 @@ def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3
     for number, (path, payload) in enumerate(islice(payloads, frames)):
         where = f"{path.name} record {number}"
         features = decode_example(payload, where=where)
-        encoded = first_value(features, "image/encoded", b"")
+        encoded = first_value(features, ENCODED, b"")
         try:
             with Image.open(io.BytesIO(encoded)) as image:
-                objects = _pixel_objects(features, image.size)
-                table = ClassTable(tuple(sorted({o.type for o in objects})) or (DONT_CARE,))
-                picture = draw_frame(image, objects=objects, table=table, min_score=0)
-        except IMAGE_ERRORS as error:
-            raise RecordError(f"{where}: image/encoded cannot be decoded: {error}. Write the records again.") from error
+                pixels = Image.fromarray(to_rgb(image, turn=False))
+        except (ValueError, SyntaxError, *IMAGE_ERRORS) as error:
+            raise RecordError(f"{where}: {ENCODED} cannot be decoded: {error}. Write the records again.") from error
+        objects = _pixel_objects(features, pixels.size)
+        table = ClassTable(tuple(sorted({o.type for o in objects})) or (DONT_CARE,))
+        picture = draw_frame(pixels, objects=objects, table=table, min_score=0)
         num_boxes = sum(not o.is_dont_care for o in objects)
         pictures.append((f"{frame_name(features)}  {num_boxes} objects", picture))
     if not pictures:

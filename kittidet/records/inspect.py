@@ -1,29 +1,20 @@
 """Inspects TFRecords, ours and those of other writers: what they hold and whether it is valid; without TensorFlow."""
 
-import io
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from PIL import Image, UnidentifiedImageError
 
 from kittidet.classes import ClassTable
-from kittidet.errors import DatasetContractError, RecordError
+from kittidet.errors import RecordError
 from kittidet.files import digest_file
-from kittidet.kitti.png import check_png_bytes, is_png
-from kittidet.kitti.validation.pixels import check_pixels
 from kittidet.records.example import DONT_CARE_BOX, FRAME_ID, LABEL, OBJECT_BOX, SIDES, feature_problems
+from kittidet.records.images import Features, ImageFacts, first_value, with_images
 from kittidet.records.inspection import InspectionReport
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, read_manifest
 from kittidet.records.message import decode_example
 from kittidet.records.shard import is_compressed, read_records
 
-Features = dict[str, tuple[str, list[Any]]]
-
 _SHARD_PATTERNS = ("*.tfrecord*", "*.record*")
-# Raised for a file that is not an image, is damaged, or declares a size that would fill the memory.
-IMAGE_ERRORS = (OSError, UnidentifiedImageError, Image.DecompressionBombError)
 
 
 def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8) -> InspectionReport:
@@ -46,9 +37,9 @@ def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8
     found = _Findings(max_problems, max_boxes)
     manifest = _manifest_beside(folder, found)
     found.table = manifest.table if manifest is not None else None
-    for path in shards:
-        for where, features in _read(path, found):
-            found.add(where, features)
+    records = (record for path in shards for record in _read(path, found))
+    for (where, features), image in with_images(records):
+        found.add(where, features, image)
     found.compare_names()
     if manifest is not None:
         _compare_with_manifest(folder, manifest, found)
@@ -94,12 +85,12 @@ class _Findings:
         if len(self.problems) < self._max_problems:
             self.problems.append(text)
 
-    def add(self, where: str, features: Features) -> None:
+    def add(self, where: str, features: Features, image: ImageFacts) -> None:
         self.num_frames += 1
         where = f"{where} (frame {frame_name(features)})"
         for problem in feature_problems(features, num_classes=None if self.table is None else len(self.table)):
             self.problem(f"{where}: {problem}")
-        self._add_image(where, features)
+        self._add_image(where, features, image)
         self._add_id(where, features)
         labels = features.get(LABEL, ("int64", []))[1]
         texts = [text.decode(errors="replace") for text in features.get("image/object/class/text", ("", []))[1]]
@@ -136,20 +127,12 @@ class _Findings:
         }
         return {name: self._labels[label] for label, name in names.items()}
 
-    def _add_image(self, where: str, features: Features) -> None:
-        encoded = first_value(features, "image/encoded", None)
-        if not isinstance(encoded, bytes):
-            self.problem(f"{where}: expected image/encoded, got none")
+    def _add_image(self, where: str, features: Features, image: ImageFacts) -> None:
+        if image.problem is not None:
+            self.problem(f"{where}: {image.problem}")
+        size = image.size_wh
+        if size is None:
             return
-        try:
-            with Image.open(io.BytesIO(encoded)) as image:  # reads the header only
-                size = image.size
-        except IMAGE_ERRORS as error:
-            self.problem(f"{where}: image/encoded is not an image: {error}")
-            return
-        damage = _find_damage(encoded)
-        if damage is not None:
-            self.problem(f"{where}: image/encoded is damaged: {damage}")
         self.sizes[size] += 1
         stated = (first_value(features, "image/width", size[0]), first_value(features, "image/height", size[1]))
         if stated != size:
@@ -217,20 +200,6 @@ def _read(path: Path, found: _Findings) -> Iterator[tuple[str, Features]]:
         found.problem(str(error))
 
 
-def _find_damage(encoded: bytes) -> str | None:
-    """Return what keeps an image with a readable header from being decoded whole."""
-    try:
-        if is_png(encoded):
-            # Pillow fills missing rows with black.
-            check_pixels(encoded, check_png_bytes(encoded, where="PNG"), where="PNG")
-        else:
-            with Image.open(io.BytesIO(encoded)) as image:
-                image.load()
-    except (DatasetContractError, *IMAGE_ERRORS) as error:
-        return str(error)
-    return None
-
-
 def _compare_with_manifest(folder: Path, manifest: RecordsManifest, found: _Findings) -> None:
     pairs = {
         "frames": (manifest.num_frames, found.num_frames),
@@ -246,12 +215,6 @@ def _compare_with_manifest(folder: Path, manifest: RecordsManifest, found: _Find
             found.problem(
                 f"{folder / shard.name}: its sha256 differs from the manifest's: changed since it was written"
             )
-
-
-def first_value(features: Features, name: str, default: Any) -> Any:
-    """Return the only, or first, value of a feature."""
-    values = features.get(name, ("", []))[1]
-    return values[0] if values else default
 
 
 def frame_name(features: Features) -> str:

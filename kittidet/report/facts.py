@@ -1,6 +1,7 @@
 """The page's sentences and two-column tables: what was trained on what, and how to do it again."""
 
 import math
+import shlex
 
 from kittidet.runs.run import Run
 
@@ -77,14 +78,15 @@ def data_facts(run: Run) -> Rows:
 
 def reproduce_commands(run: Run) -> str:
     """Return the shell lines that make this run, and this page, again."""
-    name = run.path.name
+    # As typed where the runs folder is; the page may be read elsewhere.
+    folder = shlex.quote(f"{run.path.absolute().parent.name}/{run.path.name}")
     is_local = run.config.source.kind not in {"official", "synthetic"}
     data = ["# the paths under source in config.json are where the data was; change them if it has moved"]
     return "\n".join(
         [
             *(data if is_local else []),
-            f"kittidet run --config runs/{name}/config.json     # or: prefect deployment run kitti-finetune",
-            f"kittidet report runs/{name}",
+            f"kittidet run --config {folder}/config.json     # or: prefect deployment run kitti-finetune",
+            f"kittidet report {folder}",
         ]
     )
 

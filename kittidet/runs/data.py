@@ -5,7 +5,8 @@ from pathlib import Path
 
 from kittidet.errors import StoreError
 from kittidet.files import read_json
-from kittidet.kitti.tree import KittiTree, is_tree, open_tree
+from kittidet.kitti.layout import is_tree
+from kittidet.kitti.tree import KittiTree, open_tree
 
 
 def tree_in_stores(stores: Sequence[Path], content: str) -> KittiTree | None:

@@ -1,14 +1,14 @@
 """What a run was made with: versions, commit and hardware, read without loading TensorFlow."""
 
-import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 import psutil
+
+from kittidet.machine import find_accelerators, read_values, usable_cores
 
 _PACKAGES = ("kittidet", "tensorflow", "keras", "numpy", "pillow", "pycocotools", "hotcoco", "prefect")
 
@@ -18,9 +18,9 @@ def describe_environment() -> dict[str, str]:
     facts = {"python": platform.python_version(), "system": platform.platform(terse=True)}
     facts |= {name: _version(name) for name in _PACKAGES}
     facts["commit"] = _commit() or f"none: kittidet {_version('kittidet')} as installed"
-    facts["processor"] = f"{_processor()}, {os.cpu_count()} cores"
+    facts["processor"] = f"{_processor()}, {usable_cores()} cores"
     facts["memory"] = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
-    facts["accelerators"] = ", ".join(_accelerators()) or "none"
+    facts["accelerators"] = ", ".join(find_accelerators()) or "none"
     return facts
 
 
@@ -46,19 +46,5 @@ def _commit() -> str | None:
 
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    named = _values(info, "model name") if info.is_file() else iter(())
+    named = read_values(info, "model name") if info.is_file() else iter(())
     return next(named, platform.processor() or platform.machine())
-
-
-def _accelerators() -> list[str]:
-    # The driver's own listing: asking TensorFlow would take seconds and, on a shared card, memory.
-    listings = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
-    return [name for listing in listings for name in _values(listing, "Model")]
-
-
-def _values(path: Path, wanted: str) -> Iterator[str]:
-    """Yield the values of a key in a file of ``key: value`` lines."""
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == wanted:
-            yield value.strip()

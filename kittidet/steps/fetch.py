@@ -14,7 +14,8 @@ from kittidet.errors import ConfigError, DatasetContractError
 from kittidet.files import digest_of, write_json
 from kittidet.kitti.archive import digest_archives, fetch_official, has_archives, unpack_archives
 from kittidet.kitti.inventory import digest_files
-from kittidet.kitti.tree import KittiTree, describe_files, open_tree
+from kittidet.kitti.layout import describe_files
+from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.progress import FileProgress
 from kittidet.store import StepKey, StepOutput, Store, step_key
 from kittidet.synthetic import SYNTH_VERSION, is_synthetic, render_dataset

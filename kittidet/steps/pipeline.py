@@ -3,17 +3,18 @@
 import logging
 
 from kittidet.config import RunConfig
-from kittidet.progress import FileProgress
+from kittidet.progress import FileProgress, in_words
 from kittidet.steps.evaluate import evaluate
-from kittidet.steps.fetch import fetch
+from kittidet.steps.fetch import fetch, fetch_key
 from kittidet.steps.outputs import DataOutputs, PipelineOutputs
 from kittidet.steps.publish import PublishedRun, publish
-from kittidet.steps.records import write
+from kittidet.steps.records import records_key, write
 from kittidet.steps.report import report
-from kittidet.steps.split import split
-from kittidet.steps.train import train
-from kittidet.steps.validate import validate
+from kittidet.steps.split import split, split_key
+from kittidet.steps.train import train, train_key
+from kittidet.steps.validate import validate, validate_key
 from kittidet.store import StepOutput, Store
+from kittidet.training.start import find_initial_weights, has_initial_weights, name_initial_weights
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +48,47 @@ def write_data(store: Store, config: RunConfig, *, progress: FileProgress | None
     )
 
 
+def find_start_first(store: Store, config: RunConfig) -> None:
+    """Return once the weights that training starts from are here, so that hours of other steps are not for nothing.
+
+    Published ones are fetched, unless the store holds the finished training.
+
+    Raises:
+        ArchiveError, ConfigError: if they cannot be had.
+    """
+    name_initial_weights(config.train, config.model)
+    if not has_initial_weights(config.train, config.model) and not is_trained(store, config):
+        find_initial_weights(config.train, config.model)
+
+
+def is_trained(store: Store, config: RunConfig) -> bool:
+    """Return whether the store holds the finished training of a configuration; nothing is made."""
+    dataset = store.load(fetch_key(store, config.source))
+    if dataset is None:
+        return False
+    validation = store.load(validate_key(dataset, config.validation, config.records))
+    if validation is None:
+        return False
+    parts = store.load(split_key(store, dataset, validation, config.split))
+    if parts is None:
+        return False
+    train_records = store.load(records_key(dataset, parts, "train", config.records))
+    val_records = store.load(records_key(dataset, parts, "val", config.records))
+    if train_records is None or val_records is None:
+        return False
+    data = DataOutputs(
+        dataset=dataset, validation=validation, split=parts, train_records=train_records, val_records=val_records
+    )
+    return store.load(train_key(data, config.model, config.train)) is not None
+
+
 def train_on_records(store: Store, config: RunConfig, *, progress: FileProgress | None = None) -> PipelineOutputs:
     """Return every output up to the trained checkpoints; ``evaluations`` is empty.
 
     Raises:
         KittidetError: from the step that cannot be done.
     """
+    find_start_first(store, config)
     data = write_data(store, config, progress=progress)
     trained = train(store, data, config.model, config.train, config.evaluation)
     return PipelineOutputs(**dict(data), trained=trained)
@@ -81,5 +117,6 @@ def run_pipeline(config: RunConfig, *, progress: FileProgress | None = None) -> 
     outputs = train_on_records(store, config, progress=progress)
     run = publish(store, evaluate_all(store, config, outputs), config)
     made = report(store, run, outputs.dataset)
-    log.info("step.%s step=report page=%s", "cached" if made.cached else "made", made.page)
+    words = in_words(f"report: {'done before' if made.cached else 'done'}")
+    log.info("step.%s step=report page=%s", "cached" if made.cached else "made", made.page, extra=words)
     return run

@@ -87,7 +87,7 @@ def render_dataset(
 
 def is_synthetic(tree: KittiTree) -> bool:
     """Return whether a tree holds synthetic scenes: by its recipe, or by its drives, dated ten years before KITTI's."""
-    if any((folder / RECIPE).is_file() for folder in (tree.root, tree.training_dir.parent)):
+    if any((folder / RECIPE).is_file() for folder in tree.places):
         return True
     return any(drive.startswith(DATES) for drive in tree.drive_of().values())
 

@@ -13,6 +13,7 @@ import keras
 from kittidet.config import TrainConfig
 from kittidet.detect.checkpoint import DetectorFacts, keep_steps, list_checkpoints, write_checkpoint
 from kittidet.errors import TrainingError
+from kittidet.progress import in_words
 from kittidet.training.history import EpochReport, ValScores, write_history
 from kittidet.training.keeping import has_stalled, is_due, kept_steps
 from kittidet.training.optimizer import FineTuneOptimizer, averaged_weights
@@ -140,19 +141,31 @@ class EpochEnd(keras.callbacks.Callback):
 
     def _report(self, report: EpochReport) -> None:
         log.info(
-            "fit.epoch epoch=%d/%d step=%d loss=%.4f cls=%.4f box=%.5f l2=%.4f positives=%.1f lr=%.5f seconds=%.1f",
+            "fit.epoch epoch=%d/%d step=%d loss=%.4f cls=%.4f box=%.5f l2=%.4f positives=%.1f lr=%.5f seconds=%.1f "
+            "ap=%s ap50=%s score_seconds=%.1f",
             *(report.epoch, self.train.epochs, report.step),
             *(report.loss, report.cls_loss, report.box_loss, report.l2_loss),
             *(report.num_positives, report.learning_rate, report.seconds),
+            *(report.val_ap, report.val_ap50, report.score_seconds),
+            extra=in_words(self._describe(report)),
         )
-        if report.val_ap is not None and report.val_ap50 is not None:
-            best = max(row["val_ap"] for row in self.rows if row["val_ap"] is not None)
-            log.info(
-                "fit.scored epoch=%d ap=%.4f ap50=%.4f best_ap=%.4f seconds=%.1f",
-                *(report.epoch, report.val_ap, report.val_ap50, best, report.score_seconds),
-            )
         if self.on_epoch is not None:
             self.on_epoch(report)
+
+    def _describe(self, report: EpochReport) -> str:
+        rate = self.params["steps"] * self.train.batch_size / report.seconds
+        left_min = round((self.train.epochs - report.epoch) * (report.seconds + report.score_seconds) / 60)
+        more = f", about {left_min} min left" if left_min else ""
+        ap = ""
+        if report.val_ap is not None and report.val_ap50 is not None:
+            best = max((row for row in self.rows if row["val_ap"] is not None), key=lambda row: row["val_ap"])
+            earlier = f"best {best['val_ap']:.3f}, epoch {best['epoch']}"
+            place = "the best so far" if best["epoch"] == report.epoch else earlier
+            ap = f"AP {report.val_ap:.3f} ({place}), AP50 {report.val_ap50:.3f}, "
+        return (
+            f"epoch {report.epoch} of {self.train.epochs}: {ap}loss {report.loss:.4f} (class {report.cls_loss:.4f}, "
+            f"box {report.box_loss:.5f}), learning rate {report.learning_rate:.2g}, {rate:.2g} images/s{more}"
+        )
 
     @property
     def _checkpoints(self) -> Path:

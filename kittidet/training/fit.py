@@ -16,6 +16,7 @@ from kittidet.errors import TrainingError
 from kittidet.files import digest_of
 from kittidet.model.anchors import anchors_of
 from kittidet.model.scaling import variant_spec
+from kittidet.progress import in_words
 from kittidet.records.manifest import RecordsManifest, read_manifest
 from kittidet.training.averaging import write_average
 from kittidet.training.callbacks import EpochEnd, LossGuard
@@ -134,7 +135,8 @@ def _attempt(run: _Run, micro_batch: int) -> int | None:
     progress = load_state(work_dir / RESUME, session.variables, identity=run.identity)
     rows = [] if progress is None else progress.rows
     if progress is not None:
-        log.info("fit.resume epoch=%d batch=%d step=%d", progress.epoch, progress.batch, progress.step)
+        sentence = f"going on after epoch {progress.epoch} of {train.epochs}, step {progress.step}"
+        log.info("fit.resume epoch=%d step=%d", progress.epoch, progress.step, extra=in_words(sentence))
         write_history(work_dir / "history.csv", rows)
     facts = DetectorFacts(run.model, run.manifest.table, records_digest=run.manifest.digest)
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from kittidet.classes import COCO_CLASSES, ClassTable, plain_name
+from kittidet.classes import COCO_CLASSES, ClassTable, coco_table, match_classes
 from kittidet.config import ModelConfig
 from kittidet.detect.checkpoint import FACTS_NAME, WEIGHTS_NAME, load_weights, read_facts
 from kittidet.errors import CheckpointMismatchError
@@ -13,6 +13,7 @@ from kittidet.model.efficientdet import EfficientDet
 from kittidet.model.pretrained import coco_class_map, load_checkpoint
 from kittidet.model.reference_names import CLASS_ROWS
 from kittidet.model.scaling import ANCHORS_PER_CELL
+from kittidet.progress import in_words
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,8 @@ def load_initial_weights(network: EfficientDet, path: Path, *, model: ModelConfi
     Args:
         network: receives them.
         path: a checkpoint folder of this project with the same variant (the input size may differ); or anything that
-            ``model.pretrained.load_checkpoint`` reads. Where the classes differ, each takes the rows of the one of its
-            name, of a COCO checkpoint KITTI's those of their counterparts; classes without one start at random.
+            ``model.pretrained.load_checkpoint`` reads. Where the classes differ, each takes the rows of the one
+            that means the same (``classes.match_classes``); classes without one start at random.
         model: the detector to be trained.
         table: the class table of the records.
 
@@ -41,9 +42,9 @@ def load_initial_weights(network: EfficientDet, path: Path, *, model: ModelConfi
         if facts.table.names == table.names:
             load_weights(network, path / WEIGHTS_NAME)
         else:
-            class_map = _map_by_name(table, facts.table)
+            class_map = match_classes(table, facts.table)
             load_checkpoint(network, path / WEIGHTS_NAME, class_map=class_map)
-            _log_classes(table, class_map)
+            _log_classes(table, facts.table, class_map)
         log.info("fit.start checkpoint=%s step=%d", path, facts.step)
         return
     report = load_checkpoint(network, path)
@@ -51,23 +52,18 @@ def load_initial_weights(network: EfficientDet, path: Path, *, model: ModelConfi
         # Car, person, truck and train start from their COCO rows: a working detector instead of random rows.
         class_map = coco_class_map(table)
         report = load_checkpoint(network, path, class_map=class_map)
-        _log_classes(table, class_map)
+        _log_classes(table, coco_table(), class_map)
     log.info(
         "fit.start checkpoint=%s loaded=%d in_part=%d left_alone=%d",
         *(path, len(report.loaded), len(report.partly), len(report.left_alone)),
     )
 
 
-def _map_by_name(ours: ClassTable, theirs: ClassTable) -> dict[int, int]:
-    """Return our class id -> their class id of the same name, or of a class that they merge the name into."""
-    ids = {plain_name(name): theirs.id_of(name) for name in (*theirs.merges, *theirs.names)}
-    pairs = ((class_id, ids.get(plain_name(name))) for class_id, name in enumerate(ours.names, start=1))
-    return {our_id: their_id for our_id, their_id in pairs if their_id is not None}
-
-
-def _log_classes(table: ClassTable, class_map: Mapping[int, int]) -> None:
-    known = [table.name_of(class_id) for class_id in sorted(class_map)]
-    log.info("fit.start classes_by_name=%s classes_at_random=%s", known, [n for n in table.names if n not in known])
+def _log_classes(ours: ClassTable, theirs: ClassTable, class_map: Mapping[int, int]) -> None:
+    pairs = [f"{ours.name_of(our_id)} from {theirs.name_of(their_id)}" for our_id, their_id in class_map.items()]
+    rest = [name for class_id, name in enumerate(ours.names, start=1) if class_id not in class_map]
+    sentence = f"classes that start from weights: {', '.join(pairs) or 'none'}; at random: {', '.join(rest) or 'none'}"
+    log.info("fit.start classes=%s at_random=%s", pairs, rest, extra=in_words(sentence))
 
 
 def _is_coco(path: Path, network: EfficientDet) -> bool:

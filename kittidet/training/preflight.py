@@ -9,6 +9,7 @@ import numpy.typing as npt
 from kittidet.detect.letterbox import fit_letterbox
 from kittidet.errors import TrainingError
 from kittidet.model.anchors import anchor_coverage
+from kittidet.progress import in_words
 from kittidet.records.example import OBJECT_BOX, SIDES, feature_problems
 from kittidet.records.manifest import RecordsManifest
 from kittidet.records.message import decode_example
@@ -66,5 +67,9 @@ def check_records(
         covered += anchor_coverage(boxes, anchors_xyxy, min_iou=POSITIVE_IOU)
         total += len(boxes)
     share = covered / total if total else 1.0
-    log.info("fit.coverage share=%.3f objects=%d input=%dx%d", share, total, input_hw[1], input_hw[0])
+    log.info(
+        "fit.coverage share=%.3f objects=%d input=%dx%d",
+        *(share, total, input_hw[1], input_hw[0]),
+        extra=in_words(f"anchors reach {share:.0%} of {total} objects at this input size"),
+    )
     return share

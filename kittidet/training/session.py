@@ -10,9 +10,11 @@ import keras
 import tensorflow as tf
 
 from kittidet.config import ModelConfig, TrainConfig
+from kittidet.machine import find_accelerators, usable_cores
 from kittidet.model.anchors import anchors_of
 from kittidet.model.efficientdet import EfficientDet, build_efficientdet
 from kittidet.model.normalization import freeze_batch_norm
+from kittidet.progress import in_words
 from kittidet.records.manifest import RecordsManifest
 from kittidet.training.accumulation import AccumulatingDetector
 from kittidet.training.initial import load_initial_weights
@@ -63,6 +65,7 @@ def open_session(
     Raises:
         CheckpointMismatchError: if the weights to start from do not fit.
     """
+    _log_device()
     network = _build_network(model, train, manifest, start)
     anchors_xyxy = anchors_of(model)
     detector: TrainableDetector
@@ -121,8 +124,24 @@ def _build_network(
         "fit.network variant=%s input=%dx%d classes=%d parameters=%d batch_norm=%s start=%s",
         *(model.variant, model.input_hw[1], model.input_hw[0], len(manifest.table), network.count_params()),
         *("frozen" if frozen else "trained", start or "random"),
+        extra=in_words(
+            f"{network.count_params() / 1e6:.1f} million parameters, batch norm {'frozen' if frozen else 'trained'}"
+        ),
     )
     return network
+
+
+def _log_device() -> None:
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    idle = find_accelerators() if not gpus else []
+    where = f"training on {usable_cores()} cores" if not gpus else f"training on {gpus} GPU{'s' * (gpus > 1)}"
+    if idle:
+        log.warning(
+            "fit.device TensorFlow does not see %s: %s. Is kittidet[gpu] installed, and the driver recent enough?",
+            *(", ".join(idle), where),
+        )
+    else:
+        log.info("fit.device gpus=%d", gpus, extra=in_words(where if gpus else f"no GPU: {where}"))
 
 
 def _has_gpu() -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.errors import ConfigError
 from kittidet.files import digest_path
-from kittidet.model.published import fetch_pretrained
+from kittidet.model.published import fetch_pretrained, pretrained_folder
 from kittidet.presets import STARTER
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,15 @@ def find_initial_weights(train: TrainConfig, model: ModelConfig) -> Path | None:
         log.warning("fit.start random: not a fine-tune, needs far more epochs; consider train.initial_weights=coco")
         return None
     return fetch_pretrained(model.variant) if train.initial_weights == "coco" else _own_weights(train)
+
+
+def has_initial_weights(train: TrainConfig, model: ModelConfig) -> bool:
+    """Return whether training can start without a network: from weights that are here, or from random ones."""
+    if train.initial_weights is None:
+        return True
+    if train.initial_weights == "coco":
+        return pretrained_folder(model.variant).is_dir()
+    return _own_weights(train).exists()
 
 
 def name_initial_weights(train: TrainConfig, model: ModelConfig) -> str | None:

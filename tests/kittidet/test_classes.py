@@ -14,8 +14,10 @@ from kittidet.classes import (
     KITTI_TYPES,
     ClassTable,
     class_table,
+    coco_name,
     coco_table,
     label_name,
+    match_classes,
     plain_name,
     table_of,
 )
@@ -101,3 +103,53 @@ def test_a_table_comes_back_from_json_and_says_what_it_ignores():
 def test_names_are_compared_without_case_and_what_joins_their_words():
     assert label_name("traffic  light") == "traffic_light"
     assert plain_name("Traffic_light") == plain_name("traffic light") == plain_name("TRAFFIC-LIGHT")
+
+
+@pytest.mark.parametrize(
+    ("name", "coco"),
+    [
+        ("bicycle", "bicycle"),
+        ("Bike", "bicycle"),
+        ("motorbike", "motorcycle"),
+        ("person", "person"),
+        ("Pedestrian", "person"),
+        ("Person_sitting", "person"),
+        ("TV-monitor", "tv"),
+        ("Sofa", "couch"),
+        ("aeroplane", "airplane"),
+        ("traffic_light", "traffic light"),
+        ("Van", "car"),
+        ("Tram", "train"),
+        ("Cyclist", None),
+        ("helmet", None),
+    ],
+)
+def test_a_name_means_a_coco_class_by_itself_or_as_a_synonym(name, coco):
+    assert coco_name(name) == coco
+    assert coco is None or coco in COCO_IDS
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "pairs"),
+    [
+        (("bike", "Car", "helmet"), coco_table(), {"bike": "bicycle", "Car": "car"}),
+        (("bike", "bicycle"), coco_table(), {"bike": "bicycle", "bicycle": "bicycle"}),
+        (
+            ("person", "van", "train", "lorry"),
+            KITTI8,
+            {"person": "Pedestrian", "van": "Van", "train": "Tram", "lorry": "Truck"},
+        ),
+        (("automobile",), KITTI8, {"automobile": "Car"}),
+        (("truck", "tram"), KITTI3, {"truck": "Vehicle"}),
+        (("bike", "lamp"), ClassTable(("Bicycle", "Lamp")), {"bike": "Bicycle", "lamp": "Lamp"}),
+    ],
+)
+def test_classes_that_mean_the_same_are_matched_and_equal_names_come_first(ours, theirs, pairs):
+    table = ClassTable(ours)
+    found = match_classes(table, theirs)
+    assert {table.name_of(i): theirs.name_of(k) for i, k in found.items()} == pairs
+
+
+def test_a_merged_class_takes_after_the_first_of_its_types_that_has_a_counterpart():
+    table = ClassTable(("two-wheeler", "walker"), {"scooter": "two-wheeler", "motorbike": "two-wheeler"})
+    assert match_classes(table, coco_table()) == {1: COCO_IDS["motorcycle"], 2: COCO_IDS["person"]}

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from kittidet.classes import CLASS_TABLES, ClassTable
-from kittidet.config import ClassTableName, RecordsConfig, RunConfig
+from kittidet.config import ClassTableName, RecordsConfig, RunConfig, ValidateConfig
 
 
 def test_every_class_table_can_be_chosen():
@@ -51,3 +51,9 @@ def test_classes_can_be_ones_own(classes, expected):
 def test_classes_that_make_no_table_are_refused(classes):
     with pytest.raises(ValidationError, match="classes"):
         RecordsConfig.model_validate({"classes": classes})
+
+
+@pytest.mark.parametrize("sides", [[0, 100], [32, 8193], [100, 32]])
+def test_image_sides_that_nothing_reads_cannot_be_set(sides):
+    with pytest.raises(ValidationError, match="side_px"):
+        ValidateConfig.model_validate({"side_px": sides})

@@ -46,7 +46,8 @@ def test_changes_are_what_was_given_and_not_their_own_defaults():
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("train.epoch=3", ["train.epoch", "not permitted"]),
+        ("train.epoch=3", ["train.epoch: there is no such key", "did you mean train.epochs?", "got 3"]),
+        ("weather=wet", ["weather: there is no such key", "kittidet config --explain"]),
         ("train.epochs=0", ["train.epochs", "greater than or equal to 1"]),
         ("train.epochs=many", ["train.epochs", "integer"]),
         ("model.input_hw=[0, 512]", ["model.input_hw", "greater than 0"]),

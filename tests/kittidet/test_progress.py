@@ -1,6 +1,8 @@
 """kittidet.progress: one bar a file, on the error stream, known total or not."""
 
-from kittidet.progress import file_progress
+import logging
+
+from kittidet.progress import file_progress, in_words
 
 
 def test_each_file_gets_a_bar_on_the_error_stream(capsys):
@@ -12,3 +14,10 @@ def test_each_file_gets_a_bar_on_the_error_stream(capsys):
     assert "images.zip" in captured.err
     assert "labels.zip" in captured.err
     assert captured.out == ""
+
+
+def test_a_line_in_words_carries_its_sentence_beside_its_fields(caplog):
+    with caplog.at_level(logging.INFO):
+        logging.getLogger("kittidet.test").info("fit.epoch epoch=%d", 3, extra=in_words("epoch 3 of 9"))
+    (record,) = caplog.records
+    assert (record.getMessage(), record.in_words) == ("fit.epoch epoch=3", "epoch 3 of 9")

@@ -12,7 +12,7 @@ from kittidet.download.disk import alone_at
 from kittidet.errors import ArchiveError
 from kittidet.files import digest_of
 from kittidet.kitti.archive.unzip import extract_zip, list_members
-from kittidet.kitti.tree import describe_files, is_tree
+from kittidet.kitti.layout import direct_layout, find_layout
 from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
@@ -80,16 +80,13 @@ def has_archives(path: Path) -> bool:
     """Return whether a local folder holds zips (True) or an unpacked tree (False).
 
     Raises:
-        ArchiveError: if it is neither.
+        DatasetContractError: if it is neither.
     """
-    if is_tree(path):
-        return False
-    if path.is_dir() and any((path / name).is_file() for name in WANTED):
-        return True
-    raise ArchiveError(
-        f"{path}: expected a KITTI tree (image_2 with label_2, or images with labels) or a folder with {LABEL_ZIP} "
-        f"and {IMAGE_ZIP}, got {describe_files(path) if path.is_dir() else 'no folder'}. Correct `source.path`."
-    )
+    if direct_layout(path) is None:
+        if any((path / name).is_file() for name in WANTED):
+            return True
+        find_layout(path)
+    return False
 
 
 def _find_zips(archives_dir: Path) -> dict[str, Path]:

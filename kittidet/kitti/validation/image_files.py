@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from kittidet.config import ValidateConfig
+from kittidet.config import MAX_SIDE_PX, ValidateConfig
 from kittidet.errors import DatasetContractError
 from kittidet.kitti.image_file import ImageHeader, check_image_bytes, image_format, read_image_bytes
 from kittidet.kitti.tree import KittiTree
@@ -57,10 +57,11 @@ def _judge(data: bytes, header: ImageHeader, frame_id: str, file: str, config: V
     width, height = header.size_wh
     if not (low <= width <= high and low <= height <= high):
         # Such an image never reaches a decoder: a small file may declare enough pixels to fill the memory.
+        advice = "Scale it down with its labels" if max(width, height) > MAX_SIDE_PX else "Change the setting"
         yield Finding(
             *(frame_id, file, 0, "image_size", "error"),
             f"{file}: expected sides of {low}..{high} px (`validation.side_px`), got {width}x{height}. "
-            "Unpack the official image again, or raise the setting.",
+            f"{advice}, or copy the image again if that is not its size.",
         )
         return
     if not header.is_rgb8:

@@ -16,6 +16,7 @@ from kittidet.kitti.validation.findings import Finding, ValidationReport, build_
 from kittidet.kitti.validation.image_files import find_image_faults
 from kittidet.kitti.validation.names import find_name_faults
 from kittidet.kitti.validation.rows import Row, find_row_faults
+from kittidet.progress import in_words
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,10 @@ def validate_tree(
     log.info(
         "validate root=%s frames=%d rows=%d findings=%d set_aside=%d",
         *(tree.root, report.n_frames, len(rows), len(report.findings), len(report.set_aside_ids)),
+        extra=in_words(
+            f"checked {report.n_frames} frames with {len(rows)} labels: {len(report.findings)} findings, "
+            f"{len(report.set_aside_ids)} frames set aside"
+        ),
     )
     return report
 

@@ -1,6 +1,7 @@
 """kittidet.cli.doctor: what is missing is named with the next step."""
 
 import os
+from importlib.metadata import version
 
 import pytest
 import typer
@@ -111,3 +112,28 @@ def test_a_failed_examination_ends_with_exit_code_1(monkeypatch, tmp_path, capsy
     monkeypatch.setattr(doctor, "examine_python", lambda: doctor.Finding("Python", ok=False, found="3.8"))
     with pytest.raises(typer.Exit):
         doctor.doctor(tmp_path)
+
+
+def test_the_start_weights_are_in_the_cache_or_it_says_where_to_put_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cache = tmp_path / "kittidet" / "pretrained"
+    absent = doctor.examine_start_weights()
+    assert absent.ok is None
+    assert f"at {cache / 'efficientdet-d0.tar.gz'}" in absent.advice
+    (cache / "efficientdet-d2").mkdir(parents=True)
+    assert "efficientdet-d2" in doctor.examine_start_weights().found
+    (cache / "efficientdet-d0").mkdir()
+    found = doctor.examine_start_weights()
+    assert (found.ok, found.advice) == (True, "")
+    assert str(cache / "efficientdet-d0") in found.found
+
+
+def test_versions_and_cores_have_a_line_each(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(doctor, "examine_accelerators", lambda: doctor.Finding("GPU", None, "none"))
+    monkeypatch.setattr(doctor, "examine_operations", list)
+    doctor.doctor(tmp_path)
+    text = capsys.readouterr().out
+    lines = {cells[2]: cells[3] for line in text.splitlines() if len(cells := [c.strip() for c in line.split("│")]) > 4}
+    assert {"kittidet", "tensorflow", "keras", "prefect", "cores", "start weights"} <= set(lines)
+    assert lines["kittidet"] == version("kittidet")
+    assert int(lines["cores"]) >= 1

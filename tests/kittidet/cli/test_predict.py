@@ -1,6 +1,12 @@
 """``kittidet predict`` as a person runs it, with a network that is not one."""
 
+import itertools
 import json
+import os
+import re
+import signal
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +16,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from kittidet.classes import KITTI8
-from kittidet.cli.predict import predict
+from kittidet.cli.predict import describe_speed, predict
 from kittidet.config import ModelConfig
 from kittidet.detect.checkpoint import FACTS_NAME, DetectorFacts
 from kittidet.detect.detector import Detector
+from kittidet.detect.images import LoadedImage
 from kittidet.errors import CheckpointMismatchError, EvaluationError
 from kittidet.eval.kitti_protocol import read_scoring_input
 from kittidet.model.anchors import build_anchors
@@ -80,9 +87,58 @@ def test_writes_files_that_evaluate_kitti_reads_and_goes_on_past_a_corrupt_image
     assert (tmp_path / "strict/predictions.json").is_file()
 
 
-def test_without_a_save_option_it_says_so(model, images, tmp_path, monkeypatch):
+def test_images_are_saved_unless_told_not_to(model, images, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = run(images / "000000.png", "--model", model / "weights" / "best")
+    result = run(images, "--model", model, "--batch", 2)
+    assert result.exit_code == 0, result.output
+    assert "saved in predictions" in result.output
+    assert sorted(p.name for p in (tmp_path / "predictions" / "images").iterdir()) == [
+        f"00000{n}.jpg" for n in range(3)
+    ]
+    assert [p.name for p in (tmp_path / "predictions").iterdir()] == ["images"]
+
+
+def test_the_speed_of_an_image_is_that_after_the_first_batch():
+    times = [(9.0, 5.0), (9.0, 5.0), (0.010, 0.020), (0.030, 0.040)]
+    text = describe_speed(times, batch=2)
+    assert "30.0 ms an image in the network" in text
+    assert "20.0 ms to read" in text
+    assert "first batch 10.0 s" in text
+    assert "ms an image" not in describe_speed(times[:2], batch=2)
+
+
+def test_the_speed_is_printed(model, images):
+    result = run(images, "--model", model, "--batch", 2, "--no-save-images")
+    assert re.search(r"speed: [\d.]+ ms an image in the network .* first batch [\d.]+ s", result.output)
+
+
+def endless(frames):
+    """A stream that a person stops with Ctrl-C at its third frame, and that goes on for ever."""
+    for number in itertools.count():
+        if number == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        yield partial(LoadedImage, f"camera0-{number:06d}", "camera0", frames)
+
+
+def test_ctrl_c_ends_a_camera_with_everything_so_far_complete(model, tmp_path, monkeypatch):
+    pixels = np.zeros((60, 200, 3), np.uint8)
+    monkeypatch.setattr("kittidet.detect.sources.live_frames", lambda _: endless(pixels))
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGINT)
+    result = run("0", "--model", model, "--batch", 1, "--save-json")
+    assert result.exit_code == 0, result.output
+    document = json.loads((tmp_path / "predictions" / "predictions.json").read_text())
+    names = [Path(image["file_name"]).stem for image in document["images"]]
+    drawn = sorted(p.stem for p in (tmp_path / "predictions" / "images").iterdir())
+    assert drawn == [f"camera0-{number:06d}" for number in range(len(names))]
+    assert 1 <= len(drawn) < 10
+    assert f"{len(drawn)} images" in result.output
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_with_nothing_to_save_it_says_so(model, images, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(images / "000000.png", "--model", model / "weights" / "best", "--no-save-images")
     assert result.exit_code == 0, result.output
     assert "nothing saved" in result.output
     assert "synthetic" not in result.output

@@ -37,7 +37,8 @@ def test_a_verb_does_what_comes_before_it_and_is_cached_the_second_time(invoke, 
     for title in titles:
         assert title in first.text
         assert f"{title} (cached)" in second.text
-    assert {p.name.split("-")[0] for p in (tmp_path / "store").iterdir() if p.is_dir()} == steps
+    assert {p.parent.name.split("-")[0] for p in (tmp_path / "store").glob("*/_output.json")} == steps
+    assert len(list((tmp_path / "store" / "logs").glob(f"*-{verb}.log"))) >= 1
 
 
 def test_too_many_findings_stop_the_verb(invoke, monkeypatch, tmp_path, synthetic_root):
@@ -49,7 +50,9 @@ def test_too_many_findings_stop_the_verb(invoke, monkeypatch, tmp_path, syntheti
     assert isinstance(result.error, DatasetContractError)
 
 
-def test_run_prints_the_scores_and_where_the_run_is(invoke, monkeypatch, tmp_path):
+def test_run_begins_with_a_header_and_ends_with_scores_and_what_to_do_next(
+    invoke, monkeypatch, tmp_path, synthetic_root
+):
     summary = {
         "n_val": 2,
         "ap": 0.5,
@@ -72,3 +75,13 @@ def test_run_prints_the_scores_and_where_the_run_is(invoke, monkeypatch, tmp_pat
     assert seen[0].train.epochs == 7
     assert "0.750" in result.text
     assert "runs/mine" in result.text
+    header, _, end = result.text.partition("COCO AP")
+    assert str(synthetic_root) in header.replace("\n", "").replace(" ", "")
+    assert "kittidet predict IMAGES" in end
+
+
+def test_a_stopped_verb_says_that_the_same_command_goes_on(invoke, monkeypatch):
+    monkeypatch.setattr("kittidet.steps.fetch.fetch", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    result = invoke("fetch")
+    assert "the same command goes on from there" in result.text
+    assert result.code != 0

@@ -9,18 +9,28 @@ from PIL import Image
 
 from kittidet.classes import KITTI8
 from kittidet.config import ModelConfig
+from kittidet.convert.output import look_at, place_upright
 from kittidet.data.parse import parse_example
 from kittidet.data.pipeline import evaluation_batches
 from kittidet.detect.images import ImageError, read_image
 from kittidet.detect.predictor import Predictor
 from kittidet.detect.preprocess import decode_rgb
+from kittidet.detect.sources import find_images
+from kittidet.frame import Frame
 from kittidet.kitti.tree import open_tree
 from kittidet.model.scaling import variant_spec
 from kittidet.records.example import ENCODED, FRAME_ID
 from kittidet.records.message import encode_with_blob
 from kittidet.records.write import write_records
+from kittidet.report.images import read_image as read_frame
 
 FILES = pngs() | jpegs_and_bmps()
+# With what prediction and conversions read besides.
+EVERY = FILES | {
+    "tiff 16-bit grey": encode(Image.fromarray(samples(1)[..., 0]), "TIFF"),
+    "webp": encode(street(), "WEBP"),
+    **{f"{kind.lower()} on its side": encode(street(), kind, exif=exif(6)) for kind in ("PNG", "JPEG", "TIFF", "WEBP")},
+}
 
 
 def read(tmp_path, data):
@@ -37,19 +47,21 @@ def test_a_file_and_tensorflow_give_the_same_pixels(name, tmp_path, everywhere):
     np.testing.assert_array_equal(everywhere(decode_rgb, FILES[name]), pixels)
 
 
-@pytest.mark.parametrize("name", pngs())
+@pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("bmp")])
 def test_a_record_gives_the_same_pixels(name, tmp_path, everywhere):
     payload = b"".join(encode_with_blob({FRAME_ID: ("bytes", [b"000000"])}, ENCODED, FILES[name]))
     np.testing.assert_array_equal(everywhere(lambda p: parse_example(p)["image"], payload), read(tmp_path, FILES[name]))
 
 
 def test_the_network_sees_the_same_from_records_and_from_files(tmp_path):
-    """To the bit: what evaluation batches hold and what prediction makes of the file, for every kind of PNG."""
+    """To the bit: what evaluation batches hold and what prediction makes of the file, of every PNG and JPEG."""
+    kept = {name: data for name, data in FILES.items() if not name.startswith("bmp")}
     for folder in ("image_2", "label_2"):
         (tmp_path / "training" / folder).mkdir(parents=True)
     tree_dir = tmp_path / "training"
-    for number, data in enumerate(pngs().values()):
-        (tree_dir / "image_2" / f"{number:06d}.png").write_bytes(data)
+    for number, (name, data) in enumerate(kept.items()):
+        suffix = "png" if name.startswith("png") else "jpg"
+        (tree_dir / "image_2" / f"{number:06d}.{suffix}").write_bytes(data)
         (tree_dir / "label_2" / f"{number:06d}.txt").write_text("")
     tree = open_tree(tmp_path)
     write_records(
@@ -70,7 +82,39 @@ def test_the_network_sees_the_same_from_records_and_from_files(tmp_path):
             np.testing.assert_array_equal(ours, image)
             np.testing.assert_array_equal(row, letterbox)
             seen += 1
-    assert seen == len(pngs())
+    assert seen == len(kept)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_predictions_galleries_and_conversions_have_the_same_pixels(name, tmp_path):
+    """What a COCO or YOLO data set becomes in the store is what prediction and reports make of the file itself."""
+    source = tmp_path / "image"
+    source.write_bytes(EVERY[name])
+    pixels = read_image(source).pixels
+    (read,) = find_images(source).reads
+    np.testing.assert_array_equal(read().pixels, pixels)
+    assert look_at(source).size_wh == (pixels.shape[1], pixels.shape[0])
+    place_upright(source, tmp_path / "tree" / "a.b", "copy")
+    (converted,) = (tmp_path / "tree").iterdir()
+    np.testing.assert_array_equal(read_image(converted).pixels, pixels)
+    for path in (source, converted):
+        frame = Frame("a.b", path, (pixels.shape[1], pixels.shape[0]), ())
+        np.testing.assert_array_equal(np.asarray(read_frame(frame)), pixels)
+    # So is what the network is trained on: the converted file itself goes into the record.
+    payload = b"".join(encode_with_blob({FRAME_ID: ("bytes", [b"a.b"])}, ENCODED, converted.read_bytes()))
+    np.testing.assert_array_equal(parse_example(payload)["image"], pixels)
+
+
+@pytest.mark.parametrize("size_wh", [(32, 32), (32, 8192), (8192, 32)])
+def test_the_smallest_and_the_largest_sizes_are_read_alike(size_wh, tmp_path):
+    data = encode(street().resize(size_wh), "PNG")
+    pixels = read(tmp_path, data)
+    assert pixels.shape == (size_wh[1], size_wh[0], 3)
+    np.testing.assert_array_equal(decode_rgb(data), pixels)
+    image, letterbox = Predictor(None, ModelConfig(variant="d0", input_hw=(96, 128))).preprocess(pixels)
+    assert image.shape == (96, 128, 3)
+    assert np.isfinite(image).all()
+    assert np.isfinite(letterbox).all()
 
 
 @pytest.mark.parametrize(("channels", "colour"), [(1, 0), (2, 4), (3, 2), (4, 6)])

@@ -105,6 +105,12 @@ def test_images_go_in_batches_and_the_last_may_be_smaller(images, finder, predic
     assert finder.batches == [4, 1]
 
 
+def test_each_image_says_what_it_took(images, predictor):
+    found = list(predictor.predict_each(find_images(str(images)).reads, config=CONFIG, on_failure=pytest.fail))
+    assert found
+    assert all(item.read_s > 0 and item.detect_s > 0 for item in found)
+
+
 def test_a_corrupt_image_is_reported_and_the_others_go_on(images, predictor):
     (images / "000002.png").write_bytes((images / "000002.png").read_bytes()[:200])
     (images / "000004.png").write_bytes(b"not an image")

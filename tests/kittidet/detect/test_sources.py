@@ -1,7 +1,5 @@
 """Which images are meant by a name, by pixels, or by a list of them."""
 
-import struct
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -97,80 +95,3 @@ def test_an_image_of_pillows_that_is_damaged_is_an_image_error(tmp_path):
     path.write_bytes(path.read_bytes()[:60])
     with Image.open(path) as image, pytest.raises(ImageError, match="image-0"):
         next(find_images(image).reads)()
-
-
-def test_a_video_without_a_reader_says_what_to_install(tmp_path, monkeypatch):
-    (tmp_path / "drive.mp4").write_bytes(b"x")
-    monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(EvaluationError, match=r"pip install 'kittidet\[video\]'"):
-        find_images(str(tmp_path / "drive.mp4"))
-
-
-def test_a_video_is_read_frame_by_frame(tmp_path):
-    av = pytest.importorskip("av", reason="the optional extra `video` is not installed")
-    path = tmp_path / "drive.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=5)
-        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
-        for level in (10, 120, 240):
-            frame = av.VideoFrame.from_ndarray(np.full((32, 64, 3), level, np.uint8), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    sources = find_images(str(path))
-    assert sources.count is None
-    images = [read() for read in sources.reads]
-    assert [image.name for image in images] == ["drive-000000", "drive-000001", "drive-000002"]
-    np.testing.assert_allclose([image.pixels.mean() for image in images], [10, 120, 240], atol=12)
-
-
-def test_a_damaged_video_is_an_image_error(tmp_path):
-    pytest.importorskip("av", reason="the optional extra `video` is not installed")
-    (tmp_path / "drive.mp4").write_bytes(b"not a video")
-    (read,) = find_images(str(tmp_path / "drive.mp4")).reads
-    with pytest.raises(ImageError, match="damaged"):
-        read()
-
-
-QUARTER, ONE = 1 << 16, 1 << 30
-# Display matrix (a, b, c, d): what it does to pixels [h, w].
-TURNS = {
-    "left as it is": ((QUARTER, 0, 0, QUARTER), lambda x: x),
-    "a quarter clockwise": ((0, QUARTER, -QUARTER, 0), lambda x: np.rot90(x, -1)),
-    "upside down": ((-QUARTER, 0, 0, -QUARTER), lambda x: np.rot90(x, 2)),
-    "a quarter counter-clockwise": ((0, -QUARTER, QUARTER, 0), np.rot90),
-    "mirrored": ((-QUARTER, 0, 0, QUARTER), lambda x: x[:, ::-1]),
-}
-
-
-def write_video(path, matrix):
-    av = pytest.importorskip("av", reason="the optional extra `video` is not installed")
-    pixels = np.zeros((32, 64, 3), np.uint8)
-    pixels[:16, :32] = 240
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=5)
-        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode(None))
-    content = bytearray(path.read_bytes())
-    a, b, c, d = matrix
-    # The matrix of the track header box, version 0: 40 bytes after its name's end.
-    struct.pack_into(">9i", content, content.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, ONE)
-    path.write_bytes(content)
-    return pixels
-
-
-@pytest.mark.parametrize(("matrix", "turn"), TURNS.values(), ids=TURNS.keys())
-def test_video_frames_are_turned_as_the_camera_was_held(tmp_path, matrix, turn):
-    expected = turn(write_video(tmp_path / "drive.mp4", matrix))
-    (read,) = find_images(tmp_path / "drive.mp4").reads
-    pixels = read().pixels
-    assert pixels.shape == expected.shape
-    assert pixels.flags.c_contiguous
-    assert np.abs(pixels.astype(int) - expected).mean() < 8
-
-
-def test_a_video_turned_by_less_than_a_quarter_is_refused(tmp_path):
-    write_video(tmp_path / "drive.mp4", (46341, 46341, -46341, 46341))
-    (read,) = find_images(tmp_path / "drive.mp4").reads
-    with pytest.raises(ImageError, match="no quarter turn"):
-        read()

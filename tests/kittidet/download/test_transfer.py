@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import socket
 import threading
 import time
 from pathlib import Path
@@ -190,6 +191,34 @@ def test_a_redirect_away_from_https_is_refused(tmp_path, impatient):
 def test_a_dead_server_ends_in_an_error(tmp_path, impatient):
     with pytest.raises(ArchiveError, match="gave up"):
         download("http://127.0.0.1:9/a.zip", tmp_path / "a.zip", sha256=None, backoff=impatient)
+
+
+def unresolved(*_args, **_kwargs):
+    raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+def test_a_host_that_does_not_resolve_is_tried_once_more_and_no_longer(tmp_path, monkeypatch):
+    waits = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    monkeypatch.setattr(socket, "getaddrinfo", unresolved)
+    with pytest.raises(ServerError, match=r"after 2 attempt.*name resolution"):
+        download("http://no-such-host.invalid/a.zip", tmp_path / "a.zip", sha256=None, backoff=BackoffConfig())
+    assert waits == [1]
+
+
+def test_a_network_that_breaks_off_midway_is_waited_for(site, tmp_path, monkeypatch):
+    waits = []
+    resolve = socket.getaddrinfo
+    site.cuts = [1000]
+
+    def wait(seconds):
+        waits.append(seconds)
+        monkeypatch.setattr(socket, "getaddrinfo", unresolved if len(waits) < 5 else resolve)
+
+    monkeypatch.setattr(time, "sleep", wait)
+    download(site.url + "a.zip", tmp_path / "a.zip", sha256=None, backoff=BackoffConfig())
+    assert (tmp_path / "a.zip").read_bytes() == site.files["a.zip"]
+    assert len(waits) == 5
 
 
 @pytest.mark.parametrize("url", ["", "a.zip", "ftp://127.0.0.1/a.zip"])

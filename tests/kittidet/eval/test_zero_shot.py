@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kittidet.classes import KITTI3, KITTI8, coco_table
+from kittidet.classes import KITTI3, KITTI8, ClassTable, coco_table
 from kittidet.errors import EvaluationError
 from kittidet.eval.zero_shot import coco_coverage, map_coco_detections, zero_shot_baseline
 from kittidet.frame import Detections, Frame, KittiObject
@@ -51,6 +51,16 @@ def test_each_coco_word_stands_for_one_class_and_every_other_class_has_a_reason(
         "Person_sitting": "COCO calls it person, as it does Pedestrian",
         "Cyclist": "COCO has no class that resembles it",
         "Misc": "COCO has no class that resembles it",
+    }
+
+
+def test_own_classes_are_covered_by_their_names_and_synonyms():
+    coverage = coco_coverage(ClassTable(("bike", "bicycle", "helmet", "sofa")))
+    assert coverage.class_of_coco == {COCO_BICYCLE: 2, 63: 4}
+    assert coverage.neutral == {"bike": 2}
+    assert coverage.not_covered == {
+        "bike": "COCO calls it bicycle, as it does bicycle",
+        "helmet": "COCO has no class that resembles it",
     }
 
 

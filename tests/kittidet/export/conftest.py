@@ -4,10 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kittidet.classes import KITTI8
+from kittidet.classes import ClassTable
 from kittidet.config import EvalConfig, ExportConfig, ModelConfig
 
 INPUT_HW = (64, 128)
+# Names of a person's own: nothing of an export may take them for KITTI's.
+OWN = ClassTable(("hard_hat", "vest", "cone", "barrow", "crane", "digger", "sign", "dog"))
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +19,7 @@ def checkpoint(shallow_networks, tmp_path_factory) -> Path:
     from kittidet.detect.checkpoint import DetectorFacts, write_checkpoint
     from kittidet.model.efficientdet import build_efficientdet
 
-    network = build_efficientdet("lite-shallow", len(KITTI8), INPUT_HW)
+    network = build_efficientdet("lite-shallow", len(OWN), INPUT_HW)
     rng = np.random.default_rng(5)
     for variable in network.get_layer("class_net").weights:
         if "predict" in variable.path:
@@ -25,9 +27,14 @@ def checkpoint(shallow_networks, tmp_path_factory) -> Path:
             centre = -3.0 if "bias" in variable.path else 0.0
             variable.assign(centre + rng.normal(0, 1, variable.shape) * (spread or 0.5))
     facts = DetectorFacts(
-        ModelConfig(variant="lite-shallow", input_hw=INPUT_HW), KITTI8, step=1234, epoch=7, records_digest="ab" * 32
+        ModelConfig(variant="lite-shallow", input_hw=INPUT_HW), OWN, step=1234, epoch=7, records_digest="ab" * 32
     )
     return write_checkpoint(tmp_path_factory.mktemp("checkpoints"), network, facts).path
+
+
+@pytest.fixture(scope="session")
+def class_names() -> tuple[str, ...]:
+    return OWN.names
 
 
 @pytest.fixture(scope="session")

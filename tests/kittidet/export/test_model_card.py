@@ -1,7 +1,9 @@
 import re
 from dataclasses import replace
 
-from kittidet.classes import KITTI8
+import pytest
+
+from kittidet.classes import KITTI8, ClassTable
 from kittidet.config import EvalConfig, ModelConfig
 from kittidet.detect.checkpoint import DetectorFacts
 from kittidet.eval.interval import ApIntervals
@@ -22,8 +24,8 @@ RUN = RunScores(
         "digests": {"split": "ef" * 32},
         "leakage": {"shared_val_frames": 1400, "share": 0.94},
     },
-    False,
     ApIntervals((0.53, 0.57), (0.8, 0.82), (0.5, 0.6), {"Car": (0.68, 0.72), "Tram": None}, 0.95, 1496),
+    "official",
 )
 
 
@@ -63,7 +65,7 @@ def test_the_example_in_the_card_is_python():
 
 
 def test_a_detector_of_synthetic_scenes_says_so_before_anything_else():
-    card = write_card(FACTS, FILES, EvalConfig(), replace(RUN, is_synthetic=True))
+    card = write_card(FACTS, FILES, EvalConfig(), replace(RUN, source="synthetic"))
     assert card.startswith("# EfficientDet-D2 on synthetic scenes, not KITTI\n\n> **Trained and scored on synthetic")
     assert "Trained on KITTI" not in card
     assert "synthetic" not in write_card(FACTS, FILES, EvalConfig(), RUN)
@@ -74,3 +76,23 @@ def test_an_ap_beyond_cocos_limit_comes_with_the_one_at_it():
     assert "with COCO's limit of 100, as in published results, it is 0.540." in write_card(
         FACTS, FILES, EvalConfig(), run
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "source", "title", "is_kitti"),
+    [
+        (KITTI8.names, "folder", "KITTI 2D", True),
+        (KITTI8.names, None, "KITTI 2D", True),
+        (KITTI8.names, "synthetic", "synthetic scenes, not KITTI", False),
+        (KITTI8.names, "coco", "a data set of its own", False),
+        (("helmet",), "yolo", "a data set of its own", False),
+        (("helmet",), "folder", "a data set of its own", False),
+        (("helmet",), None, "a data set of its own", False),
+    ],
+)
+def test_only_what_was_trained_on_kitti_says_so(names, source, title, is_kitti):
+    run = None if source is None else replace(RUN, source=source)
+    card = write_card(replace(FACTS, table=ClassTable(names)), FILES, EvalConfig(), run)
+    assert card.startswith(f"# EfficientDet-D2 on {title}\n")
+    assert ("KITTI" in card) == ("front camera" in card) == ("non-commercial" in card) == is_kitti
+    assert "## Licence" in card

@@ -7,7 +7,6 @@ import tensorflow as tf
 from fixtures.encoded_images import encode, jpegs_and_bmps, pngs
 from PIL import Image
 
-from kittidet.classes import KITTI8
 from kittidet.detect.images import read_image
 from kittidet.errors import ExportError
 from kittidet.export.serving import open_saved_model
@@ -46,9 +45,9 @@ def test_an_image_gives_the_same_to_the_bit_whatever_its_encoding(name, serve, t
         np.testing.assert_array_equal(values, plain[key])
 
 
-def test_class_names_travel_with_the_model_and_every_detection_has_one(serve, exported, checks):
+def test_class_names_travel_with_the_model_and_every_detection_has_one(serve, exported, checks, class_names):
     names = (exported.path / "saved_model" / "assets" / "class_names.txt").read_text().split()
-    assert names == list(KITTI8.names)
+    assert names == list(class_names)
     for one in serve(checks.encoded):
         assert len(one["scores"]) == len(one["boxes_xyxy"]) == len(one["class_ids"])
         assert ((one["class_ids"] >= 1) & (one["class_ids"] <= len(names))).all()

@@ -3,6 +3,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from kittidet.classes import KITTI8
 from kittidet.cli.export import export
 from kittidet.config import ExportConfig
 from kittidet.errors import CheckpointMismatchError, ExportError
@@ -10,10 +11,15 @@ from kittidet.export import write
 from kittidet.export.write import export_detector
 
 
-def test_a_saved_model_that_agrees_is_written_with_its_card_and_never_over(exported, checkpoint, evaluation):
+def test_a_saved_model_that_agrees_is_written_with_its_card_and_never_over(
+    exported, checkpoint, evaluation, class_names
+):
     assert sorted(p.name for p in exported.path.iterdir()) == ["README.md", "class_names.txt", "saved_model"]
     assert exported.files[0].agreement.compared > 0
-    assert "step 1234" in (exported.path / "README.md").read_text()
+    card = (exported.path / "README.md").read_text()
+    assert "step 1234" in card
+    assert f"Finds {', '.join(class_names)} in images like those it was trained on." in card
+    assert (exported.path / "class_names.txt").read_text().split() == list(class_names)
     with pytest.raises(ExportError, match="already exists"):
         export_detector(checkpoint, exported.path, config=ExportConfig(), evaluation=evaluation)
 
@@ -25,6 +31,13 @@ def test_an_export_that_finds_something_else_is_not_written(checkpoint, evaluati
     with pytest.raises(ExportError, match="saved_model"):
         export_detector(checkpoint, tmp_path / "out", config=ExportConfig(), evaluation=evaluation)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_runs_scores_come_with_the_kind_of_its_data(finished_run, tmp_path):
+    scores = write._run_scores(finished_run)
+    assert scores is not None
+    assert (scores.source, scores.summary["classes"]) == ("synthetic", list(KITTI8.names))
+    assert write._run_scores(tmp_path) is None
 
 
 @pytest.mark.slow

@@ -7,7 +7,8 @@ import pytest
 from fixtures.encoded_images import encode, exif, raw_png, samples, street
 from PIL import Image
 
-from kittidet.kitti.rgb import MAX_SIDE_PX, to_rgb
+from kittidet.config import MAX_SIDE_PX
+from kittidet.kitti.rgb import to_rgb
 
 
 def read(data: bytes) -> np.ndarray:

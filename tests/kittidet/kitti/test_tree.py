@@ -6,8 +6,7 @@ import stat
 
 import pytest
 
-from kittidet.errors import DatasetContractError
-from kittidet.kitti.tree import FOLDER_PAIRS, describe_files, is_tree, open_tree
+from kittidet.kitti.tree import open_tree
 
 
 @pytest.mark.parametrize("inside", [".", "training"])
@@ -110,47 +109,3 @@ def test_the_mapping_may_be_elsewhere(small_tree, tmp_path):
     (small_tree / "devkit_object").mkdir()
     (tmp_path / "m").rename(small_tree / "devkit_object" / "mapping")
     assert len(open_tree(small_tree).drive_of()) == 4
-
-
-@pytest.mark.parametrize(
-    ("made", "got"),
-    [
-        ([], "an empty folder"),
-        (["image_2"], "image_2/ without files"),
-        (["label_2", "x"], "label_2/ without files, x/ without files"),
-    ],
-)
-def test_another_folder_is_refused_with_what_is_in_it(tmp_path, made, got):
-    for name in made:
-        (tmp_path / name).mkdir()
-    assert not is_tree(tmp_path)
-    with pytest.raises(DatasetContractError, match=rf"not a KITTI tree: expected image_2/ with.*got {got}\. Name"):
-        open_tree(tmp_path)
-
-
-def test_what_a_refused_folder_holds_is_counted_by_kind_and_place(tmp_path):
-    """case: jpg_images"""
-    for name in ("photos/a.JPG", "photos/b.jpg", "marks/a.xml", "readme"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = "1 files without a suffix in it, 2 .jpg in photos/, 1 .xml in marks/"
-    assert sorted(describe_files(tmp_path).split(", ")) == sorted(found.split(", "))
-
-
-@pytest.mark.parametrize("inside", [".", "training"])
-@pytest.mark.parametrize(("images", "labels"), FOLDER_PAIRS)
-def test_folders_have_the_names_that_people_give_them(tmp_path, inside, images, labels):
-    """cases: jpg_images, ids_not_six_digits"""
-    for name in (f"{images}/a b.JPG", f"{images}/000030_10.png", f"{labels}/a b.txt", f"{labels}/000030_10.txt"):
-        (tmp_path / inside / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / inside / name).touch()
-    tree = open_tree(tmp_path)
-    assert tree.frame_ids == ("000030_10", "a b")
-    assert (tree.image_file("a b"), tree.label_file("a b")) == (f"{images}/a b.JPG", f"{labels}/a b.txt")
-    assert tree.image_path("a b").is_file()
-    assert tree.label_path("000030_10").is_file()
-
-
-def test_no_folder_at_all_is_named(tmp_path):
-    with pytest.raises(DatasetContractError, match=r"absent: no such folder"):
-        open_tree(tmp_path / "absent")

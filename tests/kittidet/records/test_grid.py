@@ -1,10 +1,14 @@
 """Promises of the grid: every frame with its boxes, the image file whole or absent."""
 
+import numpy as np
 import pytest
+from fixtures.encoded_images import SIZE_WH, encode, exif, pngs, street
 from fixtures.small_records import change
 from PIL import Image
 
+from kittidet.detect.preprocess import decode_rgb
 from kittidet.errors import RecordError
+from kittidet.records.example import SIDES
 from kittidet.records.grid import draw_grid
 
 
@@ -30,6 +34,31 @@ def test_boxes_are_in_the_grid(three_records, tmp_path):
     draw_grid(three_records, tmp_path / "without.png")
     with Image.open(tmp_path / "with.png") as one, Image.open(tmp_path / "without.png") as other:
         assert one.tobytes() != other.tobytes()
+
+
+def shown(folder, out, data, size_wh):
+    """The grid's picture of one record with this image and no boxes, without its frame and caption."""
+    no_boxes = {f"image/{k}/bbox/{side}": None for k in ("object", "dont_care") for side in SIDES}
+    change(
+        folder,
+        **no_boxes,
+        **{"image/encoded": ("bytes", [data]), "image/object/class/label": None, "image/object/class/text": None},
+    )
+    draw_grid(folder, out, frames=1, columns=1, width=size_wh[0] + 16)
+    with Image.open(out) as image:
+        return np.asarray(image)[-size_wh[1] - 8 : -8, 8:-8]
+
+
+@pytest.mark.parametrize("name", pngs())
+def test_the_grid_shows_the_pixels_that_a_reader_gets(three_records, tmp_path, name, everywhere):
+    """Case: png_16bit_grey, which Pillow by itself draws white."""
+    expected = everywhere(decode_rgb, pngs()[name])
+    np.testing.assert_array_equal(shown(three_records, tmp_path / "grid.png", pngs()[name], SIZE_WH), expected)
+
+
+def test_the_grid_does_not_turn_what_readers_of_records_do_not_turn(three_records, tmp_path):
+    data = encode(street(), "PNG", exif=exif(6))
+    np.testing.assert_array_equal(shown(three_records, tmp_path / "grid.png", data, SIZE_WH), np.asarray(street()))
 
 
 def test_a_record_without_image_cannot_be_drawn(three_records, tmp_path):

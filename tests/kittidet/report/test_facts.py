@@ -1,5 +1,11 @@
+import shlex
+import shutil
+from pathlib import Path
+
 import pytest
 
+from kittidet.config_file import load_run_config
+from kittidet.presets import DEFAULT_PRESET, preset
 from kittidet.report.facts import config_text, data_facts, describe_run, reproduce_commands, training_facts
 from kittidet.runs.run import Run
 
@@ -11,7 +17,6 @@ def test_what_was_trained_on_what_is_said(finished_run):
     assert facts["source"] == "synthetic scenes"
     assert "36 train, 9 validation" in facts["frames"]
     assert facts["anchor coverage"].startswith("93.0%")
-    assert "kittidet run --config runs/street/config.json" in reproduce_commands(run)
     assert '"variant": "d0"' in config_text(run)
 
 
@@ -41,3 +46,18 @@ def test_a_history_without_times_leaves_them_out(finished_run):
     run = Run.open(finished_run)
     run.history = {}
     assert not {"training time", "speed"} & set(dict(training_facts(run)))
+
+
+def test_the_commands_to_reproduce_a_run_load_its_own_configuration(finished_run, monkeypatch):
+    run = Run.open(finished_run)
+    monkeypatch.chdir(finished_run.parent.parent)
+    first, second = reproduce_commands(run).splitlines()
+    folder = f"{finished_run.parent.name}/street"
+    assert shlex.split(first, comments=True) == ["kittidet", "run", "--config", f"{folder}/config.json"]
+    assert shlex.split(second) == ["kittidet", "report", folder]
+    assert load_run_config(preset(DEFAULT_PRESET), Path(f"{folder}/config.json")) == run.config
+
+
+def test_a_runs_folder_of_another_name_is_in_the_commands(finished_run, tmp_path):
+    copy = shutil.copytree(finished_run, tmp_path / "my runs" / "street")
+    assert "--config 'my runs/street'/config.json" in reproduce_commands(Run.open(copy))

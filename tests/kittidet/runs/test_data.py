@@ -61,7 +61,7 @@ def test_a_named_tree_is_used_and_must_be_one(run, tmp_path):
     named = tmp_path / "store" / "fetch-1" / "kitti"
     assert Run.open(run).find_tree(named).frame_ids == ("000000",)
     with pytest.raises(DatasetContractError):
-        Run.open(run).find_tree(tmp_path)
+        Run.open(run).find_tree(run)
 
 
 @pytest.mark.parametrize("values", [{"digests": {}}, {"store": 3}])

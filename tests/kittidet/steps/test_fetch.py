@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kittidet.config import SourceConfig
-from kittidet.errors import ArchiveError, ConfigError, DatasetContractError
+from kittidet.errors import ConfigError, DatasetContractError
 from kittidet.steps.fetch import dataset_tree, fetch, fetch_key
 from kittidet.store import Store
 
@@ -130,8 +130,9 @@ def test_a_folder_source_without_a_path_is_told_what_to_set(store):
 
 
 def test_a_folder_without_data_is_named(store, tmp_path):
-    with pytest.raises(ArchiveError, match=str(tmp_path)):
-        fetch(store, folder_source(tmp_path))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetContractError, match=str(tmp_path)):
+        fetch(store, folder_source(tmp_path / "empty"))
 
 
 def test_a_tree_without_frames_is_refused(store, tmp_path):

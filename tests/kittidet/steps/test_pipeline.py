@@ -11,10 +11,12 @@ from fixtures.plain_images import draw_plain_image
 
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
+from kittidet.errors import ArchiveError, ConfigError
 from kittidet.eval.coco import score_coco
 from kittidet.eval.coco_format import rows_from_results
-from kittidet.steps.pipeline import prepare, run_pipeline
+from kittidet.steps.pipeline import is_trained, prepare, run_pipeline, train_on_records, write_data
 from kittidet.steps.records import write
+from kittidet.steps.train import train_key
 from kittidet.store import Store
 from kittidet.synthetic import encode_png
 
@@ -86,3 +88,34 @@ def test_the_real_labels_at_full_size_pass_the_contract_and_give_the_known_count
     for side in ("train", "val"):
         written.update(write(store, dataset, parts, side, config.records).summary["counts"])
     assert written == {name: n for name, n in expected.items() if name != "DontCare"}
+
+
+def no_network(variant: str) -> Path:
+    raise ArchiveError(f"efficientdet-{variant}.tar.gz: put it there")
+
+
+@pytest.mark.parametrize(
+    ("weights", "error"),
+    [("train.initial_weights=coco", ArchiveError), ("train.initial_weights=no/where", ConfigError)],
+)
+def test_start_weights_that_cannot_be_had_stop_a_run_before_any_step(
+    tmp_path, synthetic_root, monkeypatch, weights, error
+):
+    monkeypatch.setattr("kittidet.training.start.fetch_pretrained", no_network)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(error, match=r"put it there|no/where"):
+        run_pipeline(a_config(tmp_path, synthetic_root, weights))
+    assert list((tmp_path / "store").glob("*/_output.json")) == []
+
+
+def test_a_finished_training_needs_no_start_weights_any_more(tmp_path, synthetic_root, monkeypatch):
+    monkeypatch.setattr("kittidet.training.start.fetch_pretrained", no_network)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    config = a_config(tmp_path, synthetic_root, "train.initial_weights=coco")
+    store = Store(config.store_dir)
+    assert not is_trained(store, config)
+    data = write_data(store, config)
+    assert not is_trained(store, config)
+    store.get_or_make(train_key(data.train_records, config.model, config.train), lambda _: {"checkpoints": []})
+    assert is_trained(store, config)
+    assert train_on_records(store, config).trained.cached

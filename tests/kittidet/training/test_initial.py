@@ -47,7 +47,7 @@ def test_classes_of_the_same_name_keep_their_rows_and_others_start_at_random(tmp
     np.testing.assert_array_equal(after[..., 0], rows["before"][..., 0])
     np.testing.assert_array_equal(after[..., 1], rows["theirs"][..., 1])
     np.testing.assert_array_equal(after[..., 2], rows["theirs"][..., 2])
-    assert "classes_by_name=['Traffic Light', 'bus'] classes_at_random=['helmet']" in caplog.text
+    assert "classes=['Traffic Light from traffic_light', 'bus from Tram'] at_random=['helmet']" in caplog.text
 
 
 def test_another_variant_is_refused_with_both_sides(checkpoint, tiny_network):

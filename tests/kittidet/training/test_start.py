@@ -7,7 +7,7 @@ import pytest
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.errors import ConfigError
 from kittidet.presets import STARTER
-from kittidet.training.start import find_initial_weights, name_initial_weights
+from kittidet.training.start import find_initial_weights, has_initial_weights, name_initial_weights
 
 D2 = ModelConfig(variant="d2")
 
@@ -34,3 +34,17 @@ def test_own_weights_are_named_by_their_bytes_wherever_they_are(tmp_path):
 def test_absent_weights_are_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none.*train\.initial_weights"):
         name_initial_weights(TrainConfig(initial_weights=tmp_path / "none"), D2)
+
+
+def test_weights_are_here_once_the_cache_has_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    coco = TrainConfig(initial_weights="coco")
+    assert not has_initial_weights(coco, D2)
+    (tmp_path / "kittidet" / "pretrained" / "efficientdet-d2").mkdir(parents=True)
+    assert has_initial_weights(coco, D2)
+    assert not has_initial_weights(coco, ModelConfig(variant="d0"))
+
+
+@pytest.mark.parametrize(("weights", "here"), [(None, True), ("starter", True), (Path("no/where"), False)])
+def test_random_and_bundled_weights_are_always_here(weights, here):
+    assert has_initial_weights(TrainConfig(initial_weights=weights), D2) is here

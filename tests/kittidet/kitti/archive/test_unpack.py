@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from kittidet.errors import ArchiveError
+from kittidet.errors import ArchiveError, DatasetContractError
 from kittidet.kitti.archive import digest_archives, has_archives, unpack_archives
 from kittidet.kitti.tree import open_tree
 
@@ -53,12 +53,10 @@ def test_an_archive_of_something_else_is_named(official_zips, make_zip, tmp_path
 def test_a_folder_is_one_of_zips_or_a_tree_and_with_neither_says_what_was_expected(official_zips, tmp_path):
     assert has_archives(official_zips)
     assert not has_archives(unpack_archives(official_zips, tmp_path / "work"))
-    with pytest.raises(ArchiveError, match=r"got \d+ \.zip in zips/"):
-        has_archives(tmp_path)
-    with pytest.raises(ArchiveError, match=r"got no folder"):
+    with pytest.raises(DatasetContractError, match="no such folder"):
         has_archives(tmp_path / "absent")
     (tmp_path / "half" / "training" / "image_2").mkdir(parents=True)
-    with pytest.raises(ArchiveError, match="got training/ without files"):
+    with pytest.raises(DatasetContractError, match="got training/ without files"):
         has_archives(tmp_path / "half")
 
 

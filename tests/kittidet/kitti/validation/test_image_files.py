@@ -61,6 +61,18 @@ def test_an_implausible_size_is_found_without_decoding(small_tree, size):
     assert found(small_tree, png(*size, zlib.compress(b""))) == (size, [("image_size", "error")])
 
 
+@pytest.mark.parametrize("size", [(32, 8192), (8192, 32)])
+def test_sizes_up_to_the_limits_are_accepted(small_tree, make_png, size):
+    assert found(small_tree, make_png(*size)) == (size, [])
+
+
+@pytest.mark.parametrize(("size", "advice"), [((31, 40), "Change the setting"), ((8193, 40), "Scale it down")])
+def test_a_size_beyond_the_limits_comes_with_what_can_be_done(small_tree, size, advice):
+    (small_tree / "training" / "image_2" / "000001.png").write_bytes(png(*size, zlib.compress(b"")))
+    _, findings = find_image_faults(open_tree(small_tree), config=ValidateConfig())
+    assert advice in findings[0].message
+
+
 def test_plausible_sides_are_a_setting(small_tree, make_png):
     assert found(small_tree, make_png(60, 20), side_px=(20, 120)) == ((60, 20), [])
 
