@@ -122,9 +122,7 @@ def fit_detector(
         log.info("fit.resume epoch=%d step=%d", progress.epoch, progress.step, extra=in_words(sentence))
         write_history(work_dir / "history.csv", rows)
     facts = DetectorFacts(model, manifest.table, records_digest=manifest.digest)
-    every = 0
-    if validation is not None:
-        every = scoring_interval(train, n_train=manifest.num_frames, n_val=validation.num_frames)
+    n_val = 0 if validation is None else validation.num_frames
     at_epoch_end = EpochEnd(
         work_dir=work_dir,
         detector_facts=facts,
@@ -135,7 +133,7 @@ def fit_detector(
         rows=rows,
         train=train,
         score=None if validation is None else validation.score,
-        score_every=every,
+        score_every=scoring_interval(train, n_train=manifest.num_frames, n_val=n_val),
         on_epoch=on_epoch,
     )
     if first_epoch < train.epochs and not (rows and has_stalled(rows, train)):
