@@ -61,7 +61,7 @@ def test_run_begins_with_a_header_and_ends_with_scores_and_what_to_do_next(
         "per_class_ap": {"Car": 0.5},
         "per_class_ap50": {"Car": 0.75},
         "best_step": 3,
-        "checkpoints": [{"step": 3, "epoch": 1, "ap": 0.5, "ap50": 0.75, "ap75": 0.25}],
+        "checkpoints": [{"step": 3, "epoch": 1, "ap": 0.5, "ap50": 0.75, "ap75": 0.25, "average_of": [], "best": True}],
     }
     seen = []
 

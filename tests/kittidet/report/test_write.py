@@ -144,7 +144,7 @@ def test_every_label_file_is_read_once(finished_run, synthetic_tree, tmp_path, m
 @pytest.fixture(scope="module")
 def again(written, synthetic_tree, tmp_path_factory):
     """The same report asked for where the sheet of curves was replaced, then one without the data and the sheet."""
-    run = Path(shutil.copytree(written[1], tmp_path_factory.mktemp("again") / "street"))
+    run = Path(shutil.copytree(written[1], tmp_path_factory.mktemp("again") / "runs" / "street"))
     (run / "results.png").write_bytes(b"mine")
     same = write_report(run, tree=synthetic_tree, config=FEW)
     kept = (run / "results.png").read_bytes()

@@ -116,6 +116,6 @@ def test_a_finished_training_needs_no_start_weights_any_more(tmp_path, synthetic
     assert not is_trained(store, config)
     data = write_data(store, config)
     assert not is_trained(store, config)
-    store.get_or_make(train_key(data.train_records, config.model, config.train), lambda _: {"checkpoints": []})
+    store.get_or_make(train_key(data, config.model, config.train), lambda _: {"checkpoints": []})
     assert is_trained(store, config)
     assert train_on_records(store, config).trained.cached
