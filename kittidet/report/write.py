@@ -11,7 +11,7 @@ from typing import Any
 from kittidet.config import CompareConfig, ReportConfig
 from kittidet.errors import StoreError
 from kittidet.eval.diagnosis import RECALLS, THRESHOLDS, Diagnosis
-from kittidet.eval.score_text import SYNTHETIC
+from kittidet.eval.score_text import SYNTHETIC, is_kitti
 from kittidet.files import digest_files, locked, numbered, remove_partials, whole_file
 from kittidet.kitti.tree import KittiTree
 from kittidet.report import facts, plot_curves, plot_labels, tables
@@ -106,6 +106,7 @@ def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
     content = {
         "name": run.path.name,
         "intro": facts.describe_run(run),
+        "is_kitti": is_kitti(run.table.names, run.data_kind),
         "badge": SYNTHETIC if run.is_synthetic else None,
         "tiles": tables.tiles(run, measures, nearness_tiles(run.summary, measures.nearness)),
         "nearness": nearness_table(measures.nearness),
