@@ -13,8 +13,9 @@ Rows = Sequence[Mapping[str, Any]]
 
 # Scoring may take at most this share of the time of training.
 _LARGEST_SHARE = 0.1
-# Reading, forward pass and suppression of an image, as a share of a training step's time for one. Measured on two
-# cores, D0 at 1280x384: 0.19 where batch norm is frozen, 0.13 where it is not; decoding and matching included.
+# An image's cost in scoring as a share of its cost in training. The forward pass alone is 0.19 of a step with frozen
+# batch norm, 0.13 of one without (D0 at 512x512 on two cores, benchmarks/RESULTS.md); the rest is room for reading,
+# suppression and matching.
 _COST_OF_SCORING = 0.25
 
 
