@@ -133,7 +133,7 @@ def fit_detector(
         rows=rows,
         train=train,
         score=None if validation is None else validation.score,
-        score_every=scoring_interval(train, n_train=manifest.num_frames, n_val=n_val),
+        score_every=scoring_interval(train, n_train=manifest.num_frames, n_val=n_val, input_hw=model.input_hw),
         on_epoch=on_epoch,
     )
     if first_epoch < train.epochs and not (rows and has_stalled(rows, train)):
