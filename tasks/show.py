@@ -18,7 +18,7 @@ from kittidet.eval.score_text import SYNTHETIC, leakage_text, limit_text, score_
 from kittidet.files import read_json
 from kittidet.frame import Detections, Frame
 from kittidet.kitti.frames import load_frame
-from kittidet.report.write import NUMBERS
+from kittidet.report.result import NUMBERS
 from kittidet.runs.frames import frame_detections
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.split import Side, split_ids

@@ -1,11 +1,24 @@
 """Scores and facts as people read them, the same in terminals, cards and pages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from kittidet.classes import CLASS_TABLES
 
 NO_TRUTH = "no ground truth"
 # What stands beside every score of, and detection by, a detector that was trained on synthetic data.
 SYNTHETIC = "synthetic scenes, not KITTI"
+
+
+def is_kitti(classes: Sequence[str], source: str | None) -> bool:
+    """Return whether data is KITTI's own, so that its licence holds and its limits are those of its roads.
+
+    Args:
+        classes: names that the detector tells apart.
+        source: the kind of the data, as in ``source.kind``; None if only the classes are known.
+    """
+    has_own_classes = tuple(classes) not in {table.names for table in CLASS_TABLES.values()}
+    return not has_own_classes and source not in {"synthetic", "coco", "yolo"}
 
 
 def score_text(value: float | None, digits: int = 3) -> str:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from kittidet.classes import CLASS_TABLES
 from kittidet.config import EvalConfig
 from kittidet.detect.checkpoint import DetectorFacts
 from kittidet.eval.interval import ApIntervals, Interval
-from kittidet.eval.score_text import SYNTHETIC, leakage_text, limit_text, score_text
+from kittidet.eval.score_text import SYNTHETIC, is_kitti, leakage_text, limit_text, score_text
 from kittidet.export.agreement import Agreement
 
 _BADGE = (
@@ -147,8 +146,7 @@ def _data_of(facts: DetectorFacts, run: RunScores | None) -> _Data:
     """Return what is said about the data: of its source, and without a run of the classes."""
     if run is not None and run.source == "synthetic":
         return _SYNTHETIC
-    has_own_classes = facts.table.names not in {table.names for table in CLASS_TABLES.values()}
-    return _OWN if has_own_classes or (run is not None and run.source in {"coco", "yolo"}) else _KITTI
+    return _KITTI if is_kitti(facts.table.names, None if run is None else run.source) else _OWN
 
 
 def _use(evaluation: EvalConfig) -> str:

@@ -127,5 +127,4 @@ def _run_scores(source: Path) -> RunScores | None:
         return None
     run = Run.open(source)
     matches = match_detections(run.ground_truth, run.results)
-    data = "synthetic" if run.is_synthetic else run.config.source.kind
-    return RunScores(run.summary, ap_intervals(matches, **CompareConfig().model_dump()), data)
+    return RunScores(run.summary, ap_intervals(matches, **CompareConfig().model_dump()), run.data_kind)

@@ -1,7 +1,6 @@
 """The page's sentences and two-column tables: what was trained on what, and how to do it again."""
 
 import math
-import shlex
 
 from kittidet.runs.run import Run
 
@@ -78,15 +77,15 @@ def data_facts(run: Run) -> Rows:
 
 def reproduce_commands(run: Run) -> str:
     """Return the shell lines that make this run, and this page, again."""
-    # As typed where the runs folder is; the page may be read elsewhere.
-    folder = shlex.quote(f"{run.path.absolute().parent.name}/{run.path.name}")
     is_local = run.config.source.kind not in {"official", "synthetic"}
     data = ["# the paths under source in config.json are where the data was; change them if it has moved"]
     return "\n".join(
         [
             *(data if is_local else []),
-            f"kittidet run --config {folder}/config.json     # or: prefect deployment run kitti-finetune",
-            f"kittidet report {folder}",
+            # Nothing here depends on where the run lies: the page of a run that was moved is still its page.
+            "cd FOLDER_OF_THIS_RUN     # the paths in config.json are absolute",
+            "kittidet run --config config.json",
+            "kittidet report .",
         ]
     )
 

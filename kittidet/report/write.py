@@ -3,7 +3,6 @@
 import json
 import logging
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from kittidet.config import CompareConfig, ReportConfig
 from kittidet.errors import StoreError
 from kittidet.eval.diagnosis import RECALLS, THRESHOLDS, Diagnosis
-from kittidet.eval.score_text import SYNTHETIC
+from kittidet.eval.score_text import SYNTHETIC, is_kitti
 from kittidet.files import digest_files, locked, numbered, remove_partials, whole_file
 from kittidet.kitti.tree import KittiTree
 from kittidet.report import facts, plot_curves, plot_labels, tables
@@ -21,31 +20,17 @@ from kittidet.report.measures import measure_run
 from kittidet.report.nearness import describe_nearness, nearness_table, nearness_tiles
 from kittidet.report.page import PagePlot, render_page
 from kittidet.report.plot_training import results_figure, training_panels
+from kittidet.report.result import NUMBERS, PAGE, Report
 from kittidet.report.style import PANEL_INCHES, Painter, panel, report_style, save_png, to_svg
 from kittidet.runs.environment import describe_environment
 from kittidet.runs.run import REPORT, RESULTS, Run
 
 log = logging.getLogger(__name__)
 
-PAGE = "index.html"
-NUMBERS = "measures.json"
 _NO_DATA = (
     "The data set was not available when this report was written, so it has no images and no KITTI scores, which need "
     "the truncation and occlusion of every label. Write it again with --data DIR."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A written report.
-
-    Attributes:
-        page: ``report/index.html``.
-        cached: whether the same report was already there.
-    """
-
-    page: Path
-    cached: bool
 
 
 def write_report(run_dir: Path, *, tree: KittiTree | None, config: ReportConfig) -> Report:
@@ -106,6 +91,7 @@ def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
     content = {
         "name": run.path.name,
         "intro": facts.describe_run(run),
+        "is_kitti": is_kitti(run.table.names, run.data_kind),
         "badge": SYNTHETIC if run.is_synthetic else None,
         "tiles": tables.tiles(run, measures, nearness_tiles(run.summary, measures.nearness)),
         "nearness": nearness_table(measures.nearness),

@@ -78,7 +78,8 @@ class Run:
         """
         if not Path(path).is_dir():
             raise StoreError(f"{path}: no such folder. {_ADVICE}.")
-        return cls(Path(path), tree=tree)
+        # The name of a run is that of its folder, which "." does not tell.
+        return cls(Path(path) if Path(path).name else Path(path).absolute(), tree=tree)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -160,6 +161,11 @@ class Run:
         if "synthetic" in self.summary:
             return bool(self.summary["synthetic"])
         return self.config.source.kind == "synthetic"
+
+    @property
+    def data_kind(self) -> str:
+        """``source.kind`` of its data; ``synthetic`` also for a folder of such scenes."""
+        return "synthetic" if self.is_synthetic else self.config.source.kind
 
     @cached_property
     def nearness(self) -> Nearness | None:

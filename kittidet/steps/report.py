@@ -6,7 +6,7 @@ It is not part of the run's identity, so it is written once the run is published
 from pathlib import Path
 
 from kittidet.config import ReportConfig
-from kittidet.report.write import PAGE, Report, write_report
+from kittidet.report.result import PAGE, Report
 from kittidet.runs.run import REPORT
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.publish import PublishedRun
@@ -28,4 +28,6 @@ def report(store: Store, run: PublishedRun, dataset: StepOutput) -> Report:
     page = page_of(run.path)
     if page.is_file():
         return Report(page, cached=True)
+    from kittidet.report.write import write_report  # noqa: PLC0415  loads matplotlib
+
     return write_report(run.path, tree=dataset_tree(store, dataset), config=ReportConfig())

@@ -180,7 +180,8 @@ def _attempt(run: _Run, micro_batch: int) -> int | None:
 def _score_every(run: _Run) -> int:
     if run.validation is None:
         return 0
-    return scoring_interval(run.train, n_train=run.manifest.num_frames, n_val=run.validation.num_frames)
+    n_train, n_val = run.manifest.num_frames, run.validation.num_frames
+    return scoring_interval(run.train, n_train=n_train, n_val=n_val, input_hw=run.model.input_hw)
 
 
 def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig) -> str:

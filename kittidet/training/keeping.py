@@ -13,12 +13,13 @@ Rows = Sequence[Mapping[str, Any]]
 
 # Scoring may take at most this share of the time of training.
 _LARGEST_SHARE = 0.1
-# Reading, forward pass and suppression of an image, as a share of a training step's time for one. Measured on two
-# cores, D0 at 1280x384: 0.19 where batch norm is frozen, 0.13 where it is not; decoding and matching included.
-_COST_OF_SCORING = 0.25
+# What scoring costs, in images trained on (D0, frozen batch norm, two cores: docs/training.md). Decoding boxes,
+# suppression and loading the checkpoint take as long for a small input, on which a training step takes less.
+_REFERENCE_PIXELS = 384 * 1280
+_COST_OF_IMAGE, _COST_OF_ITS_BOXES, _COST_OF_LOADING = 0.15, 0.09, 1.8
 
 
-def scoring_interval(train: TrainConfig, *, n_train: int, n_val: int) -> int:
+def scoring_interval(train: TrainConfig, *, n_train: int, n_val: int, input_hw: tuple[int, int]) -> int:
     """Return after how many epochs the validation set is scored: as asked, or longer where that would cost too much.
 
     Estimated from the numbers of images, not from a clock, so that the same run always scores the same epochs.
@@ -27,14 +28,16 @@ def scoring_interval(train: TrainConfig, *, n_train: int, n_val: int) -> int:
         train: the recipe.
         n_train: images of an epoch.
         n_val: images of the validation set.
+        input_hw: network input, pixels.
 
     Returns:
         1 or more; 0 if nothing is scored before the end.
     """
     if train.evaluate_every_epochs == 0:
         return 0
-    share = n_val * _COST_OF_SCORING / n_train
-    return max(train.evaluate_every_epochs, math.ceil(share / _LARGEST_SHARE))
+    smaller = _REFERENCE_PIXELS / (input_hw[0] * input_hw[1])
+    cost = n_val * (_COST_OF_IMAGE + _COST_OF_ITS_BOXES * smaller) + _COST_OF_LOADING * smaller
+    return max(train.evaluate_every_epochs, math.ceil(cost / n_train / _LARGEST_SHARE))
 
 
 def is_due(epoch: int, every: int, epochs: int) -> bool:

@@ -149,7 +149,7 @@ def test_a_detector_of_synthetic_scenes_says_so(model, images, finished_run):
     (model / "summary.json").write_bytes((finished_run / "summary.json").read_bytes())
     (model / "config.json").write_bytes((finished_run / "config.json").read_bytes())
     for path in (model, model / "weights" / "best"):
-        result = run(images / "000000.png", "--model", path)
+        result = run(images / "000000.png", "--model", path, "--no-save-images")
         assert "This detector was trained on synthetic scenes, not KITTI." in result.output
 
 

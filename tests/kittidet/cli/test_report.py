@@ -8,7 +8,7 @@ from kittidet.cli.report import report
 
 
 def test_a_report_that_is_there_is_said_to_be_there(written, synthetic_tree, tmp_path):
-    run = shutil.copytree(written[1], tmp_path / "runs" / "street")
+    run = shutil.copytree(written[1], tmp_path / "street")
     app = typer.Typer()
     app.command()(report)
     done = CliRunner().invoke(app, [str(run), "--data", str(synthetic_tree.root), "--gallery-frames", "2"])

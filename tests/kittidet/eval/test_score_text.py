@@ -1,6 +1,7 @@
 import pytest
 
-from kittidet.eval.score_text import fact_text, leakage_text, limit_text, score_text
+from kittidet.classes import KITTI8
+from kittidet.eval.score_text import fact_text, is_kitti, leakage_text, limit_text, score_text
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,22 @@ def test_a_score_of_zero_is_a_number_and_none_is_words(value, digits, text):
 )
 def test_a_fact_is_one_line_whatever_it_is(value, text):
     assert fact_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("classes", "source", "expected"),
+    [
+        (KITTI8.names, "official", True),
+        (list(KITTI8.names), "folder", True),
+        (KITTI8.names, None, True),
+        (KITTI8.names, "synthetic", False),
+        (KITTI8.names, "coco", False),
+        (("helmet",), "folder", False),
+        (("helmet",), None, False),
+    ],
+)
+def test_data_is_kittis_by_its_classes_and_its_source(classes, source, expected):
+    assert is_kitti(classes, source) is expected
 
 
 def test_ap_beyond_cocos_hundred_detections_is_said_with_the_one_that_stops_there():

@@ -17,6 +17,7 @@ MINIMAL = {
         "classes": [{"name": "Car", "ap": None, "ap50": None, "count": "0",
                      "colour": "#123456", "bright": "#123456", "interval": ""}],
     },
+    "is_kitti": True,
     "kitti": None, "kitti_notes": [], "kitti_missing": "no KITTI labels here", "no_data": "no data here",
     "checkpoints": [], "training": [], "training_facts": [("batch", "16 images")],
     "curves": [PagePlot("<svg></svg>", "a.png", "c")], "tables": [], "min_score": 0.3,
@@ -33,6 +34,11 @@ def test_what_comes_from_a_run_is_escaped_and_the_plots_are_not():
     assert "&lt;script&gt;alert(1)" in html
     assert "<svg></svg>" in html
     assert "</pre><script>" not in html
+
+
+@pytest.mark.parametrize("is_kitti", [True, False])
+def test_kittis_licence_stands_below_kittis_data_alone(is_kitti):
+    assert ("CC BY-NC-SA" in render_page({**MINIMAL, "is_kitti": is_kitti})) is is_kitti
 
 
 def test_what_is_missing_is_said_in_its_place():

@@ -144,7 +144,7 @@ def test_every_label_file_is_read_once(finished_run, synthetic_tree, tmp_path, m
 @pytest.fixture(scope="module")
 def again(written, synthetic_tree, tmp_path_factory):
     """The same report asked for where the sheet of curves was replaced, then one without the data and the sheet."""
-    run = Path(shutil.copytree(written[1], tmp_path_factory.mktemp("again") / "runs" / "street"))
+    run = Path(shutil.copytree(written[1], tmp_path_factory.mktemp("again") / "street"))
     (run / "results.png").write_bytes(b"mine")
     same = write_report(run, tree=synthetic_tree, config=FEW)
     kept = (run / "results.png").read_bytes()
@@ -175,6 +175,7 @@ def test_the_sheet_of_curves_also_lies_in_the_run_folder_and_is_not_written_over
 def test_labels_of_unknown_occlusion_leave_out_the_kitti_table_and_the_page_says_why(
     finished_run, synthetic_tree, tmp_path
 ):
+    """Case: run_ends_without_report."""
     run = Path(shutil.copytree(finished_run, tmp_path / "street"))
     data = Path(shutil.copytree(synthetic_tree.root, tmp_path / "data"))
     for label in (data / "training" / "label_2").iterdir():

@@ -50,6 +50,18 @@ def test_a_file_is_read_when_it_is_asked_for_and_once(copy):
     assert run.table == KITTI8
 
 
+def test_a_run_has_the_name_of_its_folder_from_inside_too(copy, monkeypatch):
+    monkeypatch.chdir(copy)
+    assert Run.open(".").path.name == copy.name
+
+
+@pytest.mark.parametrize(("synthetic", "kind"), [(True, "synthetic"), (False, "folder")])
+def test_a_folder_of_synthetic_scenes_is_synthetic_data(copy, synthetic, kind):
+    change(copy / names.SUMMARY, synthetic=synthetic)
+    change(copy / names.CONFIG, source={"kind": "folder", "path": "data"})
+    assert Run.open(copy).data_kind == kind
+
+
 def test_the_best_checkpoint_is_a_folder_of_the_run(copy):
     assert Run.open(copy).best_checkpoint == copy / "weights" / "best"
 

@@ -24,6 +24,14 @@ def scored_by(aps):
     return ValidationSet(score, num_frames=2), seen
 
 
+@pytest.fixture(scope="module", autouse=True)
+def each_epoch_is_scored():
+    """As where scoring costs little; of ten images at this size only the last epoch would be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kittidet.training.fit.scoring_interval", lambda _train, **_: 1)
+        yield
+
+
 @pytest.fixture(scope="module")
 def long_recipe(short_recipe):
     return short_recipe.model_copy(update={"epochs": 5, "keep_checkpoints": 1, "average_best": 2})

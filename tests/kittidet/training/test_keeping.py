@@ -12,11 +12,19 @@ def rows(*aps):
 
 
 @pytest.mark.parametrize(
-    ("asked", "n_train", "n_val", "interval"),
-    [(1, 5985, 1496, 1), (1, 3712, 3769, 3), (5, 3712, 3769, 5), (1, 100, 1000, 25), (0, 5985, 1496, 0)],
+    ("asked", "n_train", "n_val", "input_hw", "interval"),
+    [
+        (1, 5985, 1496, (384, 1280), 1),
+        (1, 3712, 3769, (384, 1280), 3),
+        (5, 3712, 3769, (384, 1280), 5),
+        (1, 100, 1000, (384, 1280), 25),
+        (0, 5985, 1496, (384, 1280), 0),
+        (1, 120, 30, (160, 512), 3),  # the demo's; a fifth of the time was seen when each epoch was scored
+    ],
 )
-def test_scoring_is_stretched_until_it_costs_a_tenth(asked, n_train, n_val, interval):
-    assert scoring_interval(TrainConfig(evaluate_every_epochs=asked), n_train=n_train, n_val=n_val) == interval
+def test_scoring_is_stretched_until_it_costs_a_tenth(asked, n_train, n_val, input_hw, interval):
+    train = TrainConfig(evaluate_every_epochs=asked)
+    assert scoring_interval(train, n_train=n_train, n_val=n_val, input_hw=input_hw) == interval
 
 
 @pytest.mark.parametrize(("every", "due"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5]), (0, [])])
