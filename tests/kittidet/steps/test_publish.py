@@ -37,7 +37,7 @@ def metrics(ap: float | None) -> dict:
 
 def predictions(step: int) -> list[dict]:
     """One detection of the label, the worse the further the step is from 10."""
-    return [{"image_id": 1, "category_id": 1, "bbox": [10 + abs(step - 10), 20, 100, 60], "score": 0.5}]
+    return [{"image_id": 0, "category_id": 1, "bbox": [10 + abs(step - 10), 20, 100, 60], "score": 0.5}]
 
 
 def an_evaluation(store: Store, step: int, ap: float | None, average_of: tuple[int, ...] = ()) -> StepOutput:
