@@ -65,12 +65,12 @@ def prepare_ours(task: str) -> Run:
 
     from kittidet.config import TrainConfig
     from kittidet.model.anchors import build_anchors
-    from kittidet.training.model import Detector
+    from kittidet.training.model import TrainableDetector
     from kittidet.training.optimizer import build_optimizer
 
     if "frozen" in task:
         freeze_batch_norm(model)
-    detector = Detector(model, anchors_xyxy=build_anchors("d0", input_hw=(SIZE, SIZE)), recipe=TrainConfig())
+    detector = TrainableDetector(model, anchors_xyxy=build_anchors("d0", input_hw=(SIZE, SIZE)), recipe=TrainConfig())
     optimizer = build_optimizer(TrainConfig(ema_decay=0.0), learning_rate=0.001, model=detector)
     detector.compile(optimizer=optimizer, jit_compile=False, auto_scale_loss=False)
     batch = {

@@ -46,6 +46,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
 # The names as an enum of the schema as well: a form offers them as a list.
 Variant = Annotated[str, AfterValidator(_check_variant), Field(json_schema_extra={"enum": [*VARIANTS]})]
+RateShape = Literal["cosine", "cosine_restarts", "step", "constant", "reference"]
+# Peaks at a batch of 64: the published one, and that of the demo's recipe, twenty times smaller: AdamW's steps do not
+# shrink with the gradient.
+_PEAK_RATES = {"sgd": 0.08, "adamw": 0.004}
 ClassTableName = Literal["kitti8", "kitti3"]
 SplitName = Literal["train", "val"]
 
@@ -193,12 +197,22 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """The fine-tune."""
 
+    # How a training is done, not what: may change while it runs, and what is finished is not done again for it.
+    no_identity: ClassVar = ("keep_checkpoints", "micro_batch", "save_every_minutes")
+
     epochs: int = Field(60, ge=1, description="passes over the training frames")
     batch_size: int = Field(16, ge=1, description="images a step")
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd: with momentum and l2; adamw: with weight_decay")
-    learning_rate: float = Field(
-        0.08, gt=0, description="peak at batch 64; scaled by batch / 64, warm-up start included"
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="peak at batch 64; scaled by batch / 64, warm-up start included; None: 0.08 with sgd, 0.004 with "
+        "adamw",
     )
+    schedule: RateShape = Field(
+        "cosine", description="decay of the rate after the warm-up; step: a tenth at 2/3 of the run, again at 11/12"
+    )
+    cycles: int = Field(3, ge=1, description="cosine_restarts: how many cosines, each from the peak")
     warmup_epochs: float = Field(1.0, ge=0, description="epochs over which the learning rate rises to its peak")
     clip_norm: float = Field(10.0, gt=0, description="gradient clipping: per gradient, then global")
     l2: float = Field(4e-5, ge=0, description="sgd: L2 penalty on kernels, part of the loss")
@@ -225,6 +239,12 @@ class TrainConfig(Section):
     average_best: int = Field(
         3, ge=1, description="how many of the best by AP are kept; their average is one more candidate"
     )
+    micro_batch: PositiveInt | Literal["auto"] = Field(
+        "auto",
+        description="images in memory at a time, added up to batch_size; auto: all, and half as many where memory "
+        "runs out",
+    )
+    save_every_minutes: float = Field(10.0, gt=0, description="time between states to go on from, besides each epoch's")
     patience_epochs: int | None = Field(
         None, ge=1, description="stop when validation AP has not risen for so many epochs; None: never"
     )
@@ -236,6 +256,17 @@ class TrainConfig(Section):
         "None: a random start, not a fine-tune",
     )
     augment: AugmentConfig = AugmentConfig()
+
+    @property
+    def peak_rate(self) -> float:
+        """The highest rate at a batch of 64: as set, or the optimiser's own."""
+        return _PEAK_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate
+
+    @model_validator(mode="after")
+    def _check_micro_batch(self) -> "TrainConfig":
+        if self.micro_batch != "auto" and self.batch_size % self.micro_batch:
+            raise ValueError(f"micro_batch {self.micro_batch} does not divide batch_size {self.batch_size}")
+        return self
 
 
 class EvalConfig(Section):

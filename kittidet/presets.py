@@ -46,7 +46,6 @@ def demo() -> RunConfig:
             epochs=9,
             batch_size=8,
             optimizer="adamw",
-            learning_rate=0.004,
             warmup_epochs=0.3,
             ema_decay=0.98,
             checkpoint_every_epochs=3,

@@ -48,7 +48,9 @@ def print_scores(summary: Mapping[str, Any]) -> None:
     steps = score_table("checkpoints", ("step", "epoch", "AP", "AP50", "AP75", ""))
     for row in summary["checkpoints"]:
         mean = ", ".join(map(str, row["average_of"]))
-        note = ", ".join(filter(None, [f"mean of {mean}" if mean else "", "picked" if row["best"] else ""]))
+        sure = row.get("chance_of_best")
+        picked = "picked" if sure is None else f"picked; the best on {sure:.0%} of other draws of the frames"
+        note = ", ".join(filter(None, [f"mean of {mean}" if mean else "", picked if row["best"] else ""]))
         steps.add_row(str(row["step"]), str(row["epoch"]), *(score_text(row[k]) for k in ("ap", "ap50", "ap75")), note)
     console = Console()
     console.print(scores)

@@ -42,10 +42,11 @@ def training_batches(
     seed: int,
     epochs: int,
     first_epoch: int = 0,
+    first_batch: int = 0,
     pixel_mean: tuple[float, ...],
     pixel_std: tuple[float, ...],
 ) -> tf.data.Dataset:
-    """Return the batches of epochs ``first_epoch`` to ``epochs - 1``, one after the other.
+    """Return the batches of epochs ``first_epoch`` to ``epochs - 1``, one after the other, from ``first_batch`` on.
 
     Each epoch has ``steps_per_epoch`` batches, all full: what is left over after the last whole batch is another
     part of the data in every epoch. A set smaller than one batch fills it by repeating frames, each time changed by
@@ -59,6 +60,7 @@ def training_batches(
         seed: of order and changes.
         epochs: where the run ends, counted from 0.
         first_epoch: where this data set starts, for a run that goes on.
+        first_batch: the first batch of that epoch, for a run that goes on inside it.
         pixel_mean: per channel, 0..255.
         pixel_std: per channel, 0..255.
 
@@ -72,10 +74,10 @@ def training_batches(
         RecordError: if the records are incomplete or their framing is damaged. A damaged payload is met later, while
             iterating, and reaches the caller as TensorFlow's ``tf.errors.OpError`` with the same message.
     """
-    if batch_size < 1 or not 0 <= first_epoch < epochs:
+    if batch_size < 1 or first_batch < 0 or not 0 <= first_epoch < epochs:
         raise ValueError(
-            f"training_batches: expected batch_size >= 1 and 0 <= first_epoch < epochs, "
-            f"got {batch_size}, {first_epoch}, {epochs}"
+            f"training_batches: expected batch_size >= 1, first_batch >= 0 and 0 <= first_epoch < epochs, "
+            f"got {batch_size}, {first_batch}, {first_epoch}, {epochs}"
         )
     manifest = read_manifest(records_dir)
     read = _reader(records_dir, manifest)
@@ -83,7 +85,9 @@ def training_batches(
     steps = steps_per_epoch(num_frames, batch_size)
 
     def order_of(epoch: Tensor) -> tf.data.Dataset:
-        places = tf.data.Dataset.from_tensor_slices(_epoch_order(num_frames, steps * batch_size, seed, epoch))
+        order = _epoch_order(num_frames, steps * batch_size, seed, epoch)
+        done = tf.where(tf.equal(epoch, first_epoch), first_batch * batch_size, 0)
+        places = tf.data.Dataset.from_tensor_slices(order[done:])
         return places.map(lambda place: (epoch, place))
 
     def load(epoch: Tensor, place: Tensor) -> Element:
@@ -104,9 +108,9 @@ def training_batches(
         .map(load, num_parallel_calls=_cores(), deterministic=True)
         .batch(batch_size, drop_remainder=True)
     )
-    return batches.apply(tf.data.experimental.assert_cardinality(steps * (epochs - first_epoch))).prefetch(
-        _PREFETCH_BATCHES
-    )
+    return batches.apply(
+        tf.data.experimental.assert_cardinality(steps * (epochs - first_epoch) - first_batch)
+    ).prefetch(_PREFETCH_BATCHES)
 
 
 def evaluation_batches(

@@ -16,9 +16,9 @@ from kittidet.model.reference_names import reference_variables
 from kittidet.parity.comparison import Arrays, Comparison, compare
 from kittidet.parity.model import build_by_rule
 from kittidet.training.losses import focal_loss, huber_box_loss, iou_box_loss, normalizer_of
-from kittidet.training.model import Detector
+from kittidet.training.model import TrainableDetector
 from kittidet.training.optimizer import FineTuneSGD
-from kittidet.training.schedule import WarmupCosine
+from kittidet.training.schedule import WarmupDecay
 from kittidet.training.targets import Targets, assign_targets
 
 LEVELS = range(3, 8)
@@ -135,7 +135,7 @@ def only_last_losses_off(lines: list[Comparison]) -> bool:
 
 def _three_steps(network: EfficientDet, arrays: Arrays, *, suffix: str) -> Iterator[Comparison]:
     named = reference_variables(network)
-    detector = Detector(network, anchors_xyxy=build_anchors("d0", input_hw=(128, 128)), recipe=RECIPE)
+    detector = TrainableDetector(network, anchors_xyxy=build_anchors("d0", input_hw=(128, 128)), recipe=RECIPE)
     optimizer = FineTuneSGD(learning_rate=0.0, momentum=0.9, clip_norm=10.0, ema_decay=0.0)
     variables = network.trainable_variables
     batch = _train_batch(arrays)
@@ -188,8 +188,8 @@ def _worst(arrays: Arrays, kind: str, found: dict[str, Any], outputs: str) -> Co
 def check_schedule(_file: Path, arrays: Arrays) -> Iterator[Comparison]:
     """Both of the reference's cosine curves; the other schedules are not offered here."""
     for name, warmup_start in (("tf1_cosine", 0.001), ("tf2_cosine", 0.008)):
-        schedule = WarmupCosine(
-            peak=0.01, warmup_start=warmup_start, warmup_steps=100, total_steps=5000, follow_reference=True
+        schedule = WarmupDecay(
+            peak=0.01, warmup_start=warmup_start, warmup_steps=100, total_steps=5000, shape="reference"
         )
         found = [float(schedule(step)) for step in arrays["steps"]]
         yield compare("batch 8", name, found, arrays[name], rtol=2e-5)

@@ -36,7 +36,7 @@ def training_facts(run: Run) -> Rows:
         ("optimizer", recipe.optimizer),
         (
             "learning rate",
-            f"{recipe.learning_rate * recipe.batch_size / 64:.3g} at the peak ({recipe.learning_rate:g} at batch 64)",
+            f"{recipe.peak_rate * recipe.batch_size / 64:.3g} at the peak ({recipe.peak_rate:g} at batch 64)",
         ),
         ("start", "random" if recipe.initial_weights is None else str(recipe.initial_weights)),
     ]

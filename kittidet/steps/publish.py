@@ -1,17 +1,18 @@
 """Step 7, pick and publish: the checkpoint with the best AP becomes a run folder that a person keeps."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from kittidet.config import RunConfig
+from kittidet.config import RunConfig, TrainConfig
 from kittidet.errors import EvaluationError
-from kittidet.eval.coco_format import coco_ground_truth
-from kittidet.files import digest_of
+from kittidet.eval.coco_format import coco_ground_truth, rows_from_results
+from kittidet.eval.pick import chances_of_best
+from kittidet.files import digest_of, read_json
 from kittidet.runs import run as names
 from kittidet.runs.environment import describe_environment
 from kittidet.runs.write import RunContent, write_run
@@ -23,6 +24,8 @@ from kittidet.steps.train import checkpoint_path
 from kittidet.store import StepOutput, Store
 
 VERSION = 1
+# Of the validation frames, to say how sure the pick is: to a few per cent, in seconds a checkpoint.
+_PICK_DRAWS = 200
 _AP = ("ap", "ap50", "ap75")
 _SCORES = (*_AP, "per_class_ap", "per_class_ap50", "max_detections", "ap_at_100")
 
@@ -71,7 +74,7 @@ def run_digest(config: RunConfig, outputs: PipelineOutputs) -> str:
             "runs_dir": True,
             "source": True,
             "split": {"train_list", "val_list"},
-            "train": {"initial_weights"},
+            "train": {"initial_weights", *TrainConfig.no_identity},
             "validation": {"max_bad_share"},
         },
     )
@@ -104,7 +107,10 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
     best = pick_best(outputs.evaluations)
     last = max(outputs.evaluations, key=lambda e: (e.summary["step"], not e.summary["average_of"]))
     table = config.records.table()
-    frames = val_frames(store, outputs.dataset, outputs.split, table)
+    truth = coco_ground_truth(val_frames(store, outputs.dataset, outputs.split, table), table)
+    summary = summarise(config, outputs, best)
+    for row, chance in zip(summary["checkpoints"], _chances(store, outputs, truth), strict=True):
+        row["chance_of_best"] = chance
     return RunContent(
         copies={
             names.BEST: checkpoint_path(store, outputs.trained, best.summary["name"]),
@@ -117,10 +123,10 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
             names.NEAREST: store.path(outputs.split) / NEAREST,
         },
         documents={
-            names.GROUND_TRUTH: coco_ground_truth(frames, table),
+            names.GROUND_TRUTH: truth,
             names.CONFIG: _anchored(config, store).model_dump(mode="json"),
             names.SUMMARY: {
-                **summarise(config, outputs, best),
+                **summary,
                 # From the run's folder: holds after both were moved together. The path in the configuration holds
                 # while they stay.
                 "store": os.path.relpath(store.root, config.runs_dir.absolute() / config.name),
@@ -129,6 +135,21 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
             },
         },
     )
+
+
+def _chances(store: Store, outputs: PipelineOutputs, truth: Mapping[str, Any]) -> list[float]:
+    """Return how sure it is that each checkpoint is the best, in the order of the summary."""
+    results = []
+    for evaluation in in_order(outputs.evaluations):
+        file = store.path(evaluation) / "predictions.json"
+        items = read_json(file, error=EvaluationError, advice="Delete its folder; the next run makes it again.")
+        results.append(rows_from_results(items, where=str(file)))
+    return chances_of_best(truth, results, resamples=_PICK_DRAWS, seed=0)
+
+
+def in_order(evaluations: Sequence[StepOutput]) -> list[StepOutput]:
+    """Return the evaluations in the order of their steps, an average after the step it ends at."""
+    return sorted(evaluations, key=lambda e: (e.summary["step"], e.summary["average_of"]))
 
 
 def _anchored(config: RunConfig, store: Store) -> RunConfig:
@@ -164,7 +185,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
                 **{name: e.summary["metrics"][name] for name in _AP},
                 "best": e.summary["name"] == best.summary["name"],
             }
-            for e in sorted(outputs.evaluations, key=lambda e: (e.summary["step"], e.summary["average_of"]))
+            for e in in_order(outputs.evaluations)
         ],
         "classes": list(config.records.table().names),
         "variant": config.model.variant,

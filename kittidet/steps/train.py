@@ -24,8 +24,8 @@ VERSION = 4
 def train_key(data: DataOutputs, model: ModelConfig, recipe: TrainConfig) -> StepKey:
     """Return the identity of a training: the records of both sides, the model, the recipe, and what it starts from.
 
-    How many of the newest checkpoints are kept is no part of it, so that it may be raised while the training runs. Nor
-    is how they are scored: a training that took hours is not thrown away for another suppression of boxes.
+    How it is done is no part of it (checkpoints kept, images in memory at a time), so that this may change while the
+    training runs. Nor is how they are scored: hours of training are not thrown away for another suppression of boxes.
 
     Raises:
         ConfigError: if ``recipe.initial_weights`` does not exist.
@@ -36,7 +36,7 @@ def train_key(data: DataOutputs, model: ModelConfig, recipe: TrainConfig) -> Ste
         records=data.train_records.summary["records_digest"],
         val_records=data.val_records.summary["records_digest"] if recipe.evaluate_every_epochs else None,
         model=model,
-        recipe=recipe.model_dump(mode="json", exclude={"initial_weights", "keep_checkpoints"}),
+        recipe=recipe.model_dump(mode="json", exclude={"initial_weights", *recipe.no_identity}),
         initial_weights=name_initial_weights(recipe, model),
     )
 

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +17,7 @@ from kittidet.progress import in_words
 from kittidet.training.history import EpochReport, ValScores, write_history
 from kittidet.training.keeping import has_stalled, is_due, kept_steps
 from kittidet.training.optimizer import FineTuneOptimizer, averaged_weights
-from kittidet.training.resume import Progress, save_state
+from kittidet.training.resume import Progress
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +66,7 @@ class EpochEnd(keras.callbacks.Callback):
         detector_facts: stored with each checkpoint, with its step and epoch.
         network: whose weights go into checkpoints.
         optimizer: holds the moving averages.
-        variables: groups of all variables that training changes.
-        identity: digest of the run.
+        save: writes a state to resume from.
         rows: the history so far; appended to.
         train: the recipe: length of the run, how often it leaves a checkpoint (the last epoch always does), how
             many are kept, and when it has stalled.
@@ -80,8 +79,7 @@ class EpochEnd(keras.callbacks.Callback):
     detector_facts: DetectorFacts
     network: keras.Model
     optimizer: FineTuneOptimizer
-    variables: Mapping[str, Sequence[Any]]
-    identity: str
+    save: Callable[[Progress], None]
     rows: list[dict[str, Any]]
     train: TrainConfig
     score: Callable[[Path], ValScores] | None
@@ -114,7 +112,7 @@ class EpochEnd(keras.callbacks.Callback):
             **{name: float((logs or {})[name]) for name in _PARTS},
         )
         self.rows.append(asdict(report))
-        save_state(self.work_dir / "resume", self.variables, Progress(done, step, self.rows), identity=self.identity)
+        self.save(Progress(done, step, self.rows))
         self.drop_checkpoints()
         write_history(self.work_dir / "history.csv", self.rows)
         if scores is not None and logs is not None:

@@ -24,7 +24,7 @@ class EpochReport:
         iou_loss: IoU part, unweighted; 0 if off.
         l2_loss: penalty on kernels; 0 with AdamW.
         num_positives: anchors with an object, per batch.
-        seconds: duration without the scoring.
+        seconds: duration without the scoring; of an epoch that was interrupted, since the last start.
         val_ap: COCO AP of the averaged weights on the validation set; None where the epoch was not scored.
         val_ap50: the same at IoU .50.
         score_seconds: duration of the scoring.

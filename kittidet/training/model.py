@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 from kittidet.config import TrainConfig
 from kittidet.training.losses import focal_loss, huber_box_loss, iou_box_loss, l2_loss, normalizer_of
-from kittidet.training.targets import assign_targets
+from kittidet.training.targets import Targets, assign_targets
 
 # What the losses read from a batch; the rest is dropped (ids are strings, which accelerators do not accept).
 BATCH_KEYS = ("image", "boxes_xyxy", "class_ids", "dont_care_xyxy")
 
 
-class Detector(keras.Model):
+class TrainableDetector(keras.Model):
     """A network with its losses, trained on labelled batches.
 
     Reported for each epoch as means over its steps: ``loss`` (the total), ``cls_loss``, ``box_loss``,
@@ -67,22 +67,42 @@ class Detector(keras.Model):
             training: not used.
         """
         parts = self.loss_parts(x, y_pred)
+        self.track(parts)
+        return self.weighted(parts)
+
+    def track(self, parts: dict[str, Any]) -> None:
+        """Add the parts of a batch's loss to the means that are reported."""
         for name, value in parts.items():
             self.trackers[name].update_state(value)
+
+    def weighted(self, parts: dict[str, Any]) -> Any:
+        """Return the scalar that is minimised from the parts of the loss."""
         recipe = self.recipe
         loss = parts["cls_loss"] + recipe.box_loss_weight * parts["box_loss"] + parts["l2_loss"]
         return loss + recipe.iou_loss_weight * parts["iou_loss"] if recipe.iou_loss != "none" else loss
 
-    def loss_parts(self, batch: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
-        """Return the scalar parts of the loss, unweighted, by the names they are reported under."""
-        recipe = self.recipe
-        targets = assign_targets(
+    def targets_of(self, batch: dict[str, Any]) -> Targets:
+        """Return what the anchors should predict for a batch."""
+        return assign_targets(
             batch["boxes_xyxy"],
             batch["class_ids"],
             self.anchors_xyxy,
-            dont_care_xyxy=batch["dont_care_xyxy"] if recipe.ignore_dont_care else None,
+            dont_care_xyxy=batch["dont_care_xyxy"] if self.recipe.ignore_dont_care else None,
         )
-        normalizer = normalizer_of(targets)
+
+    def loss_parts(
+        self, batch: dict[str, Any], outputs: dict[str, Any], *, normalizer: Any | None = None
+    ) -> dict[str, Any]:
+        """Return the scalar parts of the loss, unweighted, by the names they are reported under.
+
+        Args:
+            batch: as in `compute_loss`.
+            outputs: the network's.
+            normalizer: the divisor where the batch is a part of a larger one; None: the batch's own.
+        """
+        recipe = self.recipe
+        targets = self.targets_of(batch)
+        normalizer = normalizer_of(targets) if normalizer is None else normalizer
         logits, codes = outputs["class_logits"], outputs["box_codes"]
         iou = (
             iou_box_loss(codes, targets, self.anchors_xyxy, normalizer=normalizer, kind=recipe.iou_loss)

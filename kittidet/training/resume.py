@@ -1,14 +1,16 @@
-"""The state of an unfinished run at the end of an epoch: enough to continue as if nothing had happened.
+"""The state of an unfinished run, at the end of an epoch or inside one: enough to go on as if nothing had happened.
 
 Keras' ``BackupAndRestore`` is not used: it writes its two files in place, one after the other, so that a kill
 in between leaves the weights of one epoch and the number of another; and it saves neither the average of batch-norm
-statistics nor the history. Here everything is one folder that appears by a single rename.
+statistics nor the history. Here everything is one folder that appears by a single rename, and carries its digests:
+what a disk has damaged is passed over for the state before.
 """
 
+import logging
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,12 @@ import keras
 import numpy as np
 
 from kittidet.errors import TrainingError
-from kittidet.files import read_json, whole_folder, write_json
+from kittidet.files import digest_file, digest_of, read_json, whole_folder, write_json
 
-_FOLDER = re.compile(r"epoch-(\d{5})")
+log = logging.getLogger(__name__)
+
+_FOLDER = re.compile(r"epoch-\d{5}-batch-\d{7}")
+_KEPT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,60 +34,89 @@ class Progress:
         epoch: finished epochs.
         step: optimiser steps.
         rows: the history so far, one mapping per epoch.
+        batch: finished batches of the epoch that is under way.
     """
 
     epoch: int
     step: int
     rows: list[dict[str, Any]]
+    batch: int = 0
 
 
 def save_state(folder: Path, variables: Mapping[str, Sequence[Any]], progress: Progress, *, identity: str) -> None:
-    """Write the state of a run and remove the one before it; a kill at any moment leaves one complete state.
+    """Write the state of a run, and remove all but this one and the one before; a kill at any moment leaves one whole.
 
     Args:
         folder: where states are kept.
         variables: groups of all Keras variables that training changes: weights, statistics, optimiser slots,
-            averages, random seeds.
+            averages, random seeds, sums of the epoch's losses.
         progress: where the run is.
         identity: digest of everything that defines the run; a state is only loaded into an equal run.
     """
-    final = folder / f"epoch-{progress.epoch:05d}"
+    final = folder / f"epoch-{progress.epoch:05d}-batch-{progress.batch:07d}"
     arrays = {name: keras.ops.convert_to_numpy(v) for name, v in _named(variables).items()}
-    facts = {"identity": identity, "epoch": progress.epoch, "step": progress.step, "rows": progress.rows}
     with whole_folder(final, replace=True) as partial:
         np.savez(partial / "variables.npz", **arrays)
-        write_json(partial / "progress.json", facts)
+        facts = {"identity": identity, **asdict(progress), "sha256": digest_file(partial / "variables.npz")}
+        write_json(partial / "progress.json", {**facts, "seal": digest_of(facts)})
+    states = _states(folder)
     for other in folder.iterdir():
-        if other != final:
+        if other not in states[-_KEPT:]:
             shutil.rmtree(other)
 
 
 def load_state(folder: Path, variables: Mapping[str, Sequence[Any]], *, identity: str) -> Progress | None:
-    """Load the newest saved state into the variables and return the run's progress; None if there is none.
+    """Load the newest whole state into the variables and return the run's progress; None if there is none.
+
+    A state that is damaged is named in a warning, and the one before it taken.
 
     Raises:
-        TrainingError: if the state belongs to another run or does not fit.
+        TrainingError: if a state belongs to another run or does not fit.
     """
-    found = sorted(p for p in folder.glob("epoch-*") if _FOLDER.fullmatch(p.name))
-    if not found:
-        return None
-    newest = found[-1]
-    facts = read_json(newest / "progress.json", error=TrainingError, advice=f"Delete {newest} to start over.")
-    if facts["identity"] != identity:
-        raise TrainingError(
-            f"{newest}: the unfinished run in this folder has different records, model or recipe. "
-            "Use another work folder for this run, or delete that one."
-        )
+    found = _states(folder)
+    for path in reversed(found):
+        try:
+            facts = _read(path)
+        except TrainingError as error:
+            log.warning("fit.state_damaged %s", error)
+            continue
+        if facts["identity"] != identity:
+            raise TrainingError(
+                f"{path}: the unfinished run in this folder has different records, model or recipe. "
+                "Use another work folder for this run, or delete that one."
+            )
+        _assign(path, variables)
+        return Progress(int(facts["epoch"]), int(facts["step"]), list(facts["rows"]), int(facts["batch"]))
+    if found:
+        log.warning("fit.start_over folder=%s none of its %d states is whole", folder, len(found))
+    return None
+
+
+def _states(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("epoch-*") if _FOLDER.fullmatch(p.name))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the facts of a state whose bytes are those that were written."""
+    advice = "The state before it is used, or training starts over."
+    facts = read_json(path / "progress.json", error=TrainingError, advice=advice)
+    seal = facts.pop("seal", None) if isinstance(facts, dict) else None
+    variables = path / "variables.npz"
+    if seal != digest_of(facts) or not variables.is_file() or digest_file(variables) != facts["sha256"]:
+        raise TrainingError(f"{path}: this state of the training is damaged. {advice}")
+    return facts
+
+
+def _assign(path: Path, variables: Mapping[str, Sequence[Any]]) -> None:
     named = _named(variables)
-    with np.load(newest / "variables.npz", allow_pickle=False) as arrays:
+    with np.load(path / "variables.npz", allow_pickle=False) as arrays:
         if set(arrays.files) != set(named):
             raise TrainingError(
-                f"{newest}: expected {len(named)} variables, got {len(arrays.files)}. Another version saved it; "
+                f"{path}: expected {len(named)} variables, got {len(arrays.files)}. Another version saved it; "
                 "delete the folder to start over."
             )
         for name, variable in named.items():
             variable.assign(arrays[name])
-    return Progress(int(facts["epoch"]), int(facts["step"]), list(facts["rows"]))
 
 
 def _named(variables: Mapping[str, Sequence[Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step: a linear warm-up, then half a cosine down to 0."""
+"""The learning rate as a function of the step: a linear warm-up, then a decay of the shape that is asked for."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -7,41 +7,46 @@ from typing import Any
 import keras
 from keras import ops
 
-from kittidet.config import TrainConfig
+from kittidet.config import RateShape, TrainConfig
 
 # The published rates are for this many images per step; the rate is proportional to the batch size.
 REFERENCE_BATCH = 64
 # The warm-up starts at this share of the peak: 0.008 of the published 0.08.
 WARMUP_START_SHARE = 0.1
+# Where a step decay divides the rate by ten, as shares of the run: those of the usual 12 epochs at 8 and 11.
+_STEPS_AT = (8 / 12, 11 / 12)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """A linear warm-up followed by half a cosine, which never rises again.
+class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear warm-up followed by a decay over what remains of the run.
 
-    The reference's own schedule (``follow_reference``) has the cosine count raw steps: it drops at the end of
-    the warm-up, is 0 one warm-up before the end, and rises for the rest. Here the cosine spans what remains after the
-    warm-up.
+    Shapes: ``cosine``, half a cosine down to 0; ``cosine_restarts``, several of them, each from the peak; ``step``, a
+    tenth at two thirds of the run and a hundredth at eleven twelfths; ``constant``; and ``reference``, that of
+    google/automl, whose cosine counts raw steps: it drops at the end of the warm-up, is 0 one warm-up before the
+    end, and rises for the rest.
 
     Args:
         peak: rate at the end of the warm-up.
         warmup_start: rate at step 0.
         warmup_steps: length of the warm-up; 0 turns it off.
-        total_steps: where the rate reaches 0.
-        follow_reference: reproduce the reference exactly.
+        total_steps: where the run ends.
+        shape: of the decay.
+        cycles: cosines of ``cosine_restarts``.
 
     Raises:
         ValueError: if the run is not longer than its warm-up.
 
     Source:
-        google/automl ``efficientdet/tf2/train_lib.py``, ``CosineLrSchedule``.
+        google/automl ``efficientdet/tf2/train_lib.py``, ``CosineLrSchedule``; Loshchilov and Hutter, "SGDR", 2017.
     """
 
     peak: float
     warmup_start: float
     warmup_steps: int
     total_steps: int
-    follow_reference: bool = False
+    shape: RateShape = "cosine"
+    cycles: int = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup_steps < self.total_steps:
@@ -53,19 +58,33 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         """Return the rate at a step (scalar, counted from 0), float32."""
         step = ops.cast(step, "float32")
         span = float(self.total_steps - self.warmup_steps)
-        turn = step / span if self.follow_reference else ops.clip((step - self.warmup_steps) / span, 0.0, 1.0)
-        cosine = 0.5 * self.peak * (1 + ops.cos(math.pi * turn))
+        done = ops.clip((step - self.warmup_steps) / span, 0.0, 1.0)
+        rate = self.peak * (self._cosine(step / span) if self.shape == "reference" else self._decay(done))
         if self.warmup_steps == 0:
-            return cosine
+            return rate
         warm = self.warmup_start + (self.peak - self.warmup_start) * step / self.warmup_steps
-        return ops.where(step < self.warmup_steps, warm, cosine)
+        return ops.where(step < self.warmup_steps, warm, rate)
+
+    def _decay(self, done: Any) -> Any:
+        """Return the share of the peak where a share of the run after the warm-up is done."""
+        if self.shape == "constant":
+            return ops.ones_like(done)
+        if self.shape == "step":
+            return 0.1 ** sum(ops.cast(done >= at, "float32") for at in _STEPS_AT)
+        turns = done * self.cycles
+        # The end of the run is the end of its last cosine, not the beginning of one more.
+        return self._cosine(turns - ops.minimum(ops.floor(turns), self.cycles - 1.0))
+
+    @staticmethod
+    def _cosine(turn: Any) -> Any:
+        return 0.5 * (1 + ops.cos(math.pi * turn))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return asdict(self)
 
 
-def fine_tune_schedule(train: TrainConfig, *, steps_per_epoch: int) -> WarmupCosine:
+def fine_tune_schedule(train: TrainConfig, *, steps_per_epoch: int) -> WarmupDecay:
     """Return the schedule of a run, peak and warm-up start both scaled by the batch.
 
     (The reference's newer code does not scale the start: below a batch of 6.4 its rate falls during the warm-up.)
@@ -76,10 +95,12 @@ def fine_tune_schedule(train: TrainConfig, *, steps_per_epoch: int) -> WarmupCos
         steps_per_epoch: steps in an epoch.
     """
     total_steps = steps_per_epoch * train.epochs
-    peak = train.learning_rate * train.batch_size / REFERENCE_BATCH
-    return WarmupCosine(
+    peak = train.peak_rate * train.batch_size / REFERENCE_BATCH
+    return WarmupDecay(
         peak=peak,
         warmup_start=WARMUP_START_SHARE * peak,
         warmup_steps=min(round(train.warmup_epochs * steps_per_epoch), total_steps // 2),
         total_steps=total_steps,
+        shape=train.schedule,
+        cycles=train.cycles if train.schedule == "cosine_restarts" else 1,
     )

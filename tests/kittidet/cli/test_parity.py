@@ -5,7 +5,7 @@ import pytest
 import typer
 
 from kittidet.cli.parity import parity
-from kittidet.training.schedule import WarmupCosine
+from kittidet.training.schedule import WarmupDecay
 
 STEPS = np.array([0, 50, 2500])
 
@@ -14,7 +14,7 @@ def write_rates(folder, *, off: float) -> None:
     """The learning rates of both reference curves, moved by a factor."""
     rates = {}
     for name, start in (("tf1_cosine", 0.001), ("tf2_cosine", 0.008)):
-        curve = WarmupCosine(peak=0.01, warmup_start=start, warmup_steps=100, total_steps=5000, follow_reference=True)
+        curve = WarmupDecay(peak=0.01, warmup_start=start, warmup_steps=100, total_steps=5000, shape="reference")
         rates[name] = np.array([float(curve(step)) for step in STEPS]) * off
     np.savez(folder / "lr_schedule.npz", steps=STEPS, **rates)
 

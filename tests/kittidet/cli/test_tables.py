@@ -17,7 +17,16 @@ SUMMARY = {
     "best_step": 40,
     "checkpoints": [
         {"step": 20, "epoch": 1, "average_of": [], "ap": 0.3, "ap50": 0.5, "ap75": 0.2, "best": False},
-        {"step": 40, "epoch": 2, "average_of": [20, 40], "ap": 0.4321, "ap50": 0.7, "ap75": 0.5, "best": True},
+        {
+            "step": 40,
+            "epoch": 2,
+            "average_of": [20, 40],
+            "ap": 0.4321,
+            "ap50": 0.7,
+            "ap75": 0.5,
+            "best": True,
+            "chance_of_best": 0.75,
+        },
     ],
 }
 
@@ -30,6 +39,7 @@ def test_scores_show_all_first_then_each_class_and_the_picked_step(capsys):
     assert "no ground truth" in rows[2]
     assert ["picked" in row for row in rows[-2:]] == [False, True]
     assert "mean of 20, 40" in rows[-1]
+    assert "75%" in rows[-1]
     assert not any("limit of 100" in line for line in lines)
 
 

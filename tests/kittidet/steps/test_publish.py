@@ -35,9 +35,14 @@ def metrics(ap: float | None) -> dict:
     }
 
 
+def predictions(step: int) -> list[dict]:
+    """One detection of the label, the worse the further the step is from 10."""
+    return [{"image_id": 0, "category_id": 1, "bbox": [10 + abs(step - 10), 20, 100, 60], "score": 0.5}]
+
+
 def an_evaluation(store: Store, step: int, ap: float | None, average_of: tuple[int, ...] = ()) -> StepOutput:
     def make(folder: Path) -> dict:
-        (folder / "predictions.json").write_text(json.dumps([{"step": step}]))
+        (folder / "predictions.json").write_text(json.dumps(predictions(step)))
         name = f"{'average' if average_of else 'step'}-{step}"
         facts = {"name": name, "step": step, "epoch": step, "average_of": list(average_of), "digest": str(step)}
         return {**facts, "metrics": metrics(ap)}
@@ -121,7 +126,7 @@ def test_a_run_holds_what_a_person_expects(store, config):
     assert not run.cached
     assert (run.path / "weights/best/model.weights.h5").read_text() == "weights 10"
     assert (run.path / "weights/last/model.weights.h5").read_text() == "weights 15"
-    assert json.loads((run.path / "predictions.json").read_text()) == [{"step": 10}]
+    assert json.loads((run.path / "predictions.json").read_text()) == predictions(10)
     assert (run.path / "history.csv").read_text() == "epoch\n1\n"
     assert json.loads((run.path / "config.json").read_text())["name"] == "mine"
     truth = json.loads((run.path / "ground_truth.json").read_text())
@@ -132,6 +137,11 @@ def test_a_run_holds_what_a_person_expects(store, config):
     assert summary["per_class_ap"] == {"Car": 0.5, "Van": None}
     assert (summary["n_train"], summary["n_val"]) == (1, 1)
     assert {"data", "split", "checkpoint"} <= set(summary["digests"])
+    assert [(row["step"], row["best"], row["chance_of_best"]) for row in summary["checkpoints"]] == [
+        (5, False, 0.0),
+        (10, True, 1.0),
+        (15, False, 0.0),
+    ]
 
 
 def test_a_run_made_with_relative_paths_says_where_everything_is_from_anywhere(tmp_path, monkeypatch):

@@ -6,15 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import pytest
-import tensorflow as tf
 from fixtures.training_results import StoppedError, assert_same_run, rows_of, stop_after
 
 from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
 from kittidet.detect.detector import Detector
 from kittidet.errors import ConfigError, TrainingError
-from kittidet.training.fit import fit_detector, freezes_batch_norm
+from kittidet.training.fit import fit_detector
 
 TINY_MODELS = Path(__file__).parents[2] / "fixtures" / "tiny_models.py"
 
@@ -87,38 +85,6 @@ def test_a_loss_that_explodes_stops_the_run_and_saves_nothing(fit, tmp_path, sho
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_running_out_of_memory_names_the_batch_and_what_to_try(fit, tmp_path, monkeypatch):
-    def exhausted(*_, **__):
-        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
-
-    monkeypatch.setattr(keras.Model, "fit", exhausted)
-    with pytest.raises(TrainingError, match=r"train\.batch_size=5.*Try train\.batch_size=2"):
-        fit(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("frozen", "batch_size", "starts_from_weights", "expected"),
-    [
-        (None, 8, True, True),
-        (None, 16, True, False),
-        (None, 8, False, False),
-        (True, 8, False, True),
-        (False, 8, True, False),
-    ],
-)
-def test_batch_norm_is_frozen_on_request_or_for_small_batches_that_start_from_weights(
-    short_recipe, frozen, batch_size, starts_from_weights, expected
-):
-    recipe = short_recipe.model_copy(
-        update={
-            "freeze_batch_norm": frozen,
-            "batch_size": batch_size,
-            "initial_weights": Path("starter") if starts_from_weights else None,
-        }
-    )
-    assert freezes_batch_norm(recipe) == expected
-
-
 KILLED = """
 import importlib.util, os, signal, sys
 from pathlib import Path
@@ -128,14 +94,15 @@ tiny = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tiny)
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.detect import checkpoint as checkpoints
-from kittidet.training import callbacks, fit
-fit.build_efficientdet = checkpoints.build_efficientdet = tiny.tiny_efficientdet
+from kittidet.training import callbacks, fit, session
+session.build_efficientdet = checkpoints.build_efficientdet = tiny.tiny_efficientdet
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 epoch, name = moment.split(":")
-original = getattr(callbacks, name) if name != "step" else None
+home = fit if name == "save_state" else callbacks
+original = getattr(home, name) if name != "step" else None
 
 def dying(*args, **kwargs):
     dying.calls += 1
@@ -149,7 +116,7 @@ if name == "step":
         die() if int(self.model.optimizer.iterations) == int(epoch) else None
     )
 else:
-    setattr(callbacks, name, dying)
+    setattr(home, name, dying)
 fit.fit_detector(Path(records), model=ModelConfig(input_hw=tiny.INPUT_HW),
                  train=TrainConfig.model_validate_json(os.environ["RECIPE"]), work_dir=Path(work_dir))
 """

@@ -13,7 +13,7 @@ from kittidet.model.efficientdet import build_efficientdet
 from kittidet.model.pretrained import load_reference_arrays
 from kittidet.model.reference_names import reference_variables
 from kittidet.model.reference_rule import weights_by_rule
-from kittidet.training.model import Detector
+from kittidet.training.model import TrainableDetector
 from kittidet.training.optimizer import FineTuneSGD
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "train_step.npz"
@@ -33,7 +33,7 @@ def drawn_batch():
 
 def test_the_loss_is_the_weighted_sum_of_the_reported_parts(tiny_network):
     recipe = TrainConfig(box_loss_weight=7.0, iou_loss="giou", iou_loss_weight=3.0)
-    detector, batch = Detector(tiny_network, anchors_xyxy=ANCHORS, recipe=recipe), drawn_batch()
+    detector, batch = TrainableDetector(tiny_network, anchors_xyxy=ANCHORS, recipe=recipe), drawn_batch()
     parts = {k: float(v) for k, v in detector.loss_parts(batch, detector(batch)).items()}
     loss = float(detector.compute_loss(x=batch, y_pred=detector(batch)))
     assert min(parts.values()) > 0
@@ -46,20 +46,20 @@ def test_the_loss_is_the_weighted_sum_of_the_reported_parts(tiny_network):
 def test_dont_care_regions_lower_the_class_loss_only_when_asked_to(tiny_network):
     costs = {}
     for ignore in (True, False):
-        detector = Detector(tiny_network, anchors_xyxy=ANCHORS, recipe=TrainConfig(ignore_dont_care=ignore))
+        detector = TrainableDetector(tiny_network, anchors_xyxy=ANCHORS, recipe=TrainConfig(ignore_dont_care=ignore))
         costs[ignore] = detector.loss_parts(drawn_batch(), detector(drawn_batch()))
     assert float(costs[True]["cls_loss"]) < float(costs[False]["cls_loss"])
     assert float(costs[True]["box_loss"]) == float(costs[False]["box_loss"])
 
 
 def test_adamw_has_no_penalty_in_its_loss(tiny_network):
-    detector = Detector(tiny_network, anchors_xyxy=ANCHORS, recipe=TrainConfig(optimizer="adamw"))
+    detector = TrainableDetector(tiny_network, anchors_xyxy=ANCHORS, recipe=TrainConfig(optimizer="adamw"))
     assert float(detector.loss_parts(drawn_batch(), detector(drawn_batch()))["l2_loss"]) == 0
 
 
 def test_anchors_of_another_size_are_refused(tiny_network):
     with pytest.raises(ValueError, match="anchors"):
-        Detector(tiny_network, anchors_xyxy=ANCHORS[:-1], recipe=TrainConfig())
+        TrainableDetector(tiny_network, anchors_xyxy=ANCHORS[:-1], recipe=TrainConfig())
 
 
 def test_a_training_step_equals_the_references_excerpt():
@@ -72,7 +72,7 @@ def test_a_training_step_equals_the_references_excerpt():
     network = build_efficientdet("d0", 3, (128, 128))
     named = reference_variables(network)
     load_reference_arrays(network, weights_by_rule({n: tuple(v.shape) for n, v in named.items()}), strict=True)
-    detector = Detector(network, anchors_xyxy=build_anchors("d0", input_hw=(128, 128)), recipe=TrainConfig())
+    detector = TrainableDetector(network, anchors_xyxy=build_anchors("d0", input_hw=(128, 128)), recipe=TrainConfig())
     raw = {}
 
     class Recording(FineTuneSGD):

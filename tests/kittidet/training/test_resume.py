@@ -25,20 +25,46 @@ def test_every_variable_comes_back_to_the_bit(tmp_path):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(found), expected)
 
 
-def test_only_the_newest_state_stays(tmp_path):
+def test_the_two_newest_states_stay_and_those_inside_an_epoch_follow_its_beginning(tmp_path):
+    for epoch, batch in ((1, 0), (2, 0), (2, 7), (2, 10)):
+        save_state(tmp_path, group(float(batch)), Progress(epoch, 1, [], batch), identity="a")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"epoch-00002-batch-{n:07d}" for n in (7, 10)]
+    assert load_state(tmp_path, group(0.0), identity="a") == Progress(2, 1, [], 10)
+
+
+@pytest.mark.parametrize("name", ["variables.npz", "progress.json"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+def test_a_damaged_state_is_passed_over_for_the_one_before(tmp_path, caplog, name, damage):
     for epoch in (1, 2):
-        save_state(tmp_path, group(float(epoch)), Progress(epoch, epoch, []), identity="a")
-    assert [p.name for p in tmp_path.iterdir()] == ["epoch-00002"]
+        save_state(tmp_path, group(float(epoch)), Progress(epoch, epoch, [{"loss": 0.5}]), identity="a")
+    file = tmp_path / "epoch-00002-batch-0000000" / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(content if damage == "flip" else content[:-5])
+    variables = group(0.0)
+    assert load_state(tmp_path, variables, identity="a") == Progress(1, 1, [{"loss": 0.5}])
+    assert float(variables["network"][0].value) == 1.0
+    assert "epoch-00002" in caplog.text
+
+
+def test_without_a_whole_state_a_run_starts_over_and_says_so(tmp_path, caplog):
+    save_state(tmp_path, group(1.0), Progress(1, 1, []), identity="a")
+    (tmp_path / "epoch-00001-batch-0000000" / "progress.json").write_text("[]")
+    assert load_state(tmp_path, group(0.0), identity="a") is None
+    assert "start_over" in caplog.text
 
 
 def test_a_half_written_state_is_passed_over(tmp_path):
     save_state(tmp_path, group(1.0), Progress(1, 1, []), identity="a")
-    (tmp_path / ".epoch-00002.partial-killed").mkdir()
+    (tmp_path / ".epoch-00002-batch-0000000.partial-killed").mkdir()
     progress = load_state(tmp_path, group(0.0), identity="a")
     assert progress is not None
     assert progress.epoch == 1
     save_state(tmp_path, group(2.0), Progress(2, 2, []), identity="a")
-    assert [p.name for p in tmp_path.iterdir()] == ["epoch-00002"]
+    assert sorted(p.name[:11] for p in tmp_path.iterdir()) == ["epoch-00001", "epoch-00002"]
 
 
 def test_the_state_of_another_run_is_refused(tmp_path):

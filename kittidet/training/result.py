@@ -1,0 +1,60 @@
+"""What a finished training left in its folder, and the file that says that it is finished."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from kittidet.detect.checkpoint import Checkpoint, list_checkpoints
+from kittidet.errors import TrainingError
+from kittidet.files import read_json, write_json
+
+RESUME = "resume"
+_RESULT = "training.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a finished training run left in its folder.
+
+    Attributes:
+        checkpoints: the kept ones, oldest first; before them the average of the best, where several were scored.
+        history_path: ``history.csv``, one row per epoch.
+        resumed_from_step: where the last start of this run resumed; None if it was the first.
+        anchor_coverage: share of objects with an anchor of IoU >= 0.5 at this input size.
+    """
+
+    checkpoints: tuple[Checkpoint, ...]
+    history_path: Path
+    resumed_from_step: int | None
+    anchor_coverage: float
+
+
+def write_result(work_dir: Path, identity: str, *, resumed_from_step: int | None, anchor_coverage: float) -> None:
+    """Say that the run in a folder is finished."""
+    facts = {"identity": identity, "resumed_from_step": resumed_from_step, "anchor_coverage": anchor_coverage}
+    write_json(work_dir / _RESULT, facts)
+
+
+def read_result(work_dir: Path, identity: str) -> TrainResult | None:
+    """Return the result of the run in a folder; None if it is not finished.
+
+    Raises:
+        TrainingError: if another run finished there.
+    """
+    file = work_dir / _RESULT
+    if not file.is_file():
+        return None
+    facts = read_json(file, error=TrainingError, advice="Give this run another work folder, or delete that one.")
+    if facts["identity"] != identity:
+        raise TrainingError(
+            f"{file}: this folder holds a finished run with different records, model or recipe. "
+            "Use another work folder for this run, or delete that one."
+        )
+    # Only now that the result is written is the state no longer needed.
+    shutil.rmtree(work_dir / RESUME, ignore_errors=True)
+    return TrainResult(
+        tuple(list_checkpoints(work_dir / "checkpoints")),
+        work_dir / "history.csv",
+        facts["resumed_from_step"],
+        facts["anchor_coverage"],
+    )

@@ -1,0 +1,35 @@
+"""How many images are in memory at a time halves where it runs out, and a run remembers it."""
+
+import pytest
+from pydantic import ValidationError
+
+from kittidet.config import ModelConfig, TrainConfig
+from kittidet.errors import TrainingError
+from kittidet.training.micro_batch import first_micro_batch, step_down
+
+MODEL = ModelConfig(variant="d4", input_hw=(384, 1280))
+
+
+def test_all_images_are_tried_first_and_then_half_of_them_and_a_new_start_remembers(tmp_path):
+    train = TrainConfig(batch_size=12)
+    tried = [first_micro_batch(tmp_path, train)]
+    while tried[-1] > 1:
+        tried.append(step_down(tmp_path, train, MODEL, tried[-1], "OOM"))
+        assert first_micro_batch(tmp_path, train) == tried[-1]
+    assert tried == [12, 6, 3, 1]
+    with pytest.raises(
+        TrainingError, match=r"1 image at a time .*d4 at 1280x384\): OOM Choose a smaller model.variant"
+    ):
+        step_down(tmp_path, train, MODEL, 1, "OOM")
+
+
+def test_a_number_that_was_asked_for_is_not_changed(tmp_path):
+    train = TrainConfig(batch_size=12, micro_batch=4)
+    assert first_micro_batch(tmp_path, train) == 4
+    with pytest.raises(TrainingError, match=r"4 images at a time .*Set train\.micro_batch=auto"):
+        step_down(tmp_path, train, MODEL, 4, "OOM")
+
+
+def test_a_number_that_does_not_divide_the_batch_is_refused():
+    with pytest.raises(ValidationError, match="micro_batch 5 does not divide batch_size 12"):
+        TrainConfig(batch_size=12, micro_batch=5)
