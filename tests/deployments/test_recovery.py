@@ -18,7 +18,7 @@ from deployments.local.server import ensure_server, server_process
 from deployments.local.workers import ensure_workers, worker_process
 from deployments.project import Project, connected
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(1800)]
 
 # A training of seconds, a state saved at each epoch, and enough of them to be caught in between.
 EPOCHS = 12
@@ -33,8 +33,8 @@ SMALL = [
     "train.checkpoint_every_epochs=12",
     "train.initial_weights=null",
 ]
-# Starting a process, importing TensorFlow and training, on a machine that does other things too.
-TRAINED_WITHIN_S = 300
+# Starting a process, importing TensorFlow and training take a minute, and on a busy machine many: what gets here hangs.
+TRAINED_WITHIN_S = 1500
 
 
 @pytest.fixture
