@@ -52,11 +52,7 @@ def test_five_updates_move_the_weights_as_keras_own_optimiser_does(tiny_network,
     moved = values(tiny_network.trainable_variables)
     for variable, value in zip(tiny_network.trainable_variables, start, strict=True):
         variable.assign(value)
-    theirs = (
-        keras.optimizers.SGD(0.1, momentum=0.9)
-        if kind == "sgd"
-        else keras.optimizers.AdamW(0.1, weight_decay=0.1)
-    )
+    theirs = keras.optimizers.SGD(0.1, momentum=0.9) if kind == "sgd" else keras.optimizers.AdamW(0.1, weight_decay=0.1)
     if kind == "adamw":
         theirs.exclude_from_weight_decay(var_list=[v for v in tiny_network.trainable_variables if v.name != "kernel"])
     for each in grads:
