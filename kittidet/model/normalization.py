@@ -50,21 +50,17 @@ class BatchNorm(keras.layers.BatchNormalization):
         # Centred first, here and in the gradient: uncentred sums lose precision where the mean is large.
         centred = values - mean
         variance = ops.mean(ops.square(centred), axis=(0, 1, 2))
-        count = 1
-        for axis in (0, 1, 2):
-            count = count * ops.shape(inputs)[axis]
-        count = ops.cast(count, "float32")
-        unbiased = variance * (count / ops.maximum(count - 1.0, 1.0))
+        count = _values_per_channel(inputs)
+        unbiased = variance * _unbiasing(count)
         shift = mean if bias is None else mean + ops.stop_gradient(as_float32(bias))
         self.moving_mean.assign(self.momentum * self.moving_mean + (1.0 - self.momentum) * shift)
         self.moving_variance.assign(self.momentum * self.moving_variance + (1.0 - self.momentum) * unbiased)
         inverse = ops.rsqrt(variance + self.epsilon)
-        # Without a bias, gamma is passed in its place: the gradient it receives there is zero.
         return normalize_and_activate(
             inputs,
             as_float32(self.gamma),
             as_float32(self.beta),
-            as_float32(self.gamma if bias is None else bias),
+            None if bias is None else as_float32(bias),
             ops.cast(centred, inputs.dtype),
             inverse,
             count,
@@ -98,7 +94,14 @@ def build_norm(norm: "BatchNorm | FoldedNorm", kernel_shape: tuple[int, ...]) ->
 
 
 def normalize_and_activate(
-    inputs: Any, gamma: Any, beta: Any, bias: Any, centred: Any, inverse: Any, count: Any, activation: Activation | None
+    inputs: Any,
+    gamma: Any,
+    beta: Any,
+    bias: Any | None,
+    centred: Any,
+    inverse: Any,
+    count: Any,
+    activation: Activation | None,
 ) -> Any:
     """Return ``activation(centred * inverse * gamma + beta)``, with the gradient through mean and variance too.
 
@@ -109,7 +112,7 @@ def normalize_and_activate(
         inputs: ``[b, h, w, c]``.
         gamma: ``[c]`` float32.
         beta: ``[c]`` float32.
-        bias: ``[c]`` float32, receives a gradient of zero.
+        bias: ``[c]`` float32, receives a gradient of zero; None: there is none.
         centred: ``inputs`` minus their mean over all but the last axis.
         inverse: ``[c]`` float32, one over their standard deviation.
         count: values per channel, float32.
@@ -121,7 +124,7 @@ def normalize_and_activate(
     dtype = inputs.dtype
 
     @ops.custom_gradient
-    def forward(_: Any, gamma: Any, beta: Any, bias: Any) -> Any:
+    def forward(_: Any, gamma: Any, beta: Any, *bias: Any) -> Any:
         scale, shift = ops.cast(gamma * inverse, dtype), ops.cast(beta, dtype)
         normal = centred * scale + shift
         outputs = normal if activation is None else activate(normal, activation)
@@ -138,11 +141,24 @@ def normalize_and_activate(
             by_centred = ops.cast(-inverse * grad_gamma / count, dtype)
             centred_grad = grad - ops.cast(sum_grad / count, dtype)
             grad_x = (centred_grad + centred * by_centred) * scale
-            return grad_x, grad_gamma, sum_grad, ops.zeros_like(bias)
+            return (grad_x, grad_gamma, sum_grad, *(ops.zeros_like(b) for b in bias))
 
         return outputs, backward
 
-    return forward(inputs, gamma, beta, bias)
+    return forward(inputs, gamma, beta, *([] if bias is None else [bias]))
+
+
+def _values_per_channel(maps: Any) -> Any:
+    """Return how many values of ``[b, h, w, c]`` a channel has: a number, or an operation for unknown shapes."""
+    count = 1
+    for side in ops.shape(maps)[:3]:
+        count = count * side
+    return max(float(count), 1.0) if isinstance(count, int) else ops.cast(count, "float32")
+
+
+def _unbiasing(count: Any) -> Any:
+    """Return what a population variance of so many values is multiplied by."""
+    return count / (max(count - 1.0, 1.0) if isinstance(count, float) else ops.maximum(count - 1.0, 1.0))
 
 
 def _swish_slope(outputs: Any, centred: Any, scale: Any, shift: Any, upstream: Any) -> Any:

@@ -1,14 +1,18 @@
 """The optimisers of a fine-tune: SGD or AdamW with two-stage clipping and a moving average of the weights.
 
-Keras' optimisers clip each gradient or the global norm, but not both in turn; their moving average has a fixed
-decay and leaves batch-norm statistics out. `FineTuneOptimizer` adds those three and nothing else.
+Keras' optimisers go through the variables one by one, clip each gradient or the global norm but not both in turn, and
+their moving average has a fixed decay and leaves batch-norm statistics out. Here all variables are one vector: a
+training step of D0 has hundreds of them, and one by one they were half of its graph, which takes longer to build
+than a step to run.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
+import numpy as np
 from keras import ops
 
 from kittidet.config import TrainConfig
@@ -17,10 +21,12 @@ from kittidet.training.losses import is_kernel
 
 # No Nesterov, as in the reference.
 SGD_MOMENTUM = 0.9
+# Kingma and Ba, "Adam", 2015, and Keras' epsilon.
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
 
 
 class FineTuneOptimizer(keras.optimizers.Optimizer):
-    """What SGD and AdamW below share; mixed in before the Keras class.
+    """What SGD and AdamW below share: one vector of all weights, clipped, changed and averaged.
 
     Args:
         clip_norm: first each gradient is scaled down to this norm, then all of them to this global norm.
@@ -32,12 +38,25 @@ class FineTuneOptimizer(keras.optimizers.Optimizer):
         google/automl ``efficientdet/tf2/train_lib.py`` (clipping) and ``det_model_fn.py`` (moving average).
     """
 
+    moment_names: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self, *, clip_norm: float, ema_decay: float, **kwargs: Any) -> None:
-        super().__init__(use_ema=ema_decay > 0, ema_momentum=ema_decay, **kwargs)
+        super().__init__(**kwargs)
         self.clip_norm = clip_norm
         self.ema_decay = ema_decay
         self.statistics: list[Any] = []
-        self.averaged_statistics: list[Any] = []
+
+    def build(self, variables: list[Any]) -> None:
+        """Create the vectors; the variables stay the model's own."""
+        if self.built:
+            return
+        super().build(variables)
+        sizes = [math.prod(v.shape) for v in variables]
+        # Which variable each entry belongs to. Made outside of any graph, so that it is not written into one.
+        self.owners = ops.convert_to_tensor(np.repeat(np.arange(len(sizes), dtype=np.int32), sizes))
+        self.moments = [self._vector(sum(sizes), name) for name in self.moment_names]
+        # How far the average of the weights is ahead of the weights: it can be kept without reading them.
+        self.lead = self._vector(sum(sizes), "lead") if self.ema_decay else None
 
     def average_statistics(self, statistics: Iterable[Any]) -> None:
         """Make batch-norm statistics part of the moving average; call once, before the first step.
@@ -46,19 +65,28 @@ class FineTuneOptimizer(keras.optimizers.Optimizer):
         weights hundreds of steps newer. The reference's Estimator path averages both, and so do we; the
         alternative, passing the data through the averaged network again, costs an epoch per checkpoint.
         """
-        if self.use_ema:
-            self.statistics = list(statistics)
-            self.averaged_statistics = [self.add_variable_from_reference(v, name="average") for v in self.statistics]
+        self.statistics = list(statistics) if self.ema_decay else []
+        if self.statistics:
+            self.averaged_statistics = self._vector(sum(math.prod(v.shape) for v in self.statistics), "statistics")
 
     def averages(self) -> list[tuple[Any, Any]]:
         """Return ``(model variable, its average)`` pairs; empty if the average is off or not built yet."""
-        if not (self.use_ema and self.built):
+        if not self.built or self.lead is None:
             return []
-        pairs = [*zip(self._trainable_variables, self._model_variables_moving_average, strict=True)]
-        return [*pairs, *zip(self.statistics, self.averaged_statistics, strict=True)]
+        leads = _split(self.lead, self._trainable_variables)
+        pairs = [(v, v + lead) for v, lead in zip(self._trainable_variables, leads, strict=True)]
+        if self.statistics:
+            pairs += zip(self.statistics, _split(self.averaged_statistics, self.statistics), strict=True)
+        return pairs
 
-    def finalize_variable_values(self, var_list: Any) -> None:
-        """Leave the weights as trained; checkpoints get the average through `averaged_weights`."""
+    def change_of(self, gradient: Any, variables: Sequence[Any]) -> Any:
+        """Return what an update adds to the weights, ``[n]`` float32, and move the moments.
+
+        Args:
+            gradient: ``[n]`` float32, clipped.
+            variables: those the vector is of.
+        """
+        raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -67,27 +95,74 @@ class FineTuneOptimizer(keras.optimizers.Optimizer):
             config.pop(inherited, None)
         return {**config, "clip_norm": self.clip_norm, "ema_decay": self.ema_decay}
 
-    # The two hooks below override Keras' methods of these names, called by `apply`.
+    # Overrides Keras' method of this name, which `apply` calls.
 
-    def _clip_gradients(self, grads: Sequence[Any]) -> list[Any]:
-        return clip_twice(grads, self.clip_norm)
-
-    def _update_model_variables_moving_average(self, trainable_variables: Sequence[Any]) -> None:  # noqa: ARG002
+    def _backend_apply_gradients(self, grads: Sequence[Any], trainable_variables: Sequence[Any]) -> None:
+        gradient = clip_twice(_joined(grads), self.owners, count=len(grads), clip_norm=self.clip_norm)
+        change = self.change_of(gradient, trainable_variables)
+        for variable, part in zip(trainable_variables, _split(change, trainable_variables), strict=True):
+            self.assign_add(variable, part)
+        if self.lead is None:
+            return
         updates = ops.cast(self.iterations, "float32")
         decay = ops.minimum(self.ema_decay, (1 + updates) / (10 + updates))
-        # The averages start at zero: the first update replaces them.
+        # The first update sets the average to the weights.
         keep = ops.where(updates > 0, decay, 0.0)
-        for variable, average in self.averages():
-            # The optimiser's own assign is one operation; a Keras variable's reads, subtracts and assigns.
-            self.assign_sub(average, (1 - keep) * (average - variable))
+        # average' = keep * average + (1 - keep) * (weights + change), with the weights taken off both sides.
+        self.assign(self.lead, keep * (self.lead - change))
+        if self.statistics:
+            self.assign_sub(
+                self.averaged_statistics, (1 - keep) * (self.averaged_statistics - _joined(self.statistics))
+            )
+
+    def _vector(self, size: int, name: str) -> Any:
+        return self.add_variable((size,), dtype="float32", name=name)
 
 
-class FineTuneSGD(FineTuneOptimizer, keras.optimizers.SGD):
+class FineTuneSGD(FineTuneOptimizer):
     """SGD with momentum, clipped and averaged."""
 
+    moment_names = ("momentum",)
 
-class FineTuneAdamW(FineTuneOptimizer, keras.optimizers.AdamW):
-    """AdamW, clipped and averaged."""
+    def __init__(self, *, momentum: float = SGD_MOMENTUM, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.momentum = momentum
+
+    def change_of(self, gradient: Any, variables: Sequence[Any]) -> Any:
+        """Return the momentum after it took the gradient in."""
+        del variables
+        (momentum,) = self.moments
+        change = self.momentum * momentum - self.learning_rate * gradient
+        self.assign(momentum, change)
+        return change
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "momentum": self.momentum}
+
+
+class FineTuneAdamW(FineTuneOptimizer):
+    """AdamW, clipped and averaged.
+
+    Source:
+        Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019.
+    """
+
+    moment_names = ("momentum", "velocity")
+
+    def change_of(self, gradient: Any, variables: Sequence[Any]) -> Any:
+        """Return the step along the bias-corrected moments, less the decay of the kernels."""
+        momentum, velocity = self.moments
+        first = momentum + (1 - _BETA_1) * (gradient - momentum)
+        second = velocity + (1 - _BETA_2) * (ops.square(gradient) - velocity)
+        self.assign(momentum, first)
+        self.assign(velocity, second)
+        updates = ops.cast(self.iterations + 1, "float32")
+        rate = ops.cast(self.learning_rate, "float32")
+        corrected = rate * ops.sqrt(1 - ops.power(_BETA_2, updates)) / (1 - ops.power(_BETA_1, updates))
+        decays = np.array([self.weight_decay * self._use_weight_decay(v) for v in variables], np.float32)
+        decay = rate * ops.take(decays, self.owners) * _joined(variables)
+        return -corrected * first / (ops.sqrt(second) + _EPSILON) - decay
 
 
 def build_optimizer(train: TrainConfig, *, learning_rate: Any, model: keras.Model) -> FineTuneOptimizer:
@@ -116,16 +191,33 @@ def moving_statistics(model: keras.Model) -> list[Any]:
     return [v for norm in norms for v in (norm.moving_mean, norm.moving_variance)]
 
 
-def clip_twice(grads: Sequence[Any], clip_norm: float) -> list[Any]:
-    """Return the gradients, each clipped to norm ``clip_norm``, then all scaled to that global norm.
+def clip_twice(gradient: Any, owners: Any, *, count: int, clip_norm: float) -> Any:
+    """Return gradients, each clipped to a norm, then all scaled to that norm as the global one.
 
-    Both stages together are one factor per gradient, computed from the vector of norms: two operations per tensor.
+    Args:
+        gradient: ``[n]`` float32, one after the other.
+        owners: ``[n]`` int32, ascending, which gradient an entry is of.
+        count: how many there are.
+        clip_norm: the norm.
     """
-    norms = ops.sqrt(ops.stack([ops.sum(ops.square(g)) for g in grads]))  # [gradients]
+    # On TensorFlow a sum over sorted segments, the precise one, takes no count; on JAX it needs it.
+    segments = None if keras.backend.backend() == "tensorflow" else count
+    norms = ops.sqrt(ops.segment_sum(ops.square(gradient), owners, num_segments=segments, sorted=True))
     first = clip_norm / ops.maximum(norms, clip_norm)
     total = ops.sqrt(ops.sum(ops.square(norms * first)))
-    factors = ops.unstack(first * (clip_norm / ops.maximum(total, clip_norm)), num=len(grads))
-    return [g * factor for g, factor in zip(grads, factors, strict=True)]
+    return gradient * ops.take(first * (clip_norm / ops.maximum(total, clip_norm)), owners)
+
+
+def _joined(tensors: Sequence[Any]) -> Any:
+    """Return tensors or variables as one vector, float32."""
+    return ops.concatenate([t if len(t.shape) == 1 else ops.reshape(t, (-1,)) for t in tensors])
+
+
+def _split(vector: Any, like: Sequence[Any]) -> list[Any]:
+    """Return the parts of a vector in the shapes of other tensors."""
+    ends = np.cumsum([math.prod(t.shape) for t in like])[:-1]
+    parts = ops.split(vector, [int(end) for end in ends])
+    return [p if len(t.shape) == 1 else ops.reshape(p, t.shape) for p, t in zip(parts, like, strict=True)]
 
 
 @contextmanager
