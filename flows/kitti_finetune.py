@@ -8,10 +8,11 @@ from flows.attempts import check_starts, failed, run_name
 from flows.kitti_train import train_and_evaluate
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
-from kittidet.errors import ConfigError
+from kittidet.errors import ArchiveError, ConfigError
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
 from kittidet.steps.outputs import DataOutputs, PipelineOutputs
+from kittidet.steps.pipeline import find_start_first
 from kittidet.steps.publish import PublishedRun
 from kittidet.store import Store
 from tasks.caching import in_store
@@ -50,9 +51,11 @@ def kitti_finetune(
     check_starts()
     try:
         run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
-    except ConfigError as error:
+        store_dir = run.store_dir.absolute()
+        on_gpu_pool = trainer == "gpu-pool" or (trainer == "auto" and has_gpu_worker())
+        find_start_first(Store(store_dir), run, trains_here=not on_gpu_pool)
+    except (ArchiveError, ConfigError) as error:
         return cast("PublishedRun", failed(error))  # a state that a flow returns is how its run ends
-    store_dir = run.store_dir.absolute()
 
     # The steps and their order are those of kittidet/steps/pipeline.py, where a change of them begins; here each is a
     # task, and training may be another machine's.
@@ -68,6 +71,7 @@ def kitti_finetune(
         val_records=in_store(write_records, store_dir)(store_dir, dataset, parts, "val", run.records),
     )
 
+    # Asked again: hours may have passed, and a worker may have come or gone.
     if (
         trainer != "here"
         and not is_trained(Store(store_dir), data, run)

@@ -41,6 +41,8 @@ def _check_variant(name: str) -> str:
 
 # No image with a longer side is read anywhere: a file of a few bytes may declare enough pixels to fill the memory.
 MAX_SIDE_PX = 8192
+# What the data contract and prediction accept unless told otherwise: smallest and largest side, pixels.
+SIDE_PX = (32, MAX_SIDE_PX)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
@@ -97,7 +99,7 @@ class ValidateConfig(Section):
     edge_tolerance_px: float = Field(1.0, ge=0, description="how far a box may extend beyond the image, pixels")
     max_bad_share: Share = Field(0.01, description="share of frames with errors above which the run stops")
     check_pixels: bool = Field(True, description="decode every image instead of checking only headers and checksums")
-    side_px: tuple[Side, Side] = Field((32, MAX_SIDE_PX), description="smallest and largest image side, pixels")
+    side_px: tuple[Side, Side] = Field(SIDE_PX, description="smallest and largest image side, pixels")
 
     @model_validator(mode="after")
     def _check_sides(self) -> "ValidateConfig":

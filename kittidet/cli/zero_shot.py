@@ -42,7 +42,7 @@ def zero_shot(run: RunDir, weights: Weights, data: Data = None, json_file: JsonF
     def stop(error: ImageError) -> None:
         raise error  # a frame that is left out would change the number
 
-    images = find_images(frame.image_path for frame in finished.frames)
+    images = find_images((frame.image_path for frame in finished.frames), side_px=finished.config.validation.side_px)
     items = detector.predictor.predict_each(images.reads, config=finished.config.evaluation, on_failure=stop)
     shown = track(items, "predict", total=len(finished.frames), console=Console(stderr=True))
     baseline = zero_shot_baseline(

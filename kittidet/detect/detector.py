@@ -190,7 +190,7 @@ class Detector:
             unreadable: ``skip`` leaves images that cannot be read out of the list, with a warning in the log.
 
         Raises:
-            ImageError: on an image that cannot be read.
+            ImageError: on an image that cannot be read, or has a side outside of ``config.SIDE_PX``.
             EvaluationError: if there is no image, or two files have the same stem.
             ValueError: on an array that is no RGB image.
         """

@@ -12,9 +12,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
+from kittidet.config import SIDE_PX
 from kittidet.detect.images import ImageError, LoadedImage, Read, read_image
 from kittidet.detect.video import is_live, is_video_file, live_frames, video_frames
 from kittidet.errors import EvaluationError
+from kittidet.kitti.image_file import find_size_problem
 from kittidet.kitti.rgb import Pixels, to_rgb
 
 ImageSource: TypeAlias = str | os.PathLike[str] | Pixels | Image.Image
@@ -37,13 +39,15 @@ class ImageSources:
     live: bool = False
 
 
-def find_images(source: ImageSource | Iterable[ImageSource]) -> ImageSources:
+def find_images(source: ImageSource | Iterable[ImageSource], *, side_px: tuple[int, int] = SIDE_PX) -> ImageSources:
     """Return the images that a source stands for.
 
     Args:
         source: a file, a folder, a pattern such as ``drive/*.png``, a video, a camera's number, the address of a
             stream, pixels ``[h, w, 3]`` uint8 RGB, an image of Pillow's, or several of these. Images in memory are
             called ``image-<place>``.
+        side_px: smallest and largest side; reading an image with any other is an ``ImageError``. The default is that
+            of the data contract.
 
     Raises:
         EvaluationError: if a name stands for nothing, if two files would have results of the same name, if a
@@ -76,7 +80,8 @@ def find_images(source: ImageSource | Iterable[ImageSource]) -> ImageSources:
             f"{source}: {len(repeated)} names stand for more than one file, for example {repeated[0]!r}: their "
             "results would overwrite each other. Predict on one folder or file type at a time."
         )
-    return ImageSources(count, chain.from_iterable(parts), live=live)
+    reads = (partial(_read_sized, read, side_px) for read in chain.from_iterable(parts))
+    return ImageSources(count, reads, live=live)
 
 
 def list_images(source: str) -> Sequence[Path]:
@@ -102,6 +107,14 @@ def list_images(source: str) -> Sequence[Path]:
             "leaves it alone."
         )
     return paths
+
+
+def _read_sized(read: Read, side_px: tuple[int, int]) -> LoadedImage:
+    image = read()
+    if problem := find_size_problem(image.size_wh, side_px):
+        advice = "Scale it up" if min(image.size_wh) < side_px[0] else "Scale it down"
+        raise ImageError(image.file_name, f"{problem}. {advice}, or copy the image again if that is not its size.")
+    return image
 
 
 def _from_memory(image: Pixels | Image.Image, name: str) -> Read:

@@ -51,6 +51,20 @@ def check_image_bytes(data: bytes, *, where: str) -> ImageHeader:
     return (check_jpeg_bytes if is_jpeg(data) else check_png_bytes)(data, where=where)
 
 
+def find_size_problem(size_wh: tuple[int, int], side_px: tuple[int, int]) -> str | None:
+    """Return what is expected of an image's size and what it is, None if it is accepted.
+
+    Args:
+        size_wh: width and height, pixels.
+        side_px: smallest and largest side that is accepted, pixels.
+    """
+    low, high = side_px
+    width, height = size_wh
+    if low <= min(size_wh) and max(size_wh) <= high:
+        return None
+    return f"expected sides of {low}..{high} px, got {width}x{height}"
+
+
 def read_image_size(path: Path) -> tuple[int, int]:
     """Return width and height in pixels, as stored, from the header of a PNG or JPEG file.
 

@@ -48,16 +48,17 @@ def write_data(store: Store, config: RunConfig, *, progress: FileProgress | None
     )
 
 
-def find_start_first(store: Store, config: RunConfig) -> None:
+def find_start_first(store: Store, config: RunConfig, *, trains_here: bool = True) -> None:
     """Return once the weights that training starts from are here, so that hours of other steps are not for nothing.
 
-    Published ones are fetched, unless the store holds the finished training.
+    Published ones are fetched, unless the store holds the finished training or another machine trains, which has a
+    cache of its own.
 
     Raises:
         ArchiveError, ConfigError: if they cannot be had.
     """
     name_initial_weights(config.train, config.model)
-    if not has_initial_weights(config.train, config.model) and not is_trained(store, config):
+    if trains_here and not has_initial_weights(config.train, config.model) and not is_trained(store, config):
         find_initial_weights(config.train, config.model)
 
 

@@ -9,8 +9,8 @@ from typing import get_args
 
 import pytest
 
-from kittidet.config import RunConfig, SourceConfig, SplitConfig
-from kittidet.errors import ConfigError, DatasetContractError
+from kittidet.config import RunConfig, SourceConfig, SplitConfig, TrainConfig
+from kittidet.errors import ArchiveError, ConfigError, DatasetContractError
 from kittidet.presets import PRESETS
 
 
@@ -22,6 +22,7 @@ def config(tmp_path: Path, synthetic_root: Path) -> RunConfig:
         runs_dir=tmp_path / "runs",
         source=SourceConfig(kind="folder", path=synthetic_root),
         split=SplitConfig(val_share=0.3),
+        train=TrainConfig(initial_weights=None),
     )
 
 
@@ -187,6 +188,29 @@ def test_wrong_settings_end_the_run_in_one_line_before_anything_runs(prefect_ser
     with pytest.raises(ConfigError, match=r"train\.epochz"):
         state.result()
     assert not config.store_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("weights", "trainer", "message"),
+    [("no/where", "here", "no/where"), ("no/where", "gpu-pool", "no/where"), ("coco", "here", "put it there")],
+)
+def test_start_weights_that_cannot_be_had_end_the_run_in_one_line_before_data_is_fetched(
+    task_states, config, monkeypatch, tmp_path, weights, trainer, message
+):
+    from flows.kitti_finetune import kitti_finetune
+
+    def no_network(variant):
+        raise ArchiveError(f"efficientdet-{variant}.tar.gz:\n put it there")
+
+    monkeypatch.setattr("kittidet.training.start.fetch_pretrained", no_network)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    overrides = (f"train.initial_weights={weights}",)
+    state = kitti_finetune(config=config, overrides=overrides, trainer=trainer, return_state=True)
+    assert state.is_failed()
+    assert message in state.message
+    assert "\n" not in state.message
+    assert task_states(state.state_details.flow_run_id) == {}
+    assert not list(config.store_dir.glob("*/_output.json"))
 
 
 @pytest.mark.parametrize(("typed", "name"), [("first-try", "first-try"), (None, r"demo \d{4}-\d\d-\d\d [\d:]{8}")])

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from kittidet.config import MAX_SIDE_PX, ValidateConfig
 from kittidet.errors import DatasetContractError
-from kittidet.kitti.image_file import ImageHeader, check_image_bytes, image_format, read_image_bytes
+from kittidet.kitti.image_file import ImageHeader, check_image_bytes, find_size_problem, image_format, read_image_bytes
 from kittidet.kitti.tree import KittiTree
 from kittidet.kitti.validation.findings import Finding
 from kittidet.kitti.validation.pixels import check_pixels, read_orientation
@@ -53,15 +53,13 @@ def _check_image(tree: KittiTree, frame_id: str, config: ValidateConfig) -> tupl
 
 
 def _judge(data: bytes, header: ImageHeader, frame_id: str, file: str, config: ValidateConfig) -> Iterator[Finding]:
-    low, high = config.side_px
-    width, height = header.size_wh
-    if not (low <= width <= high and low <= height <= high):
+    if problem := find_size_problem(header.size_wh, config.side_px):
         # Such an image never reaches a decoder: a small file may declare enough pixels to fill the memory.
-        advice = "Scale it down with its labels" if max(width, height) > MAX_SIDE_PX else "Change the setting"
+        too_long = max(header.size_wh) > MAX_SIDE_PX
+        advice = "Scale it down with its labels" if too_long else "Change the setting `validation.side_px`"
         yield Finding(
             *(frame_id, file, 0, "image_size", "error"),
-            f"{file}: expected sides of {low}..{high} px (`validation.side_px`), got {width}x{height}. "
-            f"{advice}, or copy the image again if that is not its size.",
+            f"{file}: {problem}. {advice}, or copy the image again if that is not its size.",
         )
         return
     if not header.is_rgb8:

@@ -57,7 +57,7 @@ def test_two_files_of_one_name_are_refused(tmp_path):
 
 
 def test_images_in_memory_are_named_by_their_place():
-    pixels = np.random.default_rng(0).integers(0, 255, (4, 8, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 80, 3), dtype=np.uint8)
     sources = find_images([pixels, Image.fromarray(pixels[..., 0])])
     assert sources.count == 2
     colour, grey = (read() for read in sources.reads)
@@ -70,8 +70,8 @@ def test_images_in_memory_are_named_by_their_place():
 
 def test_a_list_may_mix_files_folders_and_pixels(tmp_path):
     for name in ("one/1.png", "one/2.png", "3.png"):
-        save(tmp_path / name)
-    sources = find_images([tmp_path / "3.png", np.zeros((2, 2, 3), np.uint8), str(tmp_path / "one")])
+        save(tmp_path / name, (80, 40))
+    sources = find_images([tmp_path / "3.png", np.zeros((32, 32, 3), np.uint8), str(tmp_path / "one")])
     assert sources.count == 4
     assert [read().name for read in sources.reads] == ["3", "image-1", "1", "2"]
 
@@ -95,3 +95,34 @@ def test_an_image_of_pillows_that_is_damaged_is_an_image_error(tmp_path):
     path.write_bytes(path.read_bytes()[:60])
     with Image.open(path) as image, pytest.raises(ImageError, match="image-0"):
         next(find_images(image).reads)()
+
+
+# Every way an image comes in: its pixels, as a source.
+FORMS = {
+    **{suffix: lambda image, path: (image.save(path), path)[1] for suffix in ("png", "jpg", "bmp", "webp", "tif")},
+    "array": lambda image, _: np.asarray(image),
+    "pillow": lambda image, _: image,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size_wh", [(31, 40), (40, 31), (1, 1), (8193, 40), (40, 8193)])
+def test_a_size_that_validation_refuses_is_refused_in_every_format(tmp_path, form, size_wh):
+    (read,) = find_images(FORMS[form](Image.new("RGB", size_wh), tmp_path / f"a.{form}")).reads
+    with pytest.raises(ImageError, match=r"expected sides of .*8192 px, got {}x{}".format(*size_wh)):
+        read()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size_wh", [(32, 32), (32, 8192), (8192, 32)])
+def test_sizes_up_to_the_limits_are_read_in_every_format(tmp_path, form, size_wh):
+    (read,) = find_images(FORMS[form](Image.new("RGB", size_wh), tmp_path / f"a.{form}")).reads
+    assert read().size_wh == size_wh
+
+
+def test_the_frames_of_a_run_are_held_to_the_sizes_of_its_own_contract(tmp_path):
+    (read,) = find_images(save(tmp_path / "a.png", (60, 20)), side_px=(20, 120)).reads
+    assert read().size_wh == (60, 20)
+    (read,) = find_images(save(tmp_path / "a.png", (60, 19)), side_px=(20, 120)).reads
+    with pytest.raises(ImageError, match=r"a\.png: .*expected sides of 20\.\.120 px, got 60x19\. Scale it up"):
+        read()

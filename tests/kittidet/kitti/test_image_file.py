@@ -8,7 +8,13 @@ from fixtures.encoded_images import encode, exif, jpegs_and_bmps, pngs, street
 
 from kittidet.errors import DatasetContractError
 from kittidet.kitti import image_file
-from kittidet.kitti.image_file import check_image_bytes, image_format, read_image_bytes, read_image_size
+from kittidet.kitti.image_file import (
+    check_image_bytes,
+    find_size_problem,
+    image_format,
+    read_image_bytes,
+    read_image_size,
+)
 
 FILES = {name: data for name, data in {**pngs(), **jpegs_and_bmps()}.items() if not name.startswith("bmp")}
 
@@ -55,3 +61,9 @@ def test_another_format_is_named(tmp_path):
     for read in (read_image_size, check):
         with pytest.raises(DatasetContractError, match="expected a PNG or JPEG, got a GIF"):
             read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(("size_wh", "accepted"), [((20, 120), True), ((19, 50), False), ((50, 121), False)])
+def test_a_size_is_accepted_with_both_sides_inside_the_limits(size_wh, accepted):
+    problem = find_size_problem(size_wh, (20, 120))
+    assert problem == (None if accepted else "expected sides of 20..120 px, got {}x{}".format(*size_wh))

@@ -14,7 +14,7 @@ from kittidet.config_file import load_run_config
 from kittidet.errors import ArchiveError, ConfigError
 from kittidet.eval.coco import score_coco
 from kittidet.eval.coco_format import rows_from_results
-from kittidet.steps.pipeline import is_trained, prepare, run_pipeline, train_on_records, write_data
+from kittidet.steps.pipeline import find_start_first, is_trained, prepare, run_pipeline, train_on_records, write_data
 from kittidet.steps.records import write
 from kittidet.steps.train import train_key
 from kittidet.store import Store
@@ -106,6 +106,15 @@ def test_start_weights_that_cannot_be_had_stop_a_run_before_any_step(
     with pytest.raises(error, match=r"put it there|no/where"):
         run_pipeline(a_config(tmp_path, synthetic_root, weights))
     assert list((tmp_path / "store").glob("*/_output.json")) == []
+
+
+def test_published_weights_are_left_to_the_machine_that_trains(tmp_path, synthetic_root, monkeypatch):
+    monkeypatch.setattr("kittidet.training.start.fetch_pretrained", no_network)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    config = a_config(tmp_path, synthetic_root, "train.initial_weights=coco")
+    find_start_first(Store(config.store_dir), config, trains_here=False)
+    with pytest.raises(ArchiveError, match="put it there"):
+        find_start_first(Store(config.store_dir), config)
 
 
 def test_a_finished_training_needs_no_start_weights_any_more(tmp_path, synthetic_root, monkeypatch):
