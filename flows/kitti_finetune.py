@@ -11,6 +11,7 @@ from kittidet.config_file import load_run_config
 from kittidet.errors import ConfigError
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
+from kittidet.steps.again import with_damage_made_again
 from kittidet.steps.outputs import DataOutputs, PipelineOutputs
 from kittidet.steps.publish import PublishedRun
 from kittidet.store import Store
@@ -52,6 +53,10 @@ def kitti_finetune(
         run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
     except ConfigError as error:
         return cast("PublishedRun", failed(error))  # a state that a flow returns is how its run ends
+    return with_damage_made_again(lambda: _all_steps(run, trainer))
+
+
+def _all_steps(run: RunConfig, trainer: Trainer) -> PublishedRun:
     store_dir = run.store_dir.absolute()
 
     # The steps and their order are those of kittidet/steps/pipeline.py, where a change of them begins; here each is a
