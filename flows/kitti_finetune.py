@@ -11,6 +11,7 @@ from kittidet.config_file import load_run_config
 from kittidet.errors import ArchiveError, ConfigError
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
+from kittidet.steps.again import with_damage_made_again
 from kittidet.steps.outputs import DataOutputs, PipelineOutputs
 from kittidet.steps.pipeline import find_start_first
 from kittidet.steps.publish import PublishedRun
@@ -51,11 +52,15 @@ def kitti_finetune(
     check_starts()
     try:
         run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
-        store_dir = run.store_dir.absolute()
         on_gpu_pool = trainer == "gpu-pool" or (trainer == "auto" and has_gpu_worker())
-        find_start_first(Store(store_dir), run, trains_here=not on_gpu_pool)
+        find_start_first(Store(run.store_dir.absolute()), run, trains_here=not on_gpu_pool)
     except (ArchiveError, ConfigError) as error:
         return cast("PublishedRun", failed(error))  # a state that a flow returns is how its run ends
+    return with_damage_made_again(lambda: _all_steps(run, trainer))
+
+
+def _all_steps(run: RunConfig, trainer: Trainer) -> PublishedRun:
+    store_dir = run.store_dir.absolute()
 
     # The steps and their order are those of kittidet/steps/pipeline.py, where a change of them begins; here each is a
     # task, and training may be another machine's.

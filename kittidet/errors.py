@@ -9,6 +9,7 @@
     ├── DatasetContractError      a data set that breaks the contract (tree, labels, images, split)
     ├── RecordError               a TFRecord shard, its features or its manifest
     ├── StoreError                a step output that is missing, damaged or locked
+    │   └── DamagedOutputError    a step output that is not what its step wrote: the next request makes it again
     ├── CheckpointMismatchError   weights that do not fit the model they are loaded into
     ├── TrainingError             a run that cannot continue (non-finite loss, no memory)
     ├── EvaluationError           ground truth or detections that cannot be scored
@@ -53,6 +54,10 @@ class RecordError(KittidetError):
 
 class StoreError(KittidetError):
     """A step output is missing, damaged or in use."""
+
+
+class DamagedOutputError(StoreError):
+    """A step output is not what its step wrote; the next request of it makes it again."""
 
 
 class CheckpointMismatchError(KittidetError):

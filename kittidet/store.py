@@ -2,25 +2,32 @@
 
 A step's identity is the digest of its inputs' digests, the configuration it reads, and the step's own version. Paths
 and times are no part of it. A finished folder holds ``_output.json`` (size and sha256 of every file, and the step's
-summary); a folder without one is not an output.
+summary); a folder without one is not an output. `Store.read` is the one door to what a step left: it hashes what it
+hands out. `Store.path` is for names in messages.
 """
 
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kittidet.errors import StoreError
-from kittidet.files import digest_file, digest_of, list_files, locked, write_json
+from kittidet.errors import DamagedOutputError, StoreError
+from kittidet.files import digest_file, digest_of, list_files, locked, write_json, write_text_atomic
 from kittidet.progress import in_words
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "_output.json"
+# What a reader found wrong with an output, one line each; with it, the output is made again.
+DAMAGED = "_damaged.txt"
+# Files up to this size are hashed whenever their output is looked up: lists, findings, metrics, labels. KITTI's images
+# and records are larger, 24 GB of them: looked up, they count by size and time; read, by their digest.
+SMALL_BYTES = 64 * 1024
 
 
 class StepKey(BaseModel):
@@ -70,11 +77,44 @@ class Store:
         """Return the folder where an output with this key is, or would be."""
         return self.root / key.name
 
-    def problems(self, key: StepKey, *, thorough: bool = False) -> list[str]:
+    def read(self, output: StepKey, name: str = "") -> Path:
+        """Return where a file or folder of an output is, once every byte of it is found to be what its step wrote.
+
+        Args:
+            output: whose file it is.
+            name: path within the output; empty: all of it.
+
+        Raises:
+            DamagedOutputError: naming the file, what was expected and what was found. The next request of the output
+                makes it again.
+        """
+        problems = self.problems(output, within=name, thorough=True)
+        if problems:
+            self.distrust(output, problems)
+        return self.path(output) / name
+
+    def distrust(self, output: StepKey, problems: Sequence[str]) -> NoReturn:
+        """Note what is wrong with an output, so that its next request makes it again.
+
+        Raises:
+            DamagedOutputError: always.
+        """
+        with suppress(OSError):  # who cannot write here cannot make it again either
+            write_text_atomic(self.path(output) / DAMAGED, "".join(f"{line}\n" for line in problems))
+        raise DamagedOutputError(
+            f"{_first_of(problems)}. Start the same command again: step {output.step} is made again, others are kept."
+        )
+
+    def problems(self, key: StepKey, *, within: str = "", thorough: bool = False) -> list[str]:
         """Return what is wrong with the output of this key, one line each; empty if it is complete and undamaged.
 
-        A file whose size and modification time are those of the day it was published is taken as unchanged (tens of
-        gigabytes are not read on every run); any other file is hashed. ``thorough`` hashes all of them.
+        A large file whose size and modification time are those of the day it was published is taken as unchanged (tens
+        of gigabytes are not read on every run); any other file is hashed.
+
+        Args:
+            key: of the output.
+            within: look at this file or folder of it alone.
+            thorough: hash the large files too.
         """
         folder = self.path(key)
         if not (folder / MANIFEST).is_file():
@@ -84,18 +124,17 @@ class Store:
             return [f"{folder / MANIFEST}: not a manifest, or changed since it was written"]
         if manifest["digest"] != key.digest:
             return [f"{folder / MANIFEST}: made for another key"]
-        files = manifest["files"]
-        found = []
-        for name, facts in files.items():
-            file = folder / name
-            if not file.is_file():
-                found.append(f"{file}: missing")
-                continue
-            stat = file.stat()
-            same_time = stat.st_mtime_ns == facts["mtime_ns"] and not thorough
-            if stat.st_size != facts["size"] or (not same_time and digest_file(file) != facts["sha256"]):
-                found.append(f"{file}: changed since it was written")
-        return found
+        if (folder / DAMAGED).is_file():
+            return (folder / DAMAGED).read_text(encoding="utf-8").splitlines()
+        files = {
+            name: facts
+            for name, facts in manifest["files"].items()
+            if not within or name == within or name.startswith(f"{within}/")
+        }
+        if within and not files:
+            return [f"{folder / within}: expected a file that step {key.step} wrote, found none of that name"]
+        found = (_problem_of(folder / name, facts, thorough=thorough) for name, facts in files.items())
+        return [problem for problem in found if problem is not None]
 
     def examine(self) -> Iterator[tuple[Path, list[str]]]:
         """Yield the folder of every output and what is wrong with it, after reading every byte of it."""
@@ -131,16 +170,18 @@ class Store:
         """
         with locked(self.root / f".{key.name}.lock", waiting_for=key.name, error=self._unwritable):
             final = self.path(key)
-            found = self.load(key)
-            if found is not None:
+            problems = self.problems(key)
+            manifest = None if problems else _read_manifest(final)
+            if manifest is not None:
                 words = in_words(f"{key.step}: done before")
                 log.info("step.cached step=%s folder=%s", key.step, final, extra=words)
-                return found
+                return StepOutput(step=key.step, digest=key.digest, summary=manifest["summary"])
             partial = final.with_name(final.name + ".partial")
             if partial.exists() and not resumable:
                 shutil.rmtree(partial)
             if final.exists():
-                # Damaged: nobody can rely on it, and a half-right folder must not survive beside a new one.
+                # Nobody can rely on it, and a half-right folder must not survive beside a new one.
+                log.warning("damaged: %s. Step %s is made again", _first_of(problems), key.step)
                 shutil.rmtree(final)
             try:
                 partial.mkdir(parents=True, exist_ok=True)
@@ -160,6 +201,24 @@ class Store:
             f"{self.root}: cannot write the store: {error.strerror or error}. "
             "Choose a writable folder with `store_dir`."
         )
+
+
+def _problem_of(file: Path, facts: Mapping[str, Any], *, thorough: bool) -> str | None:
+    """Return what is wrong with a file, None if it is the one that these facts are of."""
+    try:
+        now = file.stat()
+        expected, found = f"{facts['size']} bytes", f"{now.st_size} bytes"
+        if expected == found:
+            if now.st_size > SMALL_BYTES and now.st_mtime_ns == facts["mtime_ns"] and not thorough:
+                return None
+            expected, found = f"sha256 {facts['sha256']}", f"sha256 {digest_file(file)}"
+    except OSError as error:
+        return f"{file}: missing" if not file.exists() else f"{file}: cannot be read: {error.strerror or error}"
+    return None if expected == found else f"{file}: changed since it was written: expected {expected}, found {found}"
+
+
+def _first_of(problems: Sequence[str]) -> str:
+    return problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
 
 
 def _write_manifest(folder: Path, key: StepKey, summary: Mapping[str, Any]) -> None:

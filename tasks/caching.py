@@ -67,7 +67,8 @@ class StepCache(CachePolicy):
             return None
         record = store.path(key) / RECORD
         if record.is_file() and (problems := [*store.problems(key), *_record_problems(record)]):
-            log.warning("cache.damaged output=%s problems=%d first=%s", store.path(key), len(problems), problems[0])
+            # Of a damaged output the step itself warns, when it makes it again.
+            log.info("cache.damaged output=%s problems=%d first=%s", store.path(key), len(problems), problems[0])
             record.unlink(missing_ok=True)
         return f"{key.name}/{RECORD}"
 

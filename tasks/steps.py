@@ -152,7 +152,7 @@ def validate(store_dir: Path, dataset: StepOutput, config: ValidateConfig, recor
         # Also where the run stops, which is when the findings matter most.
         found = store.load(validate_key(dataset, config, records))
         if found is not None:
-            show_findings(found.summary, store.path(found) / "findings.csv")
+            show_findings(found.summary, store.read(found, "findings.csv"))
 
 
 @as_task(

@@ -72,6 +72,13 @@ def test_no_name_is_of_an_earlier_vocabulary(path):
     assert names & OLD_WORDS == set()
 
 
+# Of the data set, whose files are compared with its digest.
+@pytest.mark.parametrize("path", [p for p in (ROOT / "kittidet/steps").glob("*.py") if p.stem != "fetch"], ids=relative)
+def test_steps_read_each_other_through_the_stores_door_alone(path):
+    """`Store.read` hashes what it hands out; `Store.path` does not."""
+    assert "store.path(" not in path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))], ids=relative)
 def test_no_file_outgrows_one_idea(path):
     lines = len(path.read_text(encoding="utf-8").splitlines())

@@ -51,7 +51,7 @@ def evaluate(
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        records = store.path(data.val_records)
+        records = store.read(data.val_records)
         table = read_manifest(records).table
         path = checkpoint_path(store, trained, checkpoint)
         detections = detect_on_records(path, records, config, progress=progress)

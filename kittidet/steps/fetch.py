@@ -106,11 +106,16 @@ def dataset_tree(store: Store, dataset: StepOutput) -> KittiTree:
     """Return the tree a fetch output stands for.
 
     Raises:
-        DatasetContractError: if its files are not those that were fetched: what is made from them would be stored under
-            the digest of the old ones.
+        DatasetContractError: if a person's files are not those that were fetched: what is made from them would be
+            stored under the digest of the old ones.
+        DamagedOutputError: if those in the store are not.
     """
-    tree = open_tree(store.path(dataset) / dataset.summary["root"], stat_cache=_inventory_cache(store))
+    root = Path(dataset.summary["root"])
+    tree = open_tree(store.path(dataset) / root, stat_cache=_inventory_cache(store))
     if tree.digest() != dataset.summary["content"]:
+        if not root.is_absolute():
+            wrong = store.problems(dataset, thorough=True)
+            store.distrust(dataset, wrong or [f"{tree.root}: expected the files that were fetched, found more"])
         raise DatasetContractError(
             f"{tree.root}: the files changed after they were fetched. Start the run again; it uses them as they are."
         )

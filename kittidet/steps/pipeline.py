@@ -4,6 +4,8 @@ import logging
 
 from kittidet.config import RunConfig
 from kittidet.progress import FileProgress, in_words
+from kittidet.report.result import Report
+from kittidet.steps.again import with_damage_made_again
 from kittidet.steps.evaluate import evaluate
 from kittidet.steps.fetch import fetch, fetch_key
 from kittidet.steps.outputs import DataOutputs, PipelineOutputs
@@ -22,14 +24,18 @@ log = logging.getLogger(__name__)
 def prepare(
     store: Store, config: RunConfig, *, progress: FileProgress | None = None
 ) -> tuple[StepOutput, StepOutput, StepOutput]:
-    """Return data set, validation and split, making what is not in the store.
+    """Return data set, validation and split, making what is not in the store or damaged there.
 
     Raises:
         KittidetError: from the step that cannot be done.
     """
-    dataset = fetch(store, config.source, progress=progress)
-    validation = validate(store, dataset, config.validation, config.records)
-    return dataset, validation, split(store, dataset, validation, config.split)
+
+    def work() -> tuple[StepOutput, StepOutput, StepOutput]:
+        dataset = fetch(store, config.source, progress=progress)
+        validation = validate(store, dataset, config.validation, config.records)
+        return dataset, validation, split(store, dataset, validation, config.split)
+
+    return with_damage_made_again(work)
 
 
 def write_data(store: Store, config: RunConfig, *, progress: FileProgress | None = None) -> DataOutputs:
@@ -38,14 +44,18 @@ def write_data(store: Store, config: RunConfig, *, progress: FileProgress | None
     Raises:
         KittidetError: from the step that cannot be done.
     """
-    dataset, validation, parts = prepare(store, config, progress=progress)
-    return DataOutputs(
-        dataset=dataset,
-        validation=validation,
-        split=parts,
-        train_records=write(store, dataset, parts, "train", config.records),
-        val_records=write(store, dataset, parts, "val", config.records),
-    )
+
+    def work() -> DataOutputs:
+        dataset, validation, parts = prepare(store, config, progress=progress)
+        return DataOutputs(
+            dataset=dataset,
+            validation=validation,
+            split=parts,
+            train_records=write(store, dataset, parts, "train", config.records),
+            val_records=write(store, dataset, parts, "val", config.records),
+        )
+
+    return with_damage_made_again(work)
 
 
 def find_start_first(store: Store, config: RunConfig, *, trains_here: bool = True) -> None:
@@ -89,10 +99,14 @@ def train_on_records(store: Store, config: RunConfig, *, progress: FileProgress 
     Raises:
         KittidetError: from the step that cannot be done.
     """
-    find_start_first(store, config)
-    data = write_data(store, config, progress=progress)
-    trained = train(store, data, config.model, config.train, config.evaluation)
-    return PipelineOutputs(**dict(data), trained=trained)
+
+    def work() -> PipelineOutputs:
+        find_start_first(store, config)
+        data = write_data(store, config, progress=progress)
+        trained = train(store, data, config.model, config.train, config.evaluation)
+        return PipelineOutputs(**dict(data), trained=trained)
+
+    return with_damage_made_again(work)
 
 
 def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> PipelineOutputs:
@@ -101,11 +115,18 @@ def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> P
     Raises:
         KittidetError: from the evaluation that cannot be done.
     """
-    evaluations = tuple(
-        evaluate(store, outputs.trained, checkpoint["name"], outputs, config.evaluation)
-        for checkpoint in outputs.trained.summary["checkpoints"]
-    )
-    return outputs.model_copy(update={"evaluations": evaluations})
+    given = iter([outputs])
+
+    def work() -> PipelineOutputs:
+        # Once they turned out damaged, those that were given are asked for again.
+        ready = next(given, None) or train_on_records(store, config)
+        evaluations = tuple(
+            evaluate(store, ready.trained, checkpoint["name"], ready, config.evaluation)
+            for checkpoint in ready.trained.summary["checkpoints"]
+        )
+        return ready.model_copy(update={"evaluations": evaluations})
+
+    return with_damage_made_again(work)
 
 
 def run_pipeline(config: RunConfig, *, progress: FileProgress | None = None) -> PublishedRun:
@@ -115,9 +136,13 @@ def run_pipeline(config: RunConfig, *, progress: FileProgress | None = None) -> 
         KittidetError: from the step that cannot be done.
     """
     store = Store(config.store_dir)
-    outputs = train_on_records(store, config, progress=progress)
-    run = publish(store, evaluate_all(store, config, outputs), config)
-    made = report(store, run, outputs.dataset)
+
+    def work() -> tuple[PublishedRun, Report]:
+        outputs = train_on_records(store, config, progress=progress)
+        published = publish(store, evaluate_all(store, config, outputs), config)
+        return published, report(store, published, outputs.dataset)
+
+    run, made = with_damage_made_again(work)
     words = in_words(f"report: {'done before' if made.cached else 'done'}")
     log.info("step.%s step=report page=%s", "cached" if made.cached else "made", made.page, extra=words)
     return run

@@ -95,6 +95,7 @@ def publish(store: Store, outputs: PipelineOutputs, config: RunConfig) -> Publis
 
     Raises:
         EvaluationError: if no checkpoint has an AP.
+        DamagedOutputError: if a file that belongs into the run is not as its step wrote it.
         StoreError: if the runs folder cannot be written.
     """
     runs_dir = config.runs_dir.absolute()
@@ -115,12 +116,12 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
         copies={
             names.BEST: checkpoint_path(store, outputs.trained, best.summary["name"]),
             names.LAST: checkpoint_path(store, outputs.trained, last.summary["name"]),
-            names.HISTORY: store.path(outputs.trained) / "history.csv",
-            names.PREDICTIONS: store.path(best) / "predictions.json",
-            names.FINDINGS: store.path(outputs.validation) / "findings.csv",
-            names.TRAIN_IDS: store.path(outputs.split) / "train.txt",
-            names.VAL_IDS: store.path(outputs.split) / "val.txt",
-            names.NEAREST: store.path(outputs.split) / NEAREST,
+            names.HISTORY: store.read(outputs.trained, "history.csv"),
+            names.PREDICTIONS: store.read(best, "predictions.json"),
+            names.FINDINGS: store.read(outputs.validation, "findings.csv"),
+            names.TRAIN_IDS: store.read(outputs.split, "train.txt"),
+            names.VAL_IDS: store.read(outputs.split, "val.txt"),
+            names.NEAREST: store.read(outputs.split, NEAREST),
         },
         documents={
             names.GROUND_TRUTH: truth,
@@ -141,7 +142,7 @@ def _chances(store: Store, outputs: PipelineOutputs, truth: Mapping[str, Any]) -
     """Return how sure it is that each checkpoint is the best, in the order of the summary."""
     results = []
     for evaluation in in_order(outputs.evaluations):
-        file = store.path(evaluation) / "predictions.json"
+        file = store.read(evaluation, "predictions.json")
         items = read_json(file, error=EvaluationError, advice="Delete its folder; the next run makes it again.")
         results.append(rows_from_results(items, where=str(file)))
     return chances_of_best(truth, results, resamples=_PICK_DRAWS, seed=0)

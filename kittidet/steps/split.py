@@ -80,4 +80,4 @@ def _lists(store: Store, dataset: StepOutput, config: SplitConfig) -> dict[str, 
 
 def split_ids(store: Store, split: StepOutput, side: Side) -> tuple[str, ...]:
     """Return the frame ids of one side, in the split's order."""
-    return read_ids(store.path(split) / f"{side}.txt")
+    return read_ids(store.read(split, f"{side}.txt"))

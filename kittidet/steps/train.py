@@ -70,7 +70,7 @@ def train(
     def make(folder: Path) -> dict[str, Any]:
         from kittidet.training.fit import fit_detector  # noqa: PLC0415  TensorFlow is loaded by this step alone
 
-        records = store.path(data.train_records)
+        records = store.read(data.train_records)
         validation = validation_set(store, data, scoring)
         result = fit_detector(
             records, model=model, train=recipe, work_dir=folder, validation=validation, on_epoch=on_epoch
@@ -107,7 +107,7 @@ def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig) -> "Val
             f"{', '.join(data.val_records.summary['classes'])}: no checkpoint could be scored. "
             "Use a larger data set or another split."
         )
-    records = store.path(data.val_records)
+    records = store.read(data.val_records)
     table = read_manifest(records).table
     frames = val_frames(store, data.dataset, data.split, table)
 
@@ -120,5 +120,9 @@ def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig) -> "Val
 
 
 def checkpoint_path(store: Store, trained: StepOutput, name: str) -> Path:
-    """Return the folder of one checkpoint of a finished training."""
-    return store.path(trained) / "checkpoints" / name
+    """Return the folder of one checkpoint of a finished training.
+
+    Raises:
+        DamagedOutputError: if it is not as the training left it.
+    """
+    return store.read(trained, f"checkpoints/{name}")

@@ -57,11 +57,11 @@ def check_output(store: Store, output: StepOutput, config: ValidateConfig) -> St
     Raises:
         DatasetContractError: if more than ``config.max_bad_share`` of the frames have findings, or no frame is left.
     """
-    folder = store.path(output)
+    folder = store.read(output)
     check_share(read_validation(folder), config.max_bad_share, where=str(folder / FINDINGS))
     return output
 
 
 def accepted_ids(store: Store, validation: StepOutput) -> tuple[str, ...]:
     """Return the ids of the frames that passed, sorted."""
-    return read_validation(store.path(validation)).accepted_ids
+    return read_validation(store.read(validation)).accepted_ids

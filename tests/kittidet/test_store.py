@@ -8,11 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+from fixtures.damage import flip_a_bit
 
 from kittidet.config import TrainConfig
-from kittidet.errors import StoreError
+from kittidet.errors import DamagedOutputError, StoreError
 from kittidet.store import (
+    DAMAGED,
     MANIFEST,
+    SMALL_BYTES,
     StepKey,
     StepOutput,
     Store,
@@ -26,6 +29,12 @@ def make_two_files(folder: Path) -> dict:
     (folder / "deep").mkdir(exist_ok=True)
     (folder / "deep" / "b.bin").write_bytes(b"\0" * 100)
     return {"n": 2}
+
+
+def make_large_file(folder: Path) -> dict:
+    (folder / "small.txt").write_text("000001\n")
+    (folder / "large.bin").write_bytes(b"\0" * (SMALL_BYTES + 1))
+    return {}
 
 
 @pytest.fixture
@@ -96,13 +105,15 @@ class TestGetOrMake:
         assert not store.get_or_make(KEY, make_two_files).cached
         assert (folder / "a.txt").read_text() == "alpha"
 
-    def test_a_change_that_keeps_size_and_time_is_seen_by_the_thorough_check(self, store):
-        file = store.path(store.get_or_make(KEY, make_two_files)) / "a.txt"
-        stat = file.stat()
-        file.write_text("alphA")
-        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    def test_a_change_that_keeps_size_and_time_is_seen_in_small_files_always_in_large_ones_by_the_thorough_check(
+        self, store
+    ):
+        folder = store.path(store.get_or_make(KEY, make_large_file))
+        flip_a_bit(folder / "large.bin")
         assert store.problems(KEY) == []
-        assert "a.txt" in store.problems(KEY, thorough=True)[0]
+        assert "large.bin" in store.problems(KEY, thorough=True)[0]
+        flip_a_bit(folder / "small.txt")
+        assert "small.txt" in store.problems(KEY)[0]
 
     def test_a_copied_store_with_other_times_is_still_valid(self, store):
         file = store.path(store.get_or_make(KEY, make_two_files)) / "a.txt"
@@ -172,6 +183,56 @@ class TestGetOrMake:
         (tmp_path / "file").write_text("not a folder")
         with pytest.raises(StoreError, match="store_dir"):
             Store(tmp_path / "file" / "store").get_or_make(KEY, make_two_files)
+
+
+class TestRead:
+    @pytest.mark.parametrize("name", ["small.txt", "large.bin", ""])
+    def test_what_is_read_is_what_was_written(self, store, name):
+        output = store.get_or_make(KEY, make_large_file)
+        assert store.read(output, name) == store.path(KEY) / name
+
+    @pytest.mark.parametrize("damage", ["bit", "cut", "gone", "folder"])
+    def test_a_damaged_file_is_named_and_its_output_made_again_with_one_warning(self, store, caplog, damage):
+        output = store.get_or_make(KEY, make_large_file)
+        file = store.path(output) / "large.bin"
+        if damage == "bit":
+            flip_a_bit(file)
+        elif damage == "cut":
+            os.truncate(file, 5)
+        else:
+            file.unlink()
+            if damage == "folder":
+                file.mkdir()
+        with pytest.raises(DamagedOutputError, match=r"large\.bin: (.*expected .*, found .*|missing)\. Start the same"):
+            store.read(output, "large.bin")
+        assert not store.get_or_make(KEY, make_large_file).cached
+        (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+        assert "large.bin" in warning
+        assert "Step demo is made again" in warning
+        assert store.read(output, "large.bin").read_bytes() == b"\0" * (SMALL_BYTES + 1)
+
+    def test_a_damaged_file_does_no_harm_to_who_reads_another(self, store):
+        output = store.get_or_make(KEY, make_large_file)
+        flip_a_bit(store.path(output) / "large.bin")
+        assert store.read(output, "small.txt").read_text() == "000001\n"
+
+    def test_what_no_step_wrote_cannot_be_read(self, store):
+        output = store.get_or_make(KEY, make_large_file)
+        (store.path(output) / "mine.txt").write_text("hello")
+        with pytest.raises(DamagedOutputError, match=r"mine\.txt: expected a file that step demo wrote"):
+            store.read(output, "mine.txt")
+
+    def test_a_store_that_cannot_be_written_says_what_is_damaged_all_the_same(self, store, monkeypatch):
+        output = store.get_or_make(KEY, make_large_file)
+        flip_a_bit(store.path(output) / "large.bin")
+
+        def read_only(*args):
+            raise OSError(errno.EROFS, "read-only")
+
+        monkeypatch.setattr("kittidet.store.write_text_atomic", read_only)
+        with pytest.raises(DamagedOutputError, match=r"large\.bin"):
+            store.read(output)
+        assert not (store.path(output) / DAMAGED).exists()
 
 
 def _make_slowly(root: Path, made: Path) -> None:

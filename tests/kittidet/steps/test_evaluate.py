@@ -17,7 +17,14 @@ from kittidet.steps.records import write
 from kittidet.steps.scoring import val_frames
 from kittidet.steps.split import split
 from kittidet.steps.validate import validate
-from kittidet.store import StepOutput, Store
+from kittidet.store import Store, step_key
+
+
+def write_checkpoints(folder: Path, facts: list[dict]) -> dict:
+    for fact in facts:
+        (folder / "checkpoints" / fact["name"]).mkdir(parents=True)
+        (folder / "checkpoints" / fact["name"] / "model.weights.h5").write_text(fact["digest"])
+    return {"checkpoints": facts}
 
 
 @pytest.fixture
@@ -33,7 +40,7 @@ def outputs(tmp_path: Path, synthetic_root: Path) -> SimpleNamespace:
         dataset=dataset,
         split=parts,
         data=DataOutputs(dataset=dataset, validation=validation, split=parts, train_records=train, val_records=val),
-        trained=StepOutput(step="train", digest="t", summary={"checkpoints": facts}),
+        trained=store.get_or_make(step_key("train", 1), lambda folder: write_checkpoints(folder, facts)),
     )
 
 

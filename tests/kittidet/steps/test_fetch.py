@@ -5,10 +5,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from fixtures.damage import flip_a_bit
 from PIL import Image
 
 from kittidet.config import SourceConfig
-from kittidet.errors import ConfigError, DatasetContractError
+from kittidet.errors import ConfigError, DamagedOutputError, DatasetContractError
 from kittidet.steps.fetch import dataset_tree, fetch, fetch_key
 from kittidet.store import Store
 
@@ -148,6 +149,22 @@ def test_a_file_that_changes_after_the_fetch_is_not_taken_for_the_one_that_was_f
     (tmp_path / "copy" / "training" / "label_2" / "000001.txt").write_text("")
     with pytest.raises(DatasetContractError, match="changed after"):
         dataset_tree(store, output)
+
+
+@pytest.mark.parametrize("damage", ["image", "label", "more"])
+def test_damage_in_the_stores_own_data_is_made_again_and_not_reported_for_ever(store, damage):
+    source = SourceConfig(kind="synthetic", synthetic_frames=3, synthetic_seed=5)
+    output = fetch(store, source)
+    tree = dataset_tree(store, output)
+    if damage == "more":
+        label = tree.label_path("000001")
+        label.with_name("000009.txt").write_text(label.read_text())
+    else:
+        flip_a_bit(tree.image_path("000001") if damage == "image" else tree.label_path("000001"))
+    with pytest.raises(DamagedOutputError, match="found more" if damage == "more" else "000001"):
+        dataset_tree(store, output)
+    assert not fetch(store, source).cached
+    assert dataset_tree(store, output).digest() == output.summary["content"]
 
 
 def yolo_set(folder: Path) -> Path:

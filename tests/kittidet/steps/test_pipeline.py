@@ -7,9 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from fixtures.damage import flip_a_bit
 from fixtures.plain_images import draw_plain_image
 
-from kittidet.config import RunConfig
+from kittidet.config import RecordsConfig, RunConfig
 from kittidet.config_file import load_run_config
 from kittidet.errors import ArchiveError, ConfigError
 from kittidet.eval.coco import score_coco
@@ -88,6 +89,21 @@ def test_the_real_labels_at_full_size_pass_the_contract_and_give_the_known_count
     for side in ("train", "val"):
         written.update(write(store, dataset, parts, side, config.records).summary["counts"])
     assert written == {name: n for name, n in expected.items() if name != "DontCare"}
+
+
+def test_damage_that_only_reading_shows_is_made_again_with_one_warning_and_the_work_goes_on(tmp_path, caplog):
+    config = a_config(tmp_path, tmp_path, "source.kind=synthetic", "source.synthetic_frames=8")
+    store = Store(config.store_dir)
+    before = write_data(store, config)
+    image = next(store.path(before.dataset).rglob("000005.png"))
+    whole = image.read_bytes()
+    flip_a_bit(image)
+    assert prepare(store, config)[0].cached  # looked up, not read
+    after = write_data(store, config.model_copy(update={"records": RecordsConfig(train_shards=3)}))
+    assert image.read_bytes() == whole
+    assert after.dataset == before.dataset.model_copy(update={"cached": False})
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert f"{image}: changed since it was written: expected sha256" in warning
 
 
 def no_network(variant: str) -> Path:

@@ -5,10 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from fixtures.damage import flip_a_bit
 from PIL import Image
 
 from kittidet.config import RunConfig, SourceConfig, TrainConfig
-from kittidet.errors import EvaluationError, StoreError
+from kittidet.errors import DamagedOutputError, EvaluationError, StoreError
 from kittidet.kitti.tree import open_tree
 from kittidet.steps.outputs import PipelineOutputs
 from kittidet.steps.publish import pick_best, publish
@@ -175,6 +176,28 @@ def test_a_run_that_fails_leaves_no_folder(store, config):
     with pytest.raises(StoreError, match=r"history\.csv"):
         publish(store, outputs, config)
     assert [p.name for p in config.runs_dir.iterdir() if not p.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        ("trained", "checkpoints/step-5/model.weights.h5"),
+        ("trained", "history.csv"),
+        ("evaluation", "predictions.json"),
+        ("validation", "findings.csv"),
+        ("split", "train.txt"),
+        ("split", "val.txt"),
+        ("split", "nearest.json"),
+    ],
+)
+def test_a_flipped_bit_is_not_published(store, config, step, name):
+    outputs = make_outputs(store, {5: 0.3})
+    output = outputs.evaluations[0] if step == "evaluation" else getattr(outputs, step)
+    flip_a_bit(store.path(output) / name)
+    with pytest.raises(DamagedOutputError, match=f"{name}: changed since it was written"):
+        publish(store, outputs, config)
+    assert [p.name for p in config.runs_dir.iterdir() if not p.name.startswith(".")] == []
+    assert publish(store, make_outputs(store, {5: 0.3}), config).path.name == "mine"
 
 
 def test_where_the_data_lies_is_no_part_of_a_run(store, config, tmp_path):

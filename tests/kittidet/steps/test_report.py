@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kittidet.errors import DatasetContractError
+from kittidet.errors import DamagedOutputError
 from kittidet.steps.publish import PublishedRun
 from kittidet.steps.report import page_of, report
 from kittidet.store import StepOutput, Store, step_key
@@ -50,6 +50,6 @@ def test_other_data_than_the_run_was_scored_on_stops_it_and_leaves_no_page(store
     label.write_text(
         label.read_text() + "Car 0.00 0 0.00 10.00 20.00 90.00 80.00 1.50 1.60 3.90 0.00 1.60 20.00 0.00\n"
     )
-    with pytest.raises(DatasetContractError, match="changed after they were fetched"):
+    with pytest.raises(DamagedOutputError, match=f"{label.name}: changed since"):
         report(store, run, dataset)
     assert not page_of(run.path).parent.exists()

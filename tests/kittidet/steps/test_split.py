@@ -5,8 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fixtures.damage import flip_a_bit
 
 from kittidet.config import SourceConfig, SplitConfig, ValidateConfig
+from kittidet.errors import DamagedOutputError
 from kittidet.kitti.nearness import Nearness
 from kittidet.steps.fetch import fetch
 from kittidet.steps.split import split, split_ids, split_key
@@ -27,6 +29,27 @@ def test_the_sides_are_disjoint_and_complete(inputs):
     assert set(train) & set(val) == set()
     assert len(train) + len(val) == 10
     assert (len(train), len(val)) == (output.summary["n_train"], output.summary["n_val"])
+
+
+@pytest.mark.parametrize("name", ["train.txt", "val.txt", "nearest.json", "split.json"])
+def test_one_changed_digit_with_its_time_kept_is_not_believed_and_the_list_is_made_again(inputs, name, caplog):
+    store = inputs[0]
+    output = split(*inputs, SplitConfig())
+    file = store.path(output) / name
+    whole = file.read_bytes()
+    flip_a_bit(file)
+    again = split(*inputs, SplitConfig())
+    assert not again.cached
+    assert file.read_bytes() == whole
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert f"{file}: changed since it was written: expected sha256 " in warning
+
+
+def test_a_list_that_changes_while_it_is_in_use_is_not_read(inputs):
+    output = split(*inputs, SplitConfig())
+    flip_a_bit(inputs[0].path(output) / "val.txt")
+    with pytest.raises(DamagedOutputError, match=r"val\.txt"):
+        split_ids(inputs[0], output, "val")
 
 
 def test_the_leakage_is_known_where_the_drives_are(inputs):

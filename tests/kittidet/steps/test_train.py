@@ -1,12 +1,15 @@
 """kittidet.steps.train: keyed by records, model, recipe and the bytes it starts from."""
 
+from pathlib import Path
+
 import pytest
+from fixtures.damage import flip_a_bit
 
 from kittidet.config import EvalConfig, ModelConfig, TrainConfig
-from kittidet.errors import ConfigError, EvaluationError
+from kittidet.errors import ConfigError, DamagedOutputError, EvaluationError
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.train import checkpoint_path, train_key, validation_set
-from kittidet.store import StepOutput, Store, step_key
+from kittidet.store import SMALL_BYTES, StepOutput, Store, step_key
 
 
 def some_data(train: str, val: str) -> DataOutputs:
@@ -80,8 +83,17 @@ def test_a_validation_set_without_objects_is_refused_before_training(tmp_path):
         validation_set(Store(tmp_path), data.model_copy(update={"val_records": records}), EvalConfig())
 
 
-def test_a_checkpoint_lies_in_its_trainings_output(tmp_path):
+def test_a_checkpoint_lies_in_its_trainings_output_and_is_as_that_left_it(tmp_path):
     store = Store(tmp_path)
-    output = store.get_or_make(step_key("train", 1), lambda _: {})
+
+    def make(folder: Path) -> dict:
+        (folder / "checkpoints" / "step-00000005").mkdir(parents=True)
+        (folder / "checkpoints" / "step-00000005" / "model.weights.h5").write_bytes(bytes(SMALL_BYTES + 1))
+        return {}
+
+    output = store.get_or_make(step_key("train", 1), make)
     expected = store.path(output) / "checkpoints" / "step-00000005"
     assert checkpoint_path(store, output, "step-00000005") == expected
+    flip_a_bit(expected / "model.weights.h5")
+    with pytest.raises(DamagedOutputError, match=r"model\.weights\.h5: changed"):
+        checkpoint_path(store, output, "step-00000005")

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fixtures.damage import flip_a_bit
 
 from kittidet.config import SourceConfig, ValidateConfig
 from kittidet.errors import DatasetContractError
@@ -38,6 +39,16 @@ def test_few_bad_frames_are_set_aside_by_name(store, bad_dataset):
     assert (store.path(output) / "set_aside.txt").read_text() == "000004\n"
     assert "000004" not in accepted_ids(store, output)
     assert len(accepted_ids(store, output)) == 9
+
+
+@pytest.mark.parametrize("name", ["findings.csv", "accepted.txt", "set_aside.txt", "summary.json"])
+def test_damaged_findings_are_made_again(store, bad_dataset, name):
+    output = validate(store, bad_dataset, ValidateConfig(max_bad_share=0.2))
+    file = store.path(output) / name
+    whole = file.read_bytes()
+    flip_a_bit(file)
+    assert not validate(store, bad_dataset, ValidateConfig(max_bad_share=0.2)).cached
+    assert file.read_bytes() == whole
 
 
 def test_too_many_bad_frames_stop_the_run_and_the_findings_stay(store, bad_dataset):
