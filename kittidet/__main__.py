@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from kittidet.cli import doctor, operations, settings, steps
+from kittidet.cli import doctor, models, operations, settings, steps
 from kittidet.cli.compare import compare
 from kittidet.cli.convert import convert
 from kittidet.cli.data import inspect, synth
@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 # Group in `--help` -> its verbs, most used first, each with an example. Those that need Prefect are not imported.
-GROUPS: dict[str, dict[Callable[..., None] | str, str]] = {
+GROUPS: dict[str, dict[Callable[..., None] | typer.Typer | str, str]] = {
     "Pipeline": {
         steps.run: "kittidet run --data /data/kitti train.epochs=30",
         steps.fetch: "kittidet fetch --data /data/kitti",
@@ -48,6 +48,7 @@ GROUPS: dict[str, dict[Callable[..., None] | str, str]] = {
         export: "kittidet export runs/kitti-d0 --to onnx --to tflite_float16",
         compare: "kittidet compare runs/kitti-d0 runs/kitti-d0-2",
         evaluate_kitti: "kittidet evaluate-kitti --labels data/label_2 --detections predictions/kitti",
+        models.app: "kittidet models list",
         zero_shot: "kittidet zero-shot runs/kitti-d0 --weights efficientdet-d0/",
     },
     "Data": {
@@ -81,6 +82,8 @@ for _group, _verbs in GROUPS.items():
         _epilog = f"Example: {escape(_example)}"
         if isinstance(_verb, str):
             _add_operation(_verb, group=_group, epilog=_epilog)
+        elif isinstance(_verb, typer.Typer):
+            app.add_typer(_verb, rich_help_panel=_group, epilog=_epilog)
         else:
             _name = _verb.__name__.replace("_", "-")
             app.command(_name, rich_help_panel=_group, epilog=_epilog)(_verb)

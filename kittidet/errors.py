@@ -13,6 +13,8 @@
     ├── CheckpointMismatchError   weights that do not fit the model they are loaded into
     ├── TrainingError             a run that cannot continue (non-finite loss, no memory)
     ├── EvaluationError           ground truth or detections that cannot be scored
+    ├── RegistryError             a model, version or alias that is not there or cannot be written
+    │   └── PromotionLostError    another promotion came first
     └── ExportError               an exported model that does not match its source
 
 Wrong data raises one of these; wrong use of a function raises ``ValueError``. A message says what is wrong, where,
@@ -70,6 +72,14 @@ class TrainingError(KittidetError):
 
 class EvaluationError(KittidetError):
     """Ground truth or detections cannot be scored."""
+
+
+class RegistryError(KittidetError):
+    """A model, version or alias of the registry is not there, damaged, or cannot be written."""
+
+
+class PromotionLostError(RegistryError):
+    """Another promotion came first: the champion is no longer the one that was compared with."""
 
 
 class ExportError(KittidetError):

@@ -25,6 +25,7 @@ pytest_plugins = [
     "fixtures.documents",
     "fixtures.finished_run",
     "fixtures.labelled_photos",
+    "fixtures.registered",
     "fixtures.shallow_networks",
     "fixtures.small_records",
     "fixtures.synthetic_coco",

@@ -8,15 +8,17 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from kittidet.config import RunConfig, TrainConfig
+from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco_format import coco_ground_truth, rows_from_results
 from kittidet.eval.pick import chances_of_best
 from kittidet.files import digest_of, read_json
 from kittidet.runs import run as names
 from kittidet.runs.environment import describe_environment
+from kittidet.runs.settings import deciding_settings
 from kittidet.runs.write import RunContent, write_run
 from kittidet.section import Section
+from kittidet.steps.code import code_digest
 from kittidet.steps.outputs import PipelineOutputs
 from kittidet.steps.scoring import val_frames
 from kittidet.steps.split import NEAREST
@@ -65,23 +67,10 @@ def pick_best(evaluations: Sequence[StepOutput]) -> StepOutput:
 
 def run_digest(config: RunConfig, outputs: PipelineOutputs) -> str:
     """Return the identity of a run: its configuration and every step output it is made of."""
-    # Where data and initial weights come from is not part of the identity: their digests are in the outputs' keys. Nor
-    # is how many bad frames would have been too many.
-    settings = config.model_dump(
-        mode="json",
-        exclude={
-            "store_dir": True,
-            "runs_dir": True,
-            "source": True,
-            "split": {"train_list", "val_list"},
-            "train": {"initial_weights", *TrainConfig.no_identity},
-            "validation": {"max_bad_share"},
-        },
-    )
     return digest_of(
         {
             "version": VERSION,
-            "config": settings,
+            "config": deciding_settings(config),
             "data": outputs.dataset.summary["content"],
             "validation": outputs.validation.digest,
             "steps": [outputs.split.digest, outputs.train_records.digest, outputs.trained.digest],
@@ -210,5 +199,6 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
             "val_records": outputs.val_records.summary["records_digest"],
             "training": outputs.trained.digest,
             "checkpoint": best.summary["digest"],
+            "code": code_digest(),
         },
     }
