@@ -115,7 +115,7 @@ def train_on_gpu_pool(store_dir: Path, config: RunConfig, data: DataOutputs) -> 
         )
 
 
-def cancel_children(flow: Flow, flow_run: FlowRun, state: State) -> None:
+def cancel_children(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
     """Cancel the training runs of a cancelled run, which would otherwise keep the GPU busy for nothing."""
     del flow, state
     children = FlowRunFilter(

@@ -55,7 +55,7 @@ def find_images(source: ImageSource | Iterable[ImageSource], *, side_px: tuple[i
         ValueError: if an array is no RGB image.
     """
     alone = isinstance(source, (str, os.PathLike, np.ndarray, Image.Image))
-    items: Iterable[Any] = [source] if alone else source  # type: ignore[assignment,list-item]
+    items: Iterable[Any] = [source] if alone else source  # type: ignore[assignment]
     parts: list[Iterable[Read]] = []
     files: list[Path] = []
     count: int | None = 0
