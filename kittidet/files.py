@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,9 @@ def next_free(path: Path) -> Path:
 
 
 @contextmanager
-def locked(path: Path, *, waiting_for: str, error: Callable[[OSError], Exception] | None = None) -> Iterator[None]:
+def locked(
+    path: Path, *, waiting_for: str, error: Callable[[OSError], Exception] | None = None, keep: bool = True
+) -> Iterator[None]:
     """Hold a lock file, whose folder is made first; one that another process holds is waited for, which is logged once.
 
     The system frees it when its process dies, so that kill -9 leaves no eternal lock.
@@ -122,6 +124,7 @@ def locked(path: Path, *, waiting_for: str, error: Callable[[OSError], Exception
         path: the lock file.
         waiting_for: what the log names.
         error: what to raise instead of the system's error if the lock file cannot be made.
+        keep: leave the file for the next one; False removes it, for folders that a person looks into.
 
     Raises:
         OSError: if the lock file cannot be made and there is no ``error``.
@@ -142,6 +145,10 @@ def locked(path: Path, *, waiting_for: str, error: Callable[[OSError], Exception
     try:
         yield
     finally:
+        if not keep:
+            # While it is held: who waits for it then sees that it has lost its name, and makes another (filelock 3.24).
+            with suppress(OSError):
+                path.unlink()
         lock.release()
 
 

@@ -63,7 +63,7 @@ def measure_run(run: Run, *, min_score: float | None, draws: CompareConfig) -> M
         EvaluationError: if the frames hold no object, or the detections cannot be scored.
     """
     truth, results = run.ground_truth, run.results
-    kitti, kitti_missing = _kitti(run) if run.has_images else (None, None)
+    kitti, kitti_missing = _kitti(run, draws) if run.has_images else (None, None)
     matches = match_detections(truth, results)
     return Measures(
         coco=score_coco(truth, results, engine="hotcoco"),
@@ -92,9 +92,9 @@ def _by_nearness(run: Run, matches: Matches, draws: CompareConfig) -> tuple[Subs
     return ap_of_subsets(matches, ids, run.nearness.groups(), **draws.model_dump())
 
 
-def _kitti(run: Run) -> tuple[KittiAp | None, str | None]:
+def _kitti(run: Run, draws: CompareConfig) -> tuple[KittiAp | None, str | None]:
     """Return the official scores, or why there are none."""
     try:
-        return detector_ap(run.frames, run.detections, run.table, order_free=True), None
+        return detector_ap(run.frames, run.detections, run.table, order_free=True, draws=draws), None
     except EvaluationError as error:
         return None, f"There are no official KITTI scores: {error}"

@@ -40,7 +40,8 @@ def tiles(run: Run, measures: Measures, beside: Sequence[dict[str, str]] = ()) -
     if car is not None and car.r40[1] is not None:
         own = measures.kitti.scored_on.get("Car") if measures.kitti is not None else None
         scored = f" (scored on {own} detections)" if own else ""
-        found.append({"value": number(car.r40[1], 1), "label": f"KITTI Car{scored}, moderate, R40"})
+        sure = "" if car.intervals is None else f", {between(car.intervals.r40[1], 1)}"
+        found.append({"value": number(car.r40[1], 1), "label": f"KITTI Car{scored}, moderate, R40{sure}"})
     return [*found, {"value": f"{run.summary['best_step']:,}", "label": f"step, epoch {run.summary['best_epoch']}"}]
 
 
@@ -91,11 +92,19 @@ def kitti_table(run: Run, measures: Measures) -> list[dict[str, Any]] | None:
             "iou": OFFICIAL_OVERLAP[name],
             "objects": "" if score is None else " / ".join(f"{n:,}" for n in score.objects),
             "numbers": () if score is None else (*score.r40, *score.r11),
+            "intervals": [] if score is None else _intervals(score),
             "not_scored": kitti.not_scored.get(name),
             "order_free": _order_free((kitti.order_free or {}).get(name), moved.get(name, [])),
         }
         for name, score, own in ((n, kitti.official.get(n), kitti.scored_on.get(n)) for n in OFFICIAL_OVERLAP)
     ]
+
+
+def _intervals(score: ClassAp) -> list[str]:
+    """Return the interval of each number as text; empty if none was asked for, or no object counts."""
+    if score.intervals is None or not score.objects[-1]:
+        return []
+    return [between(one, 1) for one in (*score.intervals.r40, *score.intervals.r11)]
 
 
 def _order_free(score: ClassAp | None, moved: Sequence[float | None]) -> list[str]:

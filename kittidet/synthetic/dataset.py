@@ -71,7 +71,7 @@ def render_dataset(
         "seed": seed,
         "sizes": None if fixed is None else [list(size) for size in fixed],
     }
-    with locked(out_dir.with_name(f".{out_dir.name}.lock"), waiting_for=str(out_dir)):
+    with locked(out_dir.with_name(f".{out_dir.name}.lock"), waiting_for=str(out_dir), keep=False):
         remove_partials(out_dir.parent, out_dir.name)
         if not _is_finished(out_dir, recipe):
             with whole_folder(out_dir) as partial:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,26 @@ def test_a_lock_is_waited_for_and_said_so_once(tmp_path, caplog):
     assert [r.getMessage() for r in caplog.records if "lock.wait" in r.getMessage()] == [
         "lock.wait for=the first another process has it"
     ]
+
+
+def test_a_lock_file_that_is_not_kept_goes_and_still_lets_in_one_at_a_time(tmp_path):
+    path, inside, most = tmp_path / "lock", [], []
+
+    def enter() -> None:
+        for _ in range(20):
+            with locked(path, waiting_for="one", keep=False):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.001)
+                inside.pop()
+
+    threads = [threading.Thread(target=enter) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 80
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_files_of_a_folder_are_digested_by_name(tmp_path):

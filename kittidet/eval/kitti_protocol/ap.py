@@ -7,15 +7,20 @@ Source:
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from kittidet.arrays import FloatArray
+from kittidet.config import CompareConfig
 from kittidet.errors import EvaluationError
-from kittidet.eval.kitti_protocol.curves import LEVELS, RECALL_POINTS, Curve, Scene, build_curve
-from kittidet.eval.kitti_protocol.rows import Rows, build_rows, covered_share, overlapping_pairs
-from kittidet.frame import UNKNOWN_OCCLUSION, KittiObject
+from kittidet.eval.bootstrap import draw_weights
+from kittidet.eval.kitti_protocol.curves import RECALL_POINTS, average_r11, average_r40, weighted_precision
+from kittidet.eval.kitti_protocol.intervals import ClassIntervals, class_intervals
+from kittidet.eval.kitti_protocol.notes import score_notes, why_none_counts
+from kittidet.eval.kitti_protocol.outcomes import LEVELS, find_outcomes
+from kittidet.eval.kitti_protocol.scene import Scene, build_scene
+from kittidet.frame import KittiObject
 
 # The intersection over union above which a detection matches: the benchmark's, and the devkit's looser set.
 OFFICIAL_OVERLAP: Mapping[str, float] = MappingProxyType({"Car": 0.7, "Pedestrian": 0.5, "Cyclist": 0.5})
@@ -24,6 +29,7 @@ LOOSE_OVERLAP: Mapping[str, float] = MappingProxyType({"Car": 0.5, "Pedestrian":
 # AP differences of the two rules below this are not worth a reader's time.
 SAME_AP = 0.05
 
+T = TypeVar("T")
 Triple = tuple[float | None, float | None, float | None]
 
 
@@ -37,6 +43,7 @@ class ClassAp:
         r11: AP over recalls 0, .1, ... 1.
         precision: three curves ``[41]`` over recalls 0, 1/40, ... 1, values 0..1; None where no object counts.
         objects: labels that count.
+        intervals: of AP, by bootstrap over frames; None where not asked for.
     """
 
     min_overlap: float
@@ -44,6 +51,7 @@ class ClassAp:
     r11: Triple
     precision: tuple[FloatArray | None, FloatArray | None, FloatArray | None]
     objects: tuple[int, int, int]
+    intervals: ClassIntervals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ class KittiAp:
     def to_json(self) -> dict[str, Any]:
         """Return JSON types: ``ap``, ``ap_loose`` and ``ap_order_free`` (None where not asked for), and the curves.
 
-        Each is class -> R40 and R11 -> [easy, moderate, hard].
+        Each is class -> R40 and R11 -> [easy, moderate, hard]; so are the ``intervals`` of ``ap``, where asked for.
         """
         names = [level.name for level in LEVELS]
 
@@ -102,6 +110,11 @@ class KittiAp:
             "ap": table(self.official),
             "ap_loose": table(self.loose),
             "ap_order_free": None if self.order_free is None else table(self.order_free),
+            "intervals": {
+                name: {"R40": list(score.intervals.r40), "R11": list(score.intervals.r11)}
+                for name, score in self.official.items()
+                if score.intervals is not None
+            },
             "min_overlap": {name: score.min_overlap for name, score in self.official.items()},
             "min_overlap_loose": {name: score.min_overlap for name, score in self.loose.items()},
             "levels": names,
@@ -123,6 +136,7 @@ def kitti_ap(
     detections: Mapping[str, Sequence[KittiObject]],
     *,
     order_free: bool = False,
+    draws: CompareConfig | None = None,
 ) -> KittiAp:
     """Return AP R40 and R11 of Car, Pedestrian and Cyclist at easy, moderate and hard: the devkit's numbers.
 
@@ -135,75 +149,63 @@ def kitti_ap(
             devkit, occlusion 3 and above counts at no level and -1, which KITTI's own objects never have, at every one.
         detections: frame id -> result rows; a frame that is missing has no detections.
         order_free: also score by the order-free rule.
+        draws: also give intervals of the official scores, over the frames in the order of their ids.
 
     Raises:
         EvaluationError: without frames or objects to score, on detections for a frame without labels, without a
             score, or with a box or score that is no finite number or negative in size.
     """
     _check(ground_truth, detections)
-    scene = _build_scene(ground_truth, detections, keep_order=True)
-    official = _score(scene, OFFICIAL_OVERLAP, as_devkit=True)
+    least = min(LOOSE_OVERLAP.values())
+    scene = build_scene(ground_truth, detections, keep_order=True, above_iou=least)
+    official = _score(scene, OFFICIAL_OVERLAP, as_devkit=True, draws=draws)
     if not any(score.objects[-1] for score in official.values()):
         raise EvaluationError(
             f"no ground truth: the labels of {len(ground_truth)} frames hold no {', '.join(official)} that counts at "
-            f"any level{_why_none_counts(scene.truth, official)}. Check the label folder and the list of frames."
+            f"any level{why_none_counts(scene.truth, official)}. Check the label folder and the list of frames."
         )
     return KittiAp(
         official=official,
         loose=_score(scene, LOOSE_OVERLAP, as_devkit=True),
         n_frames=len(ground_truth),
         n_detections=len(scene.found),
-        order_free=_score(_build_scene(ground_truth, detections, keep_order=False), OFFICIAL_OVERLAP, as_devkit=False)
+        order_free=_score(
+            build_scene(ground_truth, detections, keep_order=False, above_iou=least), OFFICIAL_OVERLAP, as_devkit=False
+        )
         if order_free
         else None,
-        notes=tuple(_notes(official, scene.truth, scene.found)),
+        notes=tuple(score_notes({name: score.objects for name, score in official.items()}, scene.truth, scene.found)),
     )
 
 
-def _build_scene(
-    ground_truth: Mapping[str, Sequence[KittiObject]],
-    detections: Mapping[str, Sequence[KittiObject]],
-    *,
-    keep_order: bool,
-) -> Scene:
-    frame_ids = sorted(ground_truth)
-    truth = build_rows(ground_truth, frame_ids, keep_order=keep_order)
-    found = build_rows(detections, frame_ids, keep_order=keep_order)
-    return Scene(
-        truth=truth,
-        found=found,
-        pairs=overlapping_pairs(truth, found, above_iou=min(LOOSE_OVERLAP.values())),
-        covered=covered_share(found, truth.take(truth.kind == "dontcare")),
-    )
-
-
-def _score(scene: Scene, overlaps: Mapping[str, float], *, as_devkit: bool) -> dict[str, ClassAp]:
+def _score(
+    scene: Scene, overlaps: Mapping[str, float], *, as_devkit: bool, draws: CompareConfig | None = None
+) -> dict[str, ClassAp]:
+    once = np.ones((1, scene.frames), dtype=np.int64)
+    weights = None if draws is None else draw_weights(scene.frames, resamples=draws.resamples, seed=draws.seed)
     scores = {}
     for name, overlap in overlaps.items():
-        easy, moderate, hard = (
-            build_curve(scene, name.lower(), overlap, level, as_devkit=as_devkit) for level in LEVELS
-        )
+        levels = [find_outcomes(scene, name.lower(), overlap, level, as_devkit=as_devkit) for level in LEVELS]
+        curves = [
+            weighted_precision(one, once, as_devkit=as_devkit)[0] if one.objects.any() else None for one in levels
+        ]
+        easy, moderate, hard = curves
         scores[name] = ClassAp(
             min_overlap=overlap,
-            r40=(_ap_r40(easy), _ap_r40(moderate), _ap_r40(hard)),
-            r11=(_ap_r11(easy), _ap_r11(moderate), _ap_r11(hard)),
-            precision=(_points(easy), _points(moderate), _points(hard)),
-            objects=(easy.objects, moderate.objects, hard.objects),
+            r40=_triple(None if curve is None else float(average_r40(curve)) for curve in curves),
+            r11=_triple(None if curve is None else float(average_r11(curve)) for curve in curves),
+            precision=(easy, moderate, hard),
+            objects=_triple(int(one.objects.sum()) for one in levels),
+            intervals=None
+            if draws is None or weights is None
+            else class_intervals(levels, weights, confidence=draws.confidence),
         )
     return scores
 
 
-def _ap_r40(curve: Curve) -> float | None:
-    # Recall 0 is left out: there a single right detection would earn 1/41 of the score.
-    return 100 * float(curve.precision[1:].mean()) if curve.objects else None
-
-
-def _ap_r11(curve: Curve) -> float | None:
-    return 100 * float(curve.precision[::4].mean()) if curve.objects else None
-
-
-def _points(curve: Curve) -> FloatArray | None:
-    return curve.precision if curve.objects else None
+def _triple(values: Iterable[T]) -> tuple[T, T, T]:
+    easy, moderate, hard = values
+    return easy, moderate, hard
 
 
 def _differences(devkit: Triple, order_free: Triple) -> Triple:
@@ -212,52 +214,6 @@ def _differences(devkit: Triple, order_free: Triple) -> Triple:
         for a, b in zip(devkit, order_free, strict=True)
     )
     return easy, moderate, hard
-
-
-def _notes(scores: Mapping[str, ClassAp], truth: Rows, found: Rows) -> list[str]:
-    notes = []
-    for name, score in scores.items():
-        few = [
-            # One threshold a hit, and the first one stands for recall 0, which R40 leaves out.
-            f"{n} {level.name}, at most {100 * (n - 1) / (RECALL_POINTS - 1):.1f}"
-            for n, level in zip(score.objects, LEVELS, strict=True)
-            if 0 < n < RECALL_POINTS
-        ]
-        if few:
-            notes.append(
-                f"{name}: fewer than {RECALL_POINTS} objects; the devkit caps R40 there: {'; '.join(few)}. "
-                "The order-free rule has no such cap."
-            )
-        occluded = truth.occluded[truth.kind == name.lower()]
-        if (occluded >= UNKNOWN_OCCLUSION).any():
-            notes.append(
-                f"{name}: {(occluded >= UNKNOWN_OCCLUSION).sum()} labels of unknown occlusion count at no level."
-            )
-        if (occluded < 0).any():
-            notes.append(
-                f"{name}: {(occluded < 0).sum()} labels of occlusion -1 count as fully visible, as in the devkit: easy "
-                "and moderate hold objects that may be hidden."
-            )
-        if not score.objects[-1]:
-            notes.append(f"{name}: no ground truth.")
-        elif not (found.kind == name.lower()).any():
-            notes.append(f"{name}: no detections.")
-    return notes
-
-
-def _why_none_counts(truth: Rows, names: Iterable[str]) -> str:
-    """Return, in brackets, what keeps the labels of these classes from counting at the most lenient level."""
-    last = LEVELS[-1]
-    own = truth.take(np.isin(truth.kind, [name.lower() for name in names]))
-    if not len(own):
-        return ""
-    unknown = own.occluded >= UNKNOWN_OCCLUSION
-    reasons = (
-        (unknown, f"have occlusion 3 or 4, unknown, which no level counts (they count up to {last.max_occluded})"),
-        (own.truncated > last.max_truncated, f"are truncated by more than {last.max_truncated:g}"),
-        (own.height < last.min_height, f"are lower than {last.min_height:g} px"),
-    )
-    return f" ({len(own)} labels: {', '.join(f'{mask.sum()} {why}' for mask, why in reasons if mask.any())})"
 
 
 def _check(ground_truth: Mapping[str, Sequence[KittiObject]], detections: Mapping[str, Sequence[KittiObject]]) -> None:

@@ -9,15 +9,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kittidet.classes import KITTI_TYPES, ClassTable
+from kittidet.config import CompareConfig
 from kittidet.errors import EvaluationError
 from kittidet.eval.kitti_protocol.ap import OFFICIAL_OVERLAP, KittiAp, kitti_ap
-from kittidet.eval.kitti_protocol.curves import NEUTRAL
+from kittidet.eval.kitti_protocol.outcomes import NEUTRAL
 from kittidet.frame import Detections, Frame
 from kittidet.kitti.results import kitti_result_rows
 
 
 def detector_ap(
-    frames: Sequence[Frame], detections: Sequence[Detections], table: ClassTable, *, order_free: bool = False
+    frames: Sequence[Frame],
+    detections: Sequence[Detections],
+    table: ClassTable,
+    *,
+    order_free: bool = False,
+    draws: CompareConfig | None = None,
 ) -> KittiAp:
     """Return AP of the KITTI classes that a detector can name; the others are in ``not_scored`` with the reason.
 
@@ -26,6 +32,7 @@ def detector_ap(
         detections: at most one record a frame, boxes in original pixels.
         table: the class table of the detections' ids.
         order_free: also score by the order-free rule.
+        draws: also give intervals of the official scores.
 
     Raises:
         EvaluationError: as ``kitti_ap``, or if the detector can name none of KITTI's three.
@@ -38,6 +45,7 @@ def detector_ap(
         {frame.frame_id: frame.clipped().objects for frame in frames},
         {found.frame_id: kitti_result_rows(found, kitti_names) for found in detections},
         order_free=order_free,
+        draws=draws,
     )
     official, loose, free = (
         {name: score for name, score in (by_class or {}).items() if name not in not_scored}

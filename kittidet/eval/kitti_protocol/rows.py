@@ -71,6 +71,10 @@ class Pairs:
     found: IntArray
     iou: FloatArray
 
+    def take(self, mask: BoolArray) -> "Pairs":
+        """Return the pairs of a mask, in order."""
+        return Pairs(self.truth[mask], self.found[mask], self.iou[mask])
+
 
 def build_rows(objects: Mapping[str, Sequence[KittiObject]], frame_ids: Sequence[str], *, keep_order: bool) -> Rows:
     """Return the rows of the named frames.

@@ -59,16 +59,29 @@ def test_template_style_and_script_are_where_the_package_looks():
 
 
 def test_the_kitti_table_has_a_second_line_or_a_reason():
-    row = {"colour": "#123456", "iou": 0.7, "not_scored": None, "order_free": [], "objects": "1 / 2 / 3"}
+    row = {
+        "colour": "#123456",
+        "iou": 0.7,
+        "not_scored": None,
+        "order_free": [],
+        "intervals": [],
+        "objects": "1 / 2 / 3",
+    }
     rows = [
         {**row, "name": "Car", "numbers": (), "not_scored": "part of Vehicle"},
-        {**row, "name": "Cyclist", "numbers": (50.0,) * 6, "order_free": ["52.50 (+2.50)"] * 6},
+        {
+            **row,
+            "name": "Cyclist",
+            "numbers": (50.0,) * 6,
+            "order_free": ["52.50 (+2.50)"] * 6,
+            "intervals": ["48.1-51.9"] * 6,
+        },
     ]
     html = render_page({**MINIMAL, "kitti": rows, "kitti_notes": ["Cyclist: few"]})
     assert '<p class="note">Cyclist: few</p>' in html
     assert '<td class="none" colspan="7">- (part of Vehicle)</td>' in html
     assert html.count("<td>1 / 2 / 3</td>") == 1
-    assert html.count("52.50 (+2.50)") == 6
+    assert html.count("52.50 (+2.50)") == html.count("48.1-51.9") == 6
     assert "<td>0.00</td>" not in html
     assert "Order-free: " in html
     assert "Order-free: " not in render_page({**MINIMAL, "kitti": rows[:1]})

@@ -53,6 +53,22 @@ def test_the_order_free_ap_stands_below_where_it_differs(kitti_scores):
     assert rows["Cyclist"]["order_free"] == []
 
 
+def test_each_kitti_number_has_its_interval_below_and_the_headline_too(finished_run, synthetic_tree):
+    run = Run.open(finished_run, tree=synthetic_tree)
+    measures = measure_run(run, min_score=None, draws=CompareConfig(resamples=100))
+    (car, *_) = tables.kitti_table(run, measures)
+    assert len(car["intervals"]) == len(car["numbers"]) == 6
+    for value, text in zip(car["numbers"], car["intervals"], strict=True):
+        low, high = map(float, text.split("\N{EN DASH}"))
+        assert low - 0.05 <= value <= high + 0.05
+    assert f"moderate, R40, {car['intervals'][1]}" in {
+        tile["label"].removeprefix("KITTI Car, ") for tile in tables.tiles(run, measures)
+    }
+    assert measures.to_json()["kitti"]["intervals"]["Car"]["R40"][1] == pytest.approx(
+        [float(part) for part in car["intervals"][1].split("\N{EN DASH}")], abs=0.05
+    )
+
+
 def test_a_class_that_the_detector_cannot_name_has_a_reason_in_place_of_numbers(kitti_scores):
     rows = kitti_scores(official={}, order_free={}, not_scored={"Car": "part of Vehicle"})
     assert (rows["Car"]["numbers"], rows["Car"]["not_scored"]) == ((), "part of Vehicle")

@@ -130,6 +130,16 @@ def test_a_finished_set_is_left_as_it_is(small):
     assert {path: path.stat().st_mtime_ns for path in small.rglob("*")} == before
 
 
+@pytest.mark.parametrize("zips", [False, True])
+def test_nothing_is_left_beside_the_set(tmp_path, zips):
+    for _ in range(2):
+        render_dataset(tmp_path / "set", frames=1, seed=1, sizes=[(64, 48)], zips=zips)
+        assert [p.name for p in tmp_path.iterdir()] == ["set"]
+    with pytest.raises(DatasetContractError):
+        render_dataset(tmp_path / "set", frames=1, seed=2, sizes=[(64, 48)])
+    assert [p.name for p in tmp_path.iterdir()] == ["set"]
+
+
 def test_archives_can_be_added_later(small, tmp_path):
     root = render_dataset(tmp_path / "kitti", frames=FRAMES, seed=SEED, sizes=[SMALL] * FRAMES, zips=False)
     assert not list(root.glob("*.zip"))
