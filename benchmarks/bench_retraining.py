@@ -96,7 +96,7 @@ def power(error: float, frames: int, quarters: int) -> tuple[float, float]:
 
 
 def detections(rng: np.random.Generator, hard: list[np.ndarray], images: list[np.ndarray], frames: int) -> Matches:
-    """Return the matches of a simulated model: labels of a class are found by how hard they are, and a little by luck."""
+    """Return the matches of a simulated model: labels are found by how hard they are, and a little by luck."""
     classes = []
     for difficulty, image in zip(hard, images, strict=True):
         n = len(image)

@@ -74,19 +74,16 @@ def measure_drift(old: Sequence[FrameFacts], new: Sequence[FrameFacts], *, seed:
         # The geometric mean of both sides, pixels.
         ("image size", lambda frame: (float(np.sqrt(frame.size_wh[0] * frame.size_wh[1])),)),
     )
-    kinds = [[[place[name] for name in frame.classes] for frame in side] for side in (old, new)]
-    found = [
-        _compare(
-            "class mix", *(_histogram(side, len(names)) for side in kinds), *(_mix(side) for side in (old, new)), seed
-        )
-    ]
+    mixes = [_histogram([[place[name] for name in frame.classes] for frame in side], len(names)) for side in (old, new)]
+    found = [_compare("class mix", mixes, [_mix(side) for side in (old, new)], seed)]
     for what, of in quantities:
         values = [[np.asarray(of(frame), dtype=np.float64) for frame in side] for side in (old, new)]
         pooled = [np.concatenate(side) for side in values]
         edges = _edges(pooled[0])
-        binned = [[np.searchsorted(edges, row).tolist() for row in side] for side in values]
-        histograms = (_histogram(side, len(edges) + 1) for side in binned)
-        found.append(_compare(what, *histograms, *(_quartiles(side) for side in pooled), seed))
+        histograms = [
+            _histogram([np.searchsorted(edges, row).tolist() for row in side], len(edges) + 1) for side in values
+        ]
+        found.append(_compare(what, histograms, [_quartiles(side) for side in pooled], seed))
     return tuple(found)
 
 
@@ -95,8 +92,9 @@ def has_drifted(drifts: Sequence[Drift]) -> bool:
     return any(drift.low > DRIFT for drift in drifts)
 
 
-def _compare(what: str, old: FloatArray, new: FloatArray, said_old: str, said_new: str, seed: int) -> Drift:
-    """Return the index of two histograms ``[frames, bins]`` with its interval."""
+def _compare(what: str, histograms: Sequence[FloatArray], said: Sequence[str], seed: int) -> Drift:
+    """Return the index of the new histogram ``[frames, bins]`` to the old one, with its interval."""
+    old, new = histograms
     psi = float(_psi(old.sum(axis=0)[None], new.sum(axis=0)[None])[0])
     draws = _psi(
         draw_weights(len(old), resamples=_DRAWS, seed=seed) @ old,
@@ -115,7 +113,7 @@ def _compare(what: str, old: FloatArray, new: FloatArray, said_old: str, said_ne
         if high <= DRIFT
         else "not distinguishable"
     )
-    return Drift(what, said_old, said_new, max(0.0, 2 * psi - float(draws.mean())), low, high, verdict)
+    return Drift(what, said[0], said[1], max(0.0, 2 * psi - float(draws.mean())), low, high, verdict)
 
 
 def _psi(old: FloatArray, new: FloatArray) -> FloatArray:
