@@ -126,6 +126,23 @@ def compare_results(
     return Comparison(*names, tuple(differences), frames, resamples, confidence, seed)
 
 
+def paired_ap(
+    ground_truth: Mapping[str, Any], results_a: ResultArray, results_b: ResultArray, *, resamples: int, seed: int
+) -> FloatArray:
+    """Return AP of results B minus that of results A over all classes, ``[1 + resamples]``.
+
+    The first is of the frames as they are, each other one of a draw of them; NaN where a draw holds no object.
+    """
+    frames = len(ground_truth["images"])
+    once = np.ones((1, frames), dtype=np.int64)
+    weights = np.concatenate([once, draw_weights(frames, resamples=resamples, seed=seed)])
+    a, b = (
+        mean_ap(all_class_ap(match_detections(ground_truth, results), weights).mean(axis=2))
+        for results in (results_a, results_b)
+    )
+    return b - a
+
+
 def _difference(metric: str, name: str, a: FloatArray, b: FloatArray, confidence: float) -> Difference:
     if np.isnan(a[0]):
         return Difference(metric, name, None, None, None, None, None, "not distinguishable")

@@ -18,5 +18,6 @@ def deciding_settings(config: RunConfig) -> dict[str, Any]:
             "split": {"train_list", "val_list"},
             "train": {"initial_weights", *TrainConfig.no_identity},
             "validation": {"max_bad_share"},
+            "retrain": True,
         },
     )

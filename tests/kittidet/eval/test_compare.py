@@ -6,7 +6,7 @@ import pytest
 
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco import hotcoco_evaluator, score_coco
-from kittidet.eval.compare import compare_results
+from kittidet.eval.compare import compare_results, paired_ap
 
 SETTINGS = {"resamples": 200, "confidence": 0.95, "seed": 0}
 NAMES = ("a", "b")
@@ -75,3 +75,12 @@ def test_an_unknown_difference_is_refused(synthetic_coco):
     with pytest.raises(ValueError, match="no difference of 'f1'"):
         compare_results(truth, rows, rows, names=NAMES, **SETTINGS).of("all", "f1")
     assert np.isfinite(rows).all()
+
+
+def test_the_paired_differences_are_those_of_the_comparison(synthetic_coco):
+    truth, a = synthetic_coco()
+    _, b = synthetic_coco(found_seed=2, noise=4)
+    whole = compare_results(truth, a, b, names=NAMES, **SETTINGS).of("all", "ap")
+    draws = paired_ap(truth, a, b, resamples=200, seed=0)
+    assert draws[0] == pytest.approx(whole.difference)
+    assert np.percentile(draws[1:], (2.5, 97.5)) == pytest.approx((whole.low, whole.high))
