@@ -49,17 +49,15 @@ def anchors_of(model: ModelConfig) -> npt.NDArray[np.float32]:
 
 def anchor_coverage(
     boxes_xyxy: npt.NDArray[np.floating], anchors_xyxy: npt.NDArray[np.floating], *, min_iou: float
-) -> int:
-    """Return how many boxes have an anchor that overlaps them by at least ``min_iou``.
+) -> npt.NDArray[np.bool_]:
+    """Return ``[n]``, which boxes have an anchor that overlaps them by at least ``min_iou``.
 
     Args:
         boxes_xyxy: ``[n, 4]`` ground truth, input pixels.
         anchors_xyxy: ``[A, 4]``, input pixels.
         min_iou: the overlap at which an anchor is assigned a box without being forced.
     """
-    if len(boxes_xyxy) == 0:
-        return 0
-    return int((iou_xyxy(boxes_xyxy, anchors_xyxy).max(axis=1) >= min_iou).sum())
+    return iou_xyxy(boxes_xyxy, anchors_xyxy).max(axis=1, initial=0.0) >= min_iou
 
 
 def _one_level(input_hw: tuple[int, int], level: int, scale: float) -> npt.NDArray[np.float64]:

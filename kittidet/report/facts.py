@@ -40,6 +40,8 @@ def training_facts(run: Run) -> Rows:
         ),
         ("start", "random" if recipe.initial_weights is None else str(recipe.initial_weights)),
     ]
+    if summary.get("rate_halvings"):
+        rows.append(("loss not finite", f"learning rate halved {summary['rate_halvings']} times"))
     if sum(seconds) > 0:
         rows += [
             ("training time", _duration(sum(seconds))),

@@ -188,6 +188,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
         "nearness": outputs.split.summary["nearness"],
         "synthetic": outputs.dataset.summary.get("synthetic", config.source.kind == "synthetic"),
         "anchor_coverage": outputs.trained.summary["anchor_coverage"],
+        "rate_halvings": outputs.trained.summary.get("rate_halvings", 0),
         "counts": {
             "train": outputs.train_records.summary["counts"],
             "val": outputs.val_records.summary["counts"],

@@ -88,6 +88,7 @@ def train(
             ],
             "resumed_from_step": result.resumed_from_step,
             "anchor_coverage": result.anchor_coverage,
+            "rate_halvings": result.rate_halvings,
         }
 
     return store.get_or_make(train_key(data, model, recipe), make, resumable=True)

@@ -1,7 +1,6 @@
-"""What happens between steps and epochs: checks of the loss, and everything a finished epoch writes to disk."""
+"""What happens at the end of an epoch: everything that it writes to disk, and the line that it prints."""
 
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -12,46 +11,14 @@ import keras
 
 from kittidet.config import TrainConfig
 from kittidet.detect.checkpoint import DetectorFacts, keep_steps, list_checkpoints, write_checkpoint
-from kittidet.errors import TrainingError
 from kittidet.progress import in_words
+from kittidet.training.guards import PARTS
 from kittidet.training.history import EpochReport, ValScores, write_history
 from kittidet.training.keeping import has_stalled, is_due, kept_steps
 from kittidet.training.optimizer import FineTuneOptimizer, averaged_weights
 from kittidet.training.resume import Progress
 
 log = logging.getLogger(__name__)
-
-_PARTS = ("loss", "cls_loss", "box_loss", "iou_loss", "l2_loss", "num_positives")
-
-
-class LossGuard(keras.callbacks.Callback):
-    """Stops a run whose loss shows that it cannot succeed.
-
-    Raises:
-        TrainingError: at the first step whose loss is not finite, with the parts of the loss; and after an epoch
-            with a box loss of exactly 0 although there were objects.
-    """
-
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Check the running mean of the loss, which stays non-finite after one bad step."""
-        if logs is None or math.isfinite(float(logs["loss"])):
-            return
-        step = int(self.model.optimizer.iterations)
-        parts = ", ".join(f"{name} {float(logs[name]):.6g}" for name in _PARTS)
-        raise TrainingError(
-            f"step {step} (batch {batch + 1} of its epoch): the loss is not finite: {parts}. Nothing since the last "
-            "finished epoch was saved. Lower train.learning_rate (try a tenth) or train.clip_norm, or give "
-            "the warm-up more epochs; then run the same command again."
-        )
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Check that the box loss is not zero while there are objects."""
-        if logs is not None and logs["num_positives"] > 0 and logs["box_loss"] == 0:
-            raise TrainingError(
-                f"epoch {epoch + 1}: box_loss is exactly 0 with {logs['num_positives']:.1f} anchors on objects per "
-                "batch: no box is being learned. The records' coordinates are not 0..1, or the boxes are outside "
-                "the network's input. Run `kittidet inspect` on the records."
-            )
 
 
 @dataclass(eq=False, kw_only=True)
@@ -109,7 +76,7 @@ class EpochEnd(keras.callbacks.Callback):
             val_ap=None if scores is None else scores.ap,
             val_ap50=None if scores is None else scores.ap50,
             score_seconds=0.0 if scores is None else round(scored_s, 3),
-            **{name: float((logs or {})[name]) for name in _PARTS},
+            **{name: float((logs or {})[name]) for name in PARTS},
         )
         self.rows.append(asdict(report))
         self.save(Progress(done, step, self.rows))
@@ -153,7 +120,7 @@ class EpochEnd(keras.callbacks.Callback):
             self.on_epoch(report)
 
     def _describe(self, report: EpochReport) -> str:
-        rate = self.params["steps"] * self.train.batch_size / report.seconds
+        rate = self.params["steps"] * self.train.batch_size / max(report.seconds, 1e-3)
         left_min = round((self.train.epochs - report.epoch) * (report.seconds + report.score_seconds) / 60)
         more = f", about {left_min} min left" if left_min else ""
         ap = ""

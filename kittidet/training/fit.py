@@ -14,12 +14,13 @@ from kittidet.data.pipeline import steps_per_epoch, training_batches
 from kittidet.detect.checkpoint import DetectorFacts, list_checkpoints
 from kittidet.errors import TrainingError
 from kittidet.files import digest_of
-from kittidet.model.anchors import anchors_of
 from kittidet.model.scaling import variant_spec
 from kittidet.progress import in_words
 from kittidet.records.manifest import RecordsManifest, read_manifest
 from kittidet.training.averaging import write_average
-from kittidet.training.callbacks import EpochEnd, LossGuard
+from kittidet.training.callbacks import EpochEnd
+from kittidet.training.guards import LossGuard, NotFiniteError
+from kittidet.training.halved_rate import halve_rate, halvings_of
 from kittidet.training.history import EpochReport, ValScores, write_history
 from kittidet.training.interruption import EpochState, deferred_signals
 from kittidet.training.keeping import best_steps, has_stalled, scoring_interval
@@ -83,25 +84,23 @@ def fit_detector(
     if finished is not None:
         return finished
     start = find_initial_weights(train, model)
-    coverage = check_records(train_records_dir, manifest, input_hw=model.input_hw, anchors_xyxy=anchors_of(model))
+    coverage = check_records(train_records_dir, manifest, model=model, augment=train.augment)
     run = _Run(train_records_dir, manifest, model, train, work_dir, identity, start, validation, on_epoch)
-    micro_batch = first_micro_batch(work_dir, train)
+    micro_batch, halvings = first_micro_batch(work_dir, train), halvings_of(work_dir)
     while True:
         try:
-            resumed_from = _attempt(run, micro_batch)
+            resumed_from = _attempt(run, micro_batch, rate_share=0.5**halvings)
             break
-        except tf.errors.ResourceExhaustedError as error:
-            reason = str(error).splitlines()[0]
+        except (tf.errors.ResourceExhaustedError, NotFiniteError) as error:
+            failure = error.with_traceback(None)  # its frames would keep the network in memory
         # The step that failed is half applied: everything is built again, from the last saved state.
-        micro_batch = step_down(work_dir, train, model, micro_batch, reason)
-        log.warning(
-            "out of memory: going on from the last saved state with %d image%s at a time, added up to the same batch "
-            "of %d; the learning rate stays as it is",
-            *(micro_batch, "s" * (micro_batch > 1), train.batch_size),
-        )
+        if isinstance(failure, NotFiniteError):
+            halvings = halve_rate(work_dir, failure)
+        else:
+            micro_batch = step_down(work_dir, train, model, micro_batch, str(failure).splitlines()[0])
         keras.backend.clear_session()
         gc.collect()
-    write_result(work_dir, identity, resumed_from_step=resumed_from, anchor_coverage=coverage)
+    write_result(work_dir, identity, resumed_from_step=resumed_from, anchor_coverage=coverage, rate_halvings=halvings)
     result = read_result(work_dir, identity)
     if result is None:
         raise TrainingError(
@@ -125,12 +124,18 @@ class _Run:
     on_epoch: Callable[[EpochReport], None] | None
 
 
-def _attempt(run: _Run, micro_batch: int) -> int | None:
+def _attempt(run: _Run, micro_batch: int, *, rate_share: float) -> int | None:
     """Train from the last saved state to the end; return the step that it was saved at, None if there was none."""
     train, work_dir = run.train, run.work_dir
     steps = steps_per_epoch(run.manifest.num_frames, train.batch_size)
     session = open_session(
-        run.model, train, run.manifest, start=run.start, steps_per_epoch=steps, micro_batch=micro_batch
+        run.model,
+        train,
+        run.manifest,
+        start=run.start,
+        steps_per_epoch=steps,
+        micro_batch=micro_batch,
+        rate_share=rate_share,
     )
     progress = load_state(work_dir / RESUME, session.variables, identity=run.identity)
     rows = [] if progress is None else progress.rows
@@ -168,7 +173,7 @@ def _attempt(run: _Run, micro_batch: int) -> int | None:
                 every_s=60 * train.save_every_minutes,
             )
             tensorboard = keras.callbacks.TensorBoard(work_dir / "tensorboard", write_graph=False, profile_batch=0)
-            _fit(run, session, progress, [LossGuard(), at_epoch_end, tensorboard, in_epoch])
+            _fit(run, session, progress, [LossGuard(rows), at_epoch_end, tensorboard, in_epoch])
     at_epoch_end.drop_checkpoints()
     best = best_steps(rows, train.average_best)
     checkpoints = [c for c in list_checkpoints(work_dir / "checkpoints") if c.step in best and not c.average_of]

@@ -3,11 +3,14 @@
 It changes neither the batch nor the rate, so it is no part of a run's identity: a run may go on with another.
 """
 
+import logging
 from pathlib import Path
 
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.errors import TrainingError
 from kittidet.files import read_json, write_json
+
+log = logging.getLogger(__name__)
 
 _FILE = "micro_batch.json"
 
@@ -43,4 +46,9 @@ def step_down(work_dir: Path, train: TrainConfig, model: ModelConfig, micro_batc
             "train.freeze_batch_norm=true, or on a GPU train.mixed_precision=true."
         )
     write_json(work_dir / _FILE, {"images": smaller[-1]})
+    log.warning(
+        "out of memory: going on from the last saved state with %d image%s at a time, added up to the same batch "
+        "of %d; the learning rate stays as it is",
+        *(smaller[-1], "s" * (smaller[-1] > 1), train.batch_size),
+    )
     return smaller[-1]

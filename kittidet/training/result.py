@@ -21,18 +21,22 @@ class TrainResult:
         history_path: ``history.csv``, one row per epoch.
         resumed_from_step: where the last start of this run resumed; None if it was the first.
         anchor_coverage: share of objects with an anchor of IoU >= 0.5 at this input size.
+        rate_halvings: how often the learning rate was halved after a loss that was not finite.
     """
 
     checkpoints: tuple[Checkpoint, ...]
     history_path: Path
     resumed_from_step: int | None
     anchor_coverage: float
+    rate_halvings: int
 
 
-def write_result(work_dir: Path, identity: str, *, resumed_from_step: int | None, anchor_coverage: float) -> None:
+def write_result(
+    work_dir: Path, identity: str, *, resumed_from_step: int | None, anchor_coverage: float, rate_halvings: int = 0
+) -> None:
     """Say that the run in a folder is finished."""
-    facts = {"identity": identity, "resumed_from_step": resumed_from_step, "anchor_coverage": anchor_coverage}
-    write_json(work_dir / _RESULT, facts)
+    facts = {"resumed_from_step": resumed_from_step, "anchor_coverage": anchor_coverage, "rate_halvings": rate_halvings}
+    write_json(work_dir / _RESULT, {"identity": identity, **facts})
 
 
 def read_result(work_dir: Path, identity: str) -> TrainResult | None:
@@ -57,4 +61,5 @@ def read_result(work_dir: Path, identity: str) -> TrainResult | None:
         work_dir / "history.csv",
         facts["resumed_from_step"],
         facts["anchor_coverage"],
+        facts["rate_halvings"],
     )

@@ -19,6 +19,7 @@ import numpy as np
 
 from kittidet.errors import TrainingError
 from kittidet.files import digest_file, digest_of, read_json, whole_folder, write_json
+from kittidet.training.guards import NotFiniteError
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +53,15 @@ def save_state(folder: Path, variables: Mapping[str, Sequence[Any]], progress: P
             averages, random seeds, sums of the epoch's losses.
         progress: where the run is.
         identity: digest of everything that defines the run; a state is only loaded into an equal run.
+
+    Raises:
+        NotFiniteError: if a variable is not finite; nothing is written then.
     """
-    final = folder / f"epoch-{progress.epoch:05d}-batch-{progress.batch:07d}"
     arrays = {name: keras.ops.convert_to_numpy(v) for name, v in _named(variables).items()}
+    bad = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    if bad:
+        raise NotFiniteError(f"step {progress.step}: {len(bad)} of {len(arrays)} variables are not finite.")
+    final = folder / f"epoch-{progress.epoch:05d}-batch-{progress.batch:07d}"
     with whole_folder(final, replace=True) as partial:
         np.savez(partial / "variables.npz", **arrays)
         facts = {"identity": identity, **asdict(progress), "sha256": digest_file(partial / "variables.npz")}

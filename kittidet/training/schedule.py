@@ -1,13 +1,17 @@
 """The learning rate as a function of the step: a linear warm-up, then a decay of the shape that is asked for."""
 
+import logging
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kittidet.config import RateShape, TrainConfig
+
+log = logging.getLogger(__name__)
 
 # The published rates are for this many images per step; the rate is proportional to the batch size.
 REFERENCE_BATCH = 64
@@ -15,6 +19,8 @@ REFERENCE_BATCH = 64
 WARMUP_START_SHARE = 0.1
 # Where a step decay divides the rate by ten, as shares of the run: those of the usual 12 epochs at 8 and 11.
 _STEPS_AT = (8 / 12, 11 / 12)
+# Points of the curve that are looked at, and the rise, as a share of the peak, that is worth a word.
+_LOOKED_AT, _RISE = 101, 0.01
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -84,7 +90,7 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         return asdict(self)
 
 
-def fine_tune_schedule(train: TrainConfig, *, steps_per_epoch: int) -> WarmupDecay:
+def fine_tune_schedule(train: TrainConfig, *, steps_per_epoch: int, rate_share: float = 1.0) -> WarmupDecay:
     """Return the schedule of a run, peak and warm-up start both scaled by the batch.
 
     (The reference's newer code does not scale the start: below a batch of 6.4 its rate falls during the warm-up.)
@@ -93,9 +99,10 @@ def fine_tune_schedule(train: TrainConfig, *, steps_per_epoch: int) -> WarmupDec
         train: the recipe: peak at a batch of 64, images per step, epochs, and epochs of the warm-up, for which at most
             half the run is used.
         steps_per_epoch: steps in an epoch.
+        rate_share: of the recipe's peak.
     """
     total_steps = steps_per_epoch * train.epochs
-    peak = train.peak_rate * train.batch_size / REFERENCE_BATCH
+    peak = rate_share * train.peak_rate * train.batch_size / REFERENCE_BATCH
     return WarmupDecay(
         peak=peak,
         warmup_start=WARMUP_START_SHARE * peak,
@@ -104,3 +111,17 @@ def fine_tune_schedule(train: TrainConfig, *, steps_per_epoch: int) -> WarmupDec
         shape=train.schedule,
         cycles=train.cycles if train.schedule == "cosine_restarts" else 1,
     )
+
+
+def warn_if_it_rises(schedule: WarmupDecay) -> None:
+    """Say where a rate rises again after its peak though no restarts were asked for: it undoes what was learned."""
+    if schedule.shape == "cosine_restarts":
+        return
+    steps = np.linspace(schedule.warmup_steps, schedule.total_steps, _LOOKED_AT)
+    rates = ops.convert_to_numpy(ops.stack([schedule(step) for step in steps]))
+    lowest = int(np.argmin(rates))
+    if rates[lowest:].max() > rates[lowest] + _RISE * schedule.peak:
+        log.warning(
+            "the learning rate falls to %.2g until step %d and then rises to %.2g: train.schedule=cosine does not",
+            *(rates[lowest], steps[lowest], rates[lowest:].max()),
+        )

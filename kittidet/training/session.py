@@ -20,7 +20,7 @@ from kittidet.training.accumulation import AccumulatingDetector
 from kittidet.training.initial import load_initial_weights
 from kittidet.training.model import TrainableDetector
 from kittidet.training.optimizer import FineTuneOptimizer, build_optimizer
-from kittidet.training.schedule import fine_tune_schedule
+from kittidet.training.schedule import fine_tune_schedule, warn_if_it_rises
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ def open_session(
     start: Path | None,
     steps_per_epoch: int,
     micro_batch: int,
+    rate_share: float = 1.0,
 ) -> Session:
     """Return everything a run needs before its first step.
 
@@ -61,6 +62,7 @@ def open_session(
         start: the weights to start from; None: random ones, of the recipe's seed.
         steps_per_epoch: steps in an epoch.
         micro_batch: images that are in memory at a time; divides the batch.
+        rate_share: of the recipe's rate.
 
     Raises:
         CheckpointMismatchError: if the weights to start from do not fit.
@@ -75,7 +77,8 @@ def open_session(
         detector = AccumulatingDetector(network, anchors_xyxy=anchors_xyxy, recipe=train, micro_batch=micro_batch)
         if not freezes_batch_norm(train):
             log.warning("fit.batch_norm statistics are those of %d images, not of the batch", micro_batch)
-    schedule = fine_tune_schedule(train, steps_per_epoch=steps_per_epoch)
+    schedule = fine_tune_schedule(train, steps_per_epoch=steps_per_epoch, rate_share=rate_share)
+    warn_if_it_rises(schedule)
     optimizer = build_optimizer(train, learning_rate=schedule, model=detector)
     outer: Any = optimizer
     if network.dtype_policy.compute_dtype == "float16":

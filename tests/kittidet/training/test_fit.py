@@ -94,7 +94,7 @@ tiny = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tiny)
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.detect import checkpoint as checkpoints
-from kittidet.training import callbacks, fit, session
+from kittidet.training import callbacks, fit, guards, session
 session.build_efficientdet = checkpoints.build_efficientdet = tiny.tiny_efficientdet
 
 def die(*_, **__):
@@ -112,7 +112,7 @@ def dying(*args, **kwargs):
 
 dying.calls = 0
 if name == "step":
-    callbacks.LossGuard.on_train_batch_end = lambda self, batch, logs=None: (
+    guards.LossGuard.on_train_batch_end = lambda self, batch, logs=None: (
         die() if int(self.model.optimizer.iterations) == int(epoch) else None
     )
 else:

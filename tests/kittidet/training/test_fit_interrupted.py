@@ -7,7 +7,7 @@ import tensorflow as tf
 from fixtures.training_results import StoppedError, assert_same_run
 
 from kittidet.training import accumulation, model
-from kittidet.training.callbacks import LossGuard
+from kittidet.training.guards import LossGuard, NotFiniteError
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +94,38 @@ def test_where_memory_runs_out_fewer_images_are_in_it_and_the_update_stays_the_s
     assert "train_step" in vars(accumulation.AccumulatingDetector)
     assert_same_run(fit(tmp_path / "auto", recipe=recipe), expected)
     assert tried == [4]
+
+
+def test_after_a_loss_that_is_no_number_the_run_goes_on_from_its_last_state_at_half_the_rate(
+    fit, recipe, tmp_path, monkeypatch, caplog
+):
+    def once_not_finite():
+        if not seen:
+            seen.append(1)
+            raise NotFiniteError("step 8: the loss is not finite: loss nan.")
+
+    seen: list[int] = []
+    at_step(monkeypatch, 8, once_not_finite)
+    result = fit(tmp_path, recipe=recipe)
+    assert (result.rate_halvings, result.resumed_from_step) == (1, 5)
+    assert "Going on from the last saved state at 0.5 of the learning rate" in caplog.text
+    # The curve of the whole run at half the peak: the epoch before it was at the whole.
+    rates = [float(line.split(",")[2]) for line in result.history_path.read_text().splitlines()[1:]]
+    assert rates[0] > 0
+    assert rates[1] == 0.0  # the end of a cosine
+
+
+def test_weights_that_are_no_numbers_are_never_a_state_to_go_on_from(fit, recipe, tmp_path, monkeypatch):
+    """As if an update had overflowed: the state is refused, and the run goes on from the one before."""
+    spoiled: list[int] = []
+
+    def spoil(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == 7 and not spoiled:
+            spoiled.append(1)
+            weight = self.model.trainable_variables[0]
+            weight.assign(weight * float("nan"))
+
+    monkeypatch.setattr(LossGuard, "on_train_batch_end", spoil)
+    often = recipe.model_copy(update={"save_every_minutes": 1e-9})
+    result = fit(tmp_path, recipe=often)
+    assert (result.rate_halvings, result.resumed_from_step) == (1, 6)

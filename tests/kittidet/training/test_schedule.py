@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kittidet.config import TrainConfig
-from kittidet.training.schedule import WarmupDecay, fine_tune_schedule
+from kittidet.training.schedule import WarmupDecay, fine_tune_schedule, warn_if_it_rises
 
 ORACLE = Path(__file__).parents[4] / "shared" / "oracle" / "lr_schedule.npz"
 # Batch 8, 100 steps an epoch, 50 epochs; the reference's two paths, a few of their values.
@@ -102,3 +102,11 @@ def test_a_warm_up_as_long_as_the_run_is_refused():
 def test_the_configuration_builds_an_equal_schedule():
     schedule = reference(0.008)
     assert float(WarmupDecay.from_config(schedule.get_config())(77)) == float(schedule(77))
+
+
+def test_a_rate_that_rises_after_its_fall_is_named_before_the_first_step(caplog):
+    for shape in ("cosine", "step", "constant", "cosine_restarts"):
+        warn_if_it_rises(WarmupDecay(peak=1.0, warmup_start=0.1, warmup_steps=100, total_steps=1000, shape=shape))
+    assert not caplog.records
+    warn_if_it_rises(WarmupDecay(peak=1.0, warmup_start=0.1, warmup_steps=100, total_steps=1000, shape="reference"))
+    assert "until step 901 and then rises" in caplog.text
