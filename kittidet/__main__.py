@@ -20,6 +20,7 @@ from kittidet.cli.log_output import log_to_terminal
 from kittidet.cli.parity import parity
 from kittidet.cli.predict import predict
 from kittidet.cli.report import report
+from kittidet.cli.verify import verify
 from kittidet.cli.zero_shot import zero_shot
 from kittidet.errors import KittidetError
 
@@ -47,6 +48,7 @@ GROUPS: dict[str, dict[Callable[..., None] | typer.Typer | str, str]] = {
         report: "kittidet report runs/kitti-d0 --gallery-frames 12",
         export: "kittidet export runs/kitti-d0 --to onnx --to tflite_float16",
         compare: "kittidet compare runs/kitti-d0 runs/kitti-d0-2",
+        verify: "kittidet verify runs/kitti-d0 --sample 64",
         evaluate_kitti: "kittidet evaluate-kitti --labels data/label_2 --detections predictions/kitti",
         models.app: "kittidet models list",
         zero_shot: "kittidet zero-shot runs/kitti-d0 --weights efficientdet-d0/",

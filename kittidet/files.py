@@ -76,7 +76,29 @@ def write_text_atomic(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any, *, indent: int | None = 1) -> None:
     """Write a JSON document whole, keys sorted, with a newline at its end."""
-    write_text_atomic(path, json.dumps(value, indent=indent, sort_keys=True) + "\n")
+    write_text_atomic(path, _json_text(value, indent))
+
+
+def write_sealed(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a JSON document that holds its own digest."""
+    write_json(path, {**values, "seal": digest_of(values)})
+
+
+def read_sealed(path: Path, *, exact: bool = False) -> dict[str, Any] | None:
+    """Return what `write_sealed` wrote, None if the file is not that or not there.
+
+    Args:
+        path: the file.
+        exact: also refuse other bytes of the same meaning, such as a space more.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text)
+        values = {name: value for name, value in document.items() if name != "seal"}
+        whole = document["seal"] == digest_of(values) and (not exact or text == _json_text(document, 1))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return values if whole else None
 
 
 def read_json(path: Path, *, error: type[KittidetError], advice: str) -> Any:
@@ -195,6 +217,10 @@ def digest_path(path: Path) -> str:
 def digest_files(folder: Path) -> dict[str, str]:
     """Return sha256 of every file below a folder, by its path relative to it."""
     return {file.relative_to(folder).as_posix(): digest_file(file) for file in list_files(folder)}
+
+
+def _json_text(value: Any, indent: int | None) -> str:
+    return json.dumps(value, indent=indent, sort_keys=True) + "\n"
 
 
 def _partial_of(path: Path) -> Path:

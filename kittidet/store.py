@@ -6,10 +6,11 @@ summary); a folder without one is not an output. `Store.read` is the one door to
 hands out. `Store.path` is for names in messages.
 """
 
-import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,7 +18,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ConfigDict, Field
 
 from kittidet.errors import DamagedOutputError, StoreError
-from kittidet.files import digest_file, digest_of, list_files, locked, write_json, write_text_atomic
+from kittidet.files import digest_file, digest_of, list_files, locked, read_sealed, write_sealed, write_text_atomic
 from kittidet.progress import in_words
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,11 @@ class Store:
             f"{_first_of(problems)}. Start the same command again: step {output.step} is made again, others are kept."
         )
 
+    def digests(self, key: StepKey) -> dict[str, str] | None:
+        """Return the sha256 of every file of an output, by its path in it, as its step wrote them; None without one."""
+        manifest = read_sealed(self.path(key) / MANIFEST)
+        return None if manifest is None else {name: facts["sha256"] for name, facts in manifest["files"].items()}
+
     def problems(self, key: StepKey, *, within: str = "", thorough: bool = False) -> list[str]:
         """Return what is wrong with the output of this key, one line each; empty if it is complete and undamaged.
 
@@ -119,7 +125,7 @@ class Store:
         folder = self.path(key)
         if not (folder / MANIFEST).is_file():
             return [f"{folder}: no {MANIFEST}"]
-        manifest = _read_manifest(folder)
+        manifest = read_sealed(folder / MANIFEST, exact=thorough)
         if manifest is None:
             return [f"{folder / MANIFEST}: not a manifest, or changed since it was written"]
         if manifest["digest"] != key.digest:
@@ -133,14 +139,16 @@ class Store:
         }
         if within and not files:
             return [f"{folder / within}: expected a file that step {key.step} wrote, found none of that name"]
-        found = (_problem_of(folder / name, facts, thorough=thorough) for name, facts in files.items())
-        return [problem for problem in found if problem is not None]
+        # Hashing releases the interpreter lock, so threads use every core.
+        with ThreadPoolExecutor(os.cpu_count() if thorough else 1) as pool:
+            found = pool.map(lambda item: _problem_of(folder / item[0], item[1], thorough=thorough), files.items())
+            return [problem for problem in found if problem is not None]
 
     def examine(self) -> Iterator[tuple[Path, list[str]]]:
         """Yield the folder of every output and what is wrong with it, after reading every byte of it."""
         for manifest_path in sorted(self.root.glob(f"*/{MANIFEST}")):
             folder = manifest_path.parent
-            manifest = _read_manifest(folder)
+            manifest = read_sealed(manifest_path)
             if manifest is None:
                 yield folder, [f"{manifest_path}: not a manifest, or changed since it was written"]
             else:
@@ -150,7 +158,7 @@ class Store:
         """Return the output of this key if it is complete and undamaged, else None."""
         if self.problems(key):
             return None
-        manifest = _read_manifest(self.path(key))
+        manifest = read_sealed(self.path(key) / MANIFEST)
         return None if manifest is None else StepOutput(step=key.step, digest=key.digest, summary=manifest["summary"])
 
     def get_or_make(
@@ -171,7 +179,7 @@ class Store:
         with locked(self.root / f".{key.name}.lock", waiting_for=key.name, error=self._unwritable):
             final = self.path(key)
             problems = self.problems(key)
-            manifest = None if problems else _read_manifest(final)
+            manifest = None if problems else read_sealed(final / MANIFEST)
             if manifest is not None:
                 words = in_words(f"{key.step}: done before")
                 log.info("step.cached step=%s folder=%s", key.step, final, extra=words)
@@ -230,17 +238,5 @@ def _write_manifest(folder: Path, key: StepKey, summary: Mapping[str, Any]) -> N
             "mtime_ns": stat.st_mtime_ns,
             "sha256": digest_file(file),
         }
-    manifest = {"step": key.step, "digest": key.digest, "summary": dict(summary), "files": files}
-    # Later keys are made of the summary: a changed one must not pass for the step's own.
-    manifest["seal"] = digest_of(manifest)
-    write_json(folder / MANIFEST, manifest)
-
-
-def _read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Return the manifest as it was written, or None if it is not that."""
-    try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        seal = manifest.pop("seal")
-        return manifest if seal == digest_of(manifest) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    # Sealed: later keys are made of the summary, and a changed one must not pass for the step's own.
+    write_sealed(folder / MANIFEST, {"step": key.step, "digest": key.digest, "summary": dict(summary), "files": files})

@@ -25,6 +25,7 @@ pytest_plugins = [
     "fixtures.documents",
     "fixtures.finished_run",
     "fixtures.labelled_photos",
+    "fixtures.published_run",
     "fixtures.registered",
     "fixtures.shallow_networks",
     "fixtures.small_records",
@@ -35,7 +36,7 @@ pytest_plugins = [
 
 SHARED = Path(__file__).parents[2] / "shared"
 # Fixtures of a session that take seconds to make: tests that need the same one stay together.
-MADE_ONCE = ("exported", "detector", "written", "finished_run", "prepared", "train_records")
+MADE_ONCE = ("exported", "published", "detector", "written", "finished_run", "prepared", "train_records")
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One processor a worker: TensorFlow and NumPy would each start a thread for every processor.

@@ -78,7 +78,7 @@ def data_facts(run: Run) -> Rows:
 
 
 def reproduce_commands(run: Run) -> str:
-    """Return the shell lines that make this run, and this page, again."""
+    """Return the shell lines that make this run, and this page, again, and check them."""
     is_local = run.config.source.kind not in {"official", "synthetic"}
     data = ["# the paths under source in config.json are where the data was; change them if it has moved"]
     return "\n".join(
@@ -88,6 +88,7 @@ def reproduce_commands(run: Run) -> str:
             "cd FOLDER_OF_THIS_RUN     # the paths in config.json are absolute",
             "kittidet run --config config.json",
             "kittidet report .",
+            "kittidet verify .",
         ]
     )
 

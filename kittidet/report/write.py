@@ -11,7 +11,7 @@ from kittidet.config import CompareConfig, ReportConfig
 from kittidet.errors import StoreError
 from kittidet.eval.diagnosis import RECALLS, THRESHOLDS, Diagnosis
 from kittidet.eval.score_text import SYNTHETIC, is_kitti
-from kittidet.files import digest_files, locked, numbered, remove_partials, whole_file
+from kittidet.files import digest_files, locked, numbered, remove_partials, whole_file, write_sealed
 from kittidet.kitti.tree import KittiTree
 from kittidet.report import facts, plot_curves, plot_labels, tables
 from kittidet.report.gallery import gallery_images
@@ -23,7 +23,7 @@ from kittidet.report.plot_training import results_figure, training_panels
 from kittidet.report.result import NUMBERS, PAGE, Report
 from kittidet.report.style import PANEL_INCHES, Painter, panel, report_style, save_png, to_svg
 from kittidet.runs.environment import describe_environment
-from kittidet.runs.run import REPORT, RESULTS, Run
+from kittidet.runs.run import CERTIFICATE, REPORT, REPORT_FILES, RESULTS, Run
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +66,13 @@ def _publish(run: Run, run_dir: Path, config: ReportConfig) -> Report:
         _write_files(made, run, config)
         _keep_results(made / RESULTS, run_dir / RESULTS)
         content = digest_files(made)
+        write_sealed(made / REPORT_FILES, {"files": content})
         for folder in numbered(run_dir / REPORT):
             if not folder.exists():
                 made.rename(folder)
                 log.info("report.written page=%s", folder / PAGE)
                 return Report(folder / PAGE, cached=False)
-            if digest_files(folder) == content:
+            if {name: d for name, d in digest_files(folder).items() if name != REPORT_FILES} == content:
                 break
     return Report(folder / PAGE, cached=True)
 
@@ -112,6 +113,7 @@ def _write_files(folder: Path, run: Run, config: ReportConfig) -> None:
         "data_facts": facts.data_facts(run),
         "label_plots": labels,
         "commands": facts.reproduce_commands(run),
+        "certificate": CERTIFICATE if (run.path / CERTIFICATE).is_file() else None,
         "digests": sorted(run.summary["digests"].items()),
         "environment": sorted(run.summary.get("environment", describe_environment()).items()),
         "environment_title": "Made with" if "environment" in run.summary else "This report was made with",

@@ -34,6 +34,8 @@ BEST, LAST = "weights/best", "weights/last"
 IDENTITY = ".run.json"
 # What a report adds: pages are report, report-2, ...
 REPORT, RESULTS = "report", "results.png"
+# The digests of a report's files, in its folder; what `kittidet verify` found, beside the run's files.
+REPORT_FILES, CERTIFICATE = ".files.json", "certificate.json"
 
 _ADVICE = "Expected a run folder as publishing makes it, such as runs/kitti-finetune: name one, or publish it again"
 _SUMMARY_TYPES: Mapping[type | UnionType, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kittidet.errors import StoreError
-from kittidet.files import digest_files, locked, numbered, remove_partials, whole_folder, write_json
+from kittidet.files import digest_files, locked, numbered, remove_partials, whole_folder, write_json, write_sealed
 from kittidet.runs.run import IDENTITY, Run
 
 
@@ -55,7 +55,7 @@ def write_run(runs_dir: Path, name: str, digest: str, content: Callable[[], RunC
                     (shutil.copytree if source.is_dir() else shutil.copyfile)(source, folder / target)
                 for target, document in made.documents.items():
                     write_json(folder / target, document)
-                write_json(folder / IDENTITY, {"digest": digest, "files": digest_files(folder)})
+                write_sealed(folder / IDENTITY, {"digest": digest, "files": digest_files(folder)})
         except OSError as error:
             raise StoreError(
                 f"{error.filename or path}: cannot publish the run: {error.strerror or error}. "

@@ -21,6 +21,7 @@ from kittidet.store import StepKey, StepOutput, Store, step_key
 from kittidet.synthetic import SYNTH_VERSION, is_synthetic, render_dataset
 
 VERSION = 1
+INVENTORY = "inventory.json"
 
 
 def fetch_key(store: Store, source: SourceConfig) -> StepKey:
@@ -97,6 +98,8 @@ def fetch(store: Store, source: SourceConfig, *, progress: FileProgress | None =
             "synthetic": is_synthetic(tree),
         }
         write_json(folder / "dataset.json", summary)
+        # `kittidet verify` names the file that changed.
+        write_json(folder / INVENTORY, tree.inventory())
         return summary
 
     return store.get_or_make(fetch_key(store, source), make, resumable=source.kind in {"official", "folder"})

@@ -120,11 +120,17 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
                 # From the run's folder: holds after both were moved together. The path in the configuration holds
                 # while they stay.
                 "store": os.path.relpath(store.root, config.runs_dir.absolute() / config.name),
+                "outputs": [{"step": o.step, "digest": o.digest} for o in _all_of(outputs)],
                 "published": datetime.now(UTC).isoformat(timespec="seconds"),
                 "environment": describe_environment(),
             },
         },
     )
+
+
+def _all_of(outputs: PipelineOutputs) -> list[StepOutput]:
+    data = [outputs.dataset, outputs.validation, outputs.split, outputs.train_records, outputs.val_records]
+    return [*data, outputs.trained, *outputs.evaluations]
 
 
 def _chances(store: Store, outputs: PipelineOutputs, truth: Mapping[str, Any]) -> list[float]:

@@ -18,10 +18,12 @@ from kittidet.files import (
     next_free,
     numbered,
     read_json,
+    read_sealed,
     remove_partials,
     whole_file,
     whole_folder,
     write_json,
+    write_sealed,
     write_text_atomic,
 )
 
@@ -180,3 +182,27 @@ def test_a_folder_digest_is_of_names_and_bytes_and_not_of_its_place(tmp_path):
     assert digest_path(tmp_path / "one" / "deep" / "f") == digest_file(tmp_path / "one" / "deep" / "f")
     with pytest.raises(FileNotFoundError):
         digest_path(tmp_path / "none")
+
+
+SEALED_VALUES = {"b": [1, 2.5], "a": {"name": "Käfer"}}
+
+
+class TestSealed:
+    def test_what_was_written_is_read(self, tmp_path):
+        write_sealed(tmp_path / "a.json", SEALED_VALUES)
+        assert read_sealed(tmp_path / "a.json") == read_sealed(tmp_path / "a.json", exact=True) == SEALED_VALUES
+
+    def test_no_changed_byte_is_read_as_what_was_written(self, tmp_path):
+        path = tmp_path / "a.json"
+        write_sealed(path, SEALED_VALUES)
+        whole = path.read_bytes()
+        for place in range(len(whole)):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            assert read_sealed(path, exact=True) is None
+            assert read_sealed(path) in (None, SEALED_VALUES)
+
+    @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"3", b"{}", b'{"seal": 3}', b"\xff"])
+    def test_what_is_none_is_none(self, tmp_path, content):
+        if content is not None:
+            (tmp_path / "a.json").write_bytes(content)
+        assert read_sealed(tmp_path / "a.json") is None

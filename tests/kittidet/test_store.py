@@ -12,6 +12,7 @@ from fixtures.damage import flip_a_bit
 
 from kittidet.config import TrainConfig
 from kittidet.errors import DamagedOutputError, StoreError
+from kittidet.files import digest_file
 from kittidet.store import (
     DAMAGED,
     MANIFEST,
@@ -215,6 +216,11 @@ class TestRead:
         output = store.get_or_make(KEY, make_large_file)
         flip_a_bit(store.path(output) / "large.bin")
         assert store.read(output, "small.txt").read_text() == "000001\n"
+
+    def test_the_digests_are_those_of_the_files(self, store):
+        output = store.get_or_make(KEY, make_large_file)
+        assert store.digests(output) == {n: digest_file(store.path(output) / n) for n in ("small.txt", "large.bin")}
+        assert store.digests(step_key("other", 1)) is None
 
     def test_what_no_step_wrote_cannot_be_read(self, store):
         output = store.get_or_make(KEY, make_large_file)

@@ -50,11 +50,12 @@ def test_a_history_without_times_leaves_them_out(finished_run):
 
 def test_the_commands_to_reproduce_a_run_load_its_own_configuration(finished_run, monkeypatch):
     run = Run.open(finished_run)
-    there, again, page = (shlex.split(line, comments=True) for line in reproduce_commands(run).splitlines())
+    there, again, page, verified = (shlex.split(line, comments=True) for line in reproduce_commands(run).splitlines())
     monkeypatch.chdir(finished_run)
     assert there[0] == "cd"
     assert again == ["kittidet", "run", "--config", "config.json"]
     assert page == ["kittidet", "report", "."]
+    assert verified == ["kittidet", "verify", "."]
     assert load_run_config(preset(DEFAULT_PRESET), Path(again[-1])) == run.config
 
 

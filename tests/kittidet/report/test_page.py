@@ -24,6 +24,7 @@ MINIMAL = {
     "gallery": [], "label_errors": [], "leakage": {"fine": True, "title": "None.", "text": "x"},
     "data_facts": [("a", "<b>")],
     "label_plots": [], "commands": "kittidet", "digests": [], "environment": [], "environment_title": "e",
+    "certificate": None,
     "config": '{"a": "</pre><script>"}',
 }  # fmt: skip
 

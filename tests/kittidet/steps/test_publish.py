@@ -13,7 +13,7 @@ from kittidet.errors import DamagedOutputError, EvaluationError, StoreError
 from kittidet.kitti.tree import open_tree
 from kittidet.steps.outputs import PipelineOutputs
 from kittidet.steps.publish import pick_best, publish
-from kittidet.store import StepOutput, Store, step_key
+from kittidet.store import StepKey, StepOutput, Store, step_key
 
 LABEL = "Car 0.00 0 0.00 10.00 20.00 110.00 80.00 1.50 1.60 3.90 0.00 1.60 20.00 0.00\n"
 
@@ -138,6 +138,9 @@ def test_a_run_holds_what_a_person_expects(store, config):
     assert summary["per_class_ap"] == {"Car": 0.5, "Van": None}
     assert (summary["n_train"], summary["n_val"]) == (1, 1)
     assert {"data", "split", "checkpoint"} <= set(summary["digests"])
+    steps = ["fetch", "validate", "split", "records-train", "records-val", "train", *["evaluate"] * 3]
+    assert [output["step"] for output in summary["outputs"]] == steps
+    assert all(store.load(StepKey(**output)) is not None for output in summary["outputs"])
     assert [(row["step"], row["best"], row["chance_of_best"]) for row in summary["checkpoints"]] == [
         (5, False, 0.0),
         (10, True, 1.0),

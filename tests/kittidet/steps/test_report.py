@@ -4,10 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fixtures.damage import flip_a_bit
 
 from kittidet.errors import DamagedOutputError
+from kittidet.files import read_sealed
+from kittidet.runs.run import Run
 from kittidet.steps.publish import PublishedRun
-from kittidet.steps.report import page_of, report
+from kittidet.steps.report import certify, page_of, report
 from kittidet.store import StepOutput, Store, step_key
 
 
@@ -43,6 +46,22 @@ def test_a_run_gets_its_page_with_pictures_and_a_page_that_is_there_stays(store,
     assert (again.page, again.cached) == (made.page, True)
     assert made.page.read_text() == "the user's own"
     assert not (run.path / "report-2").exists()
+
+
+def test_a_published_run_has_its_first_certificate_and_its_page_links_it(published):
+    run = published / "runs" / "tiny"
+    certificate = read_sealed(run / "certificate.json")
+    assert certificate["passed"]
+    assert certificate["settings"]["quick"]
+    assert '<a href="../certificate.json">' in page_of(run).read_text()
+
+
+def test_what_does_not_fit_in_a_fresh_run_is_said(published_copy, caplog):
+    flip_a_bit(published_copy / "val.txt")
+    run = Run.open(published_copy)
+    certify(run, run.find_tree())
+    assert any("val.txt: changed since" in r.getMessage() for r in caplog.records if r.levelname == "WARNING")
+    assert not read_sealed(published_copy / "certificate.json")["passed"]
 
 
 def test_other_data_than_the_run_was_scored_on_stops_it_and_leaves_no_page(store, run, dataset):
