@@ -2,9 +2,10 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -16,7 +17,7 @@ from kittidet.cli.convert import convert
 from kittidet.cli.data import inspect, synth
 from kittidet.cli.evaluate_kitti import evaluate_kitti
 from kittidet.cli.export import export
-from kittidet.cli.log_output import log_to_terminal
+from kittidet.cli.log_output import keep_traceback, log_to_terminal
 from kittidet.cli.parity import parity
 from kittidet.cli.predict import predict
 from kittidet.cli.report import report
@@ -31,6 +32,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
+
+# What BSD's sysexits.h calls an internal software error.
+INTERNAL_ERROR = 70
+DEBUG = "KITTIDET_DEBUG"
+# Of an unforeseen error, in characters: TensorFlow's run over pages, all of which the log has.
+_LONGEST = 500
 
 # Group in `--help` -> its verbs, most used first, each with an example. Those that need Prefect are not imported.
 GROUPS: dict[str, dict[Callable[..., None] | typer.Typer | str, str]] = {
@@ -102,25 +109,47 @@ Version = Annotated[
 ]
 
 
+Debug = Annotated[
+    bool, typer.Option("--debug", envvar=DEBUG, help="Show the whole traceback of an error; stands before the verb.")
+]
+
+
 @app.callback()
 def _program(
     _version: Version = False,  # noqa: FBT002
+    debug: Debug = False,  # noqa: FBT002
 ) -> None:
     """Options of the program itself."""
+    # Read by `main`, which catches what a verb raises, when this function's values are gone.
+    os.environ[DEBUG] = str(int(debug))
 
 
 def main() -> None:
-    """Run the command line; wrong data ends in one line on the error stream and exit code 1, not in a traceback."""
+    """Run the command line; no error ends in a traceback.
+
+    Wrong data ends in one line on the error stream and exit code 1; what nobody foresaw in one line that names the file
+    with the traceback, and exit code 70.
+    """
     # TensorFlow's start-up notices are not about the user's data.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     log_to_terminal()
     try:
         app()
     except KittidetError as error:
-        Console(stderr=True).print(
-            f"[red]error:[/red] {type(error).__name__}: {escape(str(error))}", soft_wrap=True, highlight=False
-        )
-        sys.exit(1)
+        _end(error, f"{type(error).__name__}: {error}", 1)
+    except Exception as error:  # noqa: BLE001  the last net
+        said = " ".join(str(error).split())
+        what = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        kept = keep_traceback(error)
+        where = f"The traceback is in {kept}" if kept is not None else "`kittidet --debug` shows the traceback"
+        _end(error, f"internal error: {what[:_LONGEST]}. {where}; please report it with that.", INTERNAL_ERROR)
+
+
+def _end(error: Exception, line: str, code: int) -> NoReturn:
+    if os.environ.get(DEBUG, "0") != "0":
+        traceback.print_exception(error)
+    Console(stderr=True).print(f"[red]error:[/red] {escape(line)}", soft_wrap=True, highlight=False)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

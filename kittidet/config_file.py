@@ -1,16 +1,21 @@
 """Builds a configuration from a preset and, each on top of the last, changes, a JSON or YAML file, dotted overrides."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
+from reprlib import Repr
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from kittidet.config import RunConfig
 from kittidet.config_keys import similar_keys
 from kittidet.errors import ConfigError
+from kittidet.plain_yaml import load_json, load_value, load_yaml
+
+# What was got, as a message shows it: a few entries of a long list, the first hundred letters of a long text.
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+_SHORT.maxlevel = 3
 
 
 def load_run_config(
@@ -21,7 +26,8 @@ def load_run_config(
     Args:
         base: the preset to start from.
         file: a ``.json``, ``.yaml`` or ``.yml`` file with any part of a ``RunConfig``.
-        overrides: ``section.key=value`` strings; the value is read as YAML (``train.epochs=3``).
+        overrides: ``section.key=value`` strings; the value is a list or mapping in brackets, a number, ``true``,
+            ``false``, ``null``, quoted text, or text as it stands (``name=2026-11-27``).
         changes: a configuration of which only what was given when it was made counts, not its defaults.
 
     Raises:
@@ -36,7 +42,10 @@ def load_run_config(
         key, equals, value = text.partition("=")
         if not equals:
             raise ConfigError(f"override {text!r}: expected key=value, for example train.epochs=3.")
-        nested: Any = _parse_yaml(value, where=f"override {text!r}")
+        try:
+            nested = load_value(value)
+        except ValueError as error:
+            raise ConfigError(f"override {text!r}: the value is not valid YAML: {error}") from error
         for part in reversed(key.split(".")):
             nested = {part: nested}
         _merge(values, _current_names(nested, where=f"override {text!r}"))
@@ -52,8 +61,8 @@ def _describe(entry: Any) -> str:
     if entry["type"] == "extra_forbidden":
         meant = similar_keys(name)
         hint = f"did you mean {' or '.join(meant)}?" if meant else "`kittidet config --explain` lists every key."
-        return f"{name}: there is no such key; {hint} (got {entry['input']!r})"
-    return f"{name}: {entry['msg']} (got {entry['input']!r})"
+        return f"{name}: there is no such key; {hint} (got {_SHORT.repr(entry['input'])})"
+    return f"{name}: {entry['msg'].removeprefix('Value error, ')} (got {_SHORT.repr(entry['input'])})"
 
 
 def _read_mapping(file: Path) -> dict[str, Any]:
@@ -66,19 +75,12 @@ def _read_mapping(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: expected UTF-8 text, got invalid bytes at offset {error.start}.") from error
     try:
-        loaded = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        loaded = (load_json if file.suffix == ".json" else load_yaml)(text)
+    except ValueError as error:
         raise ConfigError(f"{file}: not valid {file.suffix[1:]}: {error}") from error
     if not isinstance(loaded, dict):
         raise ConfigError(f"{file}: expected a mapping of sections, got {type(loaded).__name__}.")
     return loaded
-
-
-def _parse_yaml(text: str, *, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where}: the value is not valid YAML: {error}") from error
 
 
 def _current_names(values: dict[str, Any], *, where: str) -> dict[str, Any]:

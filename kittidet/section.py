@@ -1,23 +1,26 @@
 """A section of the configuration: frozen, strict about keys, and accepting old names for one version."""
 
 import logging
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 log = logging.getLogger(__name__)
 
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
+
 
 class Section(BaseModel):
-    """A frozen section of the configuration that refuses unknown keys.
+    """A frozen section of the configuration that refuses unknown keys and numbers that are not finite.
 
     Attributes:
         renamed_keys: old key -> current key.
         renamed_values: current key -> old value -> current value.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     renamed_keys: ClassVar[Mapping[str, str]] = {}
     renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {}
@@ -55,7 +58,24 @@ class Section(BaseModel):
         )
         return known[value]
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_guess(cls, value: Any, info: ValidationInfo) -> Any:
+        kinds = _kinds(cls.model_fields[info.field_name or ""].annotation)
+        for item in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(item, bool) and bool not in kinds:
+                raise ValueError("expected no true or false here")
+            # To one reader it is octal, to another decimal.
+            if isinstance(item, str) and _LEADING_ZERO.fullmatch(item) and kinds & {int, float} and str not in kinds:
+                raise ValueError("expected a number without a leading zero")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _accept_old_names(cls, values: Any) -> Any:
         return cls.current_names(values)
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """Return every type that an annotation names, at any depth."""
+    return {annotation}.union(*map(_kinds, get_args(annotation)))

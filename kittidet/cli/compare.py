@@ -11,7 +11,9 @@ from kittidet.eval.score_text import NO_TRUTH
 
 RunA = Annotated[Path, typer.Argument(metavar="RUN_A", help="Run folder to compare with, such as the one in use.")]
 RunB = Annotated[Path, typer.Argument(metavar="RUN_B", help="Run folder of the candidate.")]
-Resamples = Annotated[int | None, typer.Option("--resamples", min=100, help="Bootstrap draws; default 1000.")]
+Resamples = Annotated[
+    int | None, typer.Option("--resamples", min=100, max=1_000_000, help="Bootstrap draws; default 1000.")
+]
 Confidence = Annotated[
     float | None,
     typer.Option("--confidence", min=0.51, max=0.999, help="Share of draws inside an interval; default 0.95."),

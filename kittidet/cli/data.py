@@ -10,8 +10,8 @@ from rich.markup import escape
 
 def synth(
     out: Annotated[Path, typer.Option("--out", help="Folder to write; must not hold other data.")],
-    frames: Annotated[int, typer.Option("--frames", min=1, help="How many frames to make.")],
-    seed: Annotated[int, typer.Option("--seed", help="The same frames and seed give the same data.")] = 7,
+    frames: Annotated[int, typer.Option("--frames", min=1, max=1_000_000, help="How many frames to make.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same frames and seed give the same data.")] = 7,
     zips: Annotated[bool, typer.Option("--zips/--no-zips", help="Also pack it like the official archives.")] = True,
 ) -> None:
     """Make a KITTI-shaped synthetic data set: images, 15-column labels, drives, zips."""

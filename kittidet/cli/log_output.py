@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -19,6 +20,8 @@ P = ParamSpec("P")
 
 # Everything of this project; of other packages only what they warn of.
 _OURS = "kittidet"
+# Begins the note by which an exception carries the file that holds its traceback.
+_KEPT_IN = "its traceback is in "
 
 
 class TerminalHandler(logging.Handler):
@@ -73,9 +76,27 @@ def log_to_file(store_dir: Path, verb: str) -> Iterator[Path]:
         stack.enter_context(_native_output_to(file))
         try:
             yield path
-        except Exception:
+        except Exception as error:
             logging.getLogger(_OURS).info("run.failed verb=%s", verb, exc_info=True)
+            error.add_note(f"{_KEPT_IN}{path}")
             raise
+
+
+def keep_traceback(error: BaseException) -> Path | None:
+    """Return the file that holds the traceback of an exception: its verb's log, else a new temporary file.
+
+    None if no file can be written.
+    """
+    for note in getattr(error, "__notes__", []):
+        if note.startswith(_KEPT_IN):
+            return Path(note.removeprefix(_KEPT_IN))
+    try:
+        number, name = tempfile.mkstemp(prefix="kittidet-", suffix=".log")
+        with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.writelines(traceback.format_exception(error))
+    except OSError:
+        return None
+    return Path(name)
 
 
 def without_native_output(verb: Callable[P, None]) -> Callable[P, None]:

@@ -29,7 +29,7 @@ SaveImages = Annotated[bool, typer.Option("--save-images/--no-save-images", help
 SaveKitti = Annotated[bool, typer.Option("--save-kitti", help="Write KITTI result files into kitti/.")]
 SaveJson = Annotated[bool, typer.Option("--save-json", help="Write predictions.json, COCO with scores.")]
 MinScore = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Draw from this score on.")]
-BatchSize = Annotated[int, typer.Option("--batch", min=1, help="Images at a time.")]
+BatchSize = Annotated[int, typer.Option("--batch", min=1, max=10_000, help="Images at a time.")]
 Strict = Annotated[bool, typer.Option("--fail-on-corrupt", help="Exit 1 if an image could not be read.")]
 _MIN_SCORE, _BATCH = PredictConfig().min_score, EvalConfig().batch_size
 

@@ -15,7 +15,7 @@ def report(
     data: Annotated[
         Path | None, typer.Option("--data", help="the KITTI tree it was made from; default: what its store holds")
     ] = None,
-    gallery_frames: Annotated[int, typer.Option(min=0, help=_FIELDS["gallery_frames"].description)] = _FIELDS[
+    gallery_frames: Annotated[int, typer.Option(min=0, max=1000, help=_FIELDS["gallery_frames"].description)] = _FIELDS[
         "gallery_frames"
     ].default,
     min_score: Annotated[float | None, typer.Option(min=0, max=1, help=_FIELDS["min_score"].description)] = None,

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kittidet.classes import label_name
 from kittidet.errors import DatasetContractError
 from kittidet.frame import KittiObject
 from kittidet.kitti.labels import format_label_line
+from kittidet.plain_yaml import load_yaml
 
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 _SPLITS = ("train", "val")
@@ -46,12 +45,12 @@ def read_yolo(data_yaml: Path) -> YoloDataset:
     """
     file = data_yaml / "data.yaml" if data_yaml.is_dir() else data_yaml
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = load_yaml(file.read_text(encoding="utf-8"))
         names = values["names"]
         pairs = names.items() if isinstance(names, dict) else enumerate(names)
         named = {int(number): label_name(str(name)) for number, name in pairs}
         parts = {split: values[split] for split in _SPLITS if values.get(split)}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetContractError(
             f"{file}: not a YOLO data.yaml ({type(error).__name__}: {error}). Expected names, train and val."
         ) from error

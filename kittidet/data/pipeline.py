@@ -6,7 +6,9 @@ what the undisturbed run would have seen.
 """
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +163,22 @@ def evaluation_batches(
 
 def _cores() -> int:
     return os.cpu_count() or 1
+
+
+@contextmanager
+def plain_record_errors() -> Iterator[None]:
+    """Raise the error of a damaged record that batches end with, in place of TensorFlow's error around it.
+
+    Raises:
+        RecordError: as reading the record raised it.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        found = re.search(rf"\b{RecordError.__name__}: (.+)", error.message)
+        if found is None:
+            raise
+        raise RecordError(found[1]) from error
 
 
 def _epoch_order(num_frames: int, count: int, seed: int, epoch: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from kittidet.config import EvalConfig
-from kittidet.data.pipeline import evaluation_batches
+from kittidet.data.pipeline import evaluation_batches, plain_record_errors
 from kittidet.detect.detector import Detector
 from kittidet.frame import Detections
 from kittidet.model.scaling import variant_spec
@@ -14,6 +14,7 @@ from kittidet.records.manifest import read_manifest
 log = logging.getLogger(__name__)
 
 
+@plain_record_errors()
 def predict_records(
     detector: Detector,
     records_dir: Path,

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from kittidet.config import ModelConfig, TrainConfig
-from kittidet.data.pipeline import steps_per_epoch, training_batches
+from kittidet.data.pipeline import plain_record_errors, steps_per_epoch, training_batches
 from kittidet.detect.checkpoint import DetectorFacts, list_checkpoints
 from kittidet.errors import TrainingError
 from kittidet.files import digest_of
@@ -195,6 +195,7 @@ def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig)
     return digest_of({"records": manifest.digest, "model": model, "train": recipe, "initial_weights": start})
 
 
+@plain_record_errors()
 def _fit(run: _Run, session: Session, progress: Progress | None, callbacks: list[keras.callbacks.Callback]) -> None:
     """Let Keras train the epochs that are left; one that was interrupted first, for it has fewer steps."""
     train = run.train

@@ -1,8 +1,10 @@
 """kittidet.__main__: a verb per step, help without TensorFlow, one line per error."""
 
+import logging
 import shlex
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import version
 
 import pytest
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 
 from kittidet import __main__ as command_line
 from kittidet.cli import operations
+from kittidet.cli.log_output import log_to_file
 from kittidet.errors import DatasetContractError
 
 VERBS = [
@@ -78,6 +81,58 @@ def test_wrong_data_ends_in_one_line_and_exit_code_1(monkeypatch, capsys):
     assert stop.value.code == 1
     error = capsys.readouterr().err
     assert error.splitlines() == ["error: DatasetContractError: label_2/000001.txt:3: expected [old] 15 [/x] fields"]
+
+
+@pytest.fixture
+def ended(monkeypatch, capsys, tmp_path):
+    """Return a function: what a verb raises, and the options before it -> exit code and error stream."""
+
+    def end(error: Exception, *options: str) -> tuple[int, str]:
+        def fail() -> None:
+            raise error
+
+        app = typer.Typer(pretty_exceptions_enable=False)
+        app.callback()(command_line._program)
+        app.command("fail")(fail)
+        monkeypatch.setattr(command_line, "app", lambda: app([*options, "fail"]))
+        monkeypatch.setattr(command_line, "log_to_terminal", lambda: None)
+        monkeypatch.setenv(command_line.DEBUG, "")
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        with pytest.raises(SystemExit) as stop:
+            command_line.main()
+        return stop.value.code, capsys.readouterr().err
+
+    return end
+
+
+def test_an_unforeseen_error_ends_in_one_line_that_names_the_file_with_its_traceback(ended, tmp_path):
+    code, said = ended(ZeroDivisionError("[red]odd\nnumbers[/red]"))
+    assert code == 70
+    assert said.startswith("error: internal error: ZeroDivisionError: [red]odd numbers[/red]. The traceback is in ")
+    assert said.count("\n") == 1
+    (kept,) = tmp_path.iterdir()
+    assert str(kept) in said
+    assert "in fail" in kept.read_text()
+
+
+def test_an_unforeseen_error_names_the_log_that_already_has_it(ended, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "kittidet")
+    error = MemoryError()
+    with pytest.raises(MemoryError), log_to_file(tmp_path / "store", "run") as path:
+        raise error
+    code, said = ended(error)
+    assert code == 70
+    assert f"internal error: MemoryError. The traceback is in {path};" in said
+    assert "MemoryError" in path.read_text()
+    assert [p.name for p in tmp_path.iterdir()] == ["store"]
+
+
+@pytest.mark.parametrize(("error", "code"), [(RecursionError("deep"), 70), (DatasetContractError("wrong"), 1)])
+def test_debug_shows_the_whole_traceback_before_the_line(ended, error, code):
+    got, said = ended(error, "--debug")
+    assert got == code
+    assert said.startswith("Traceback")
+    assert said.splitlines()[-1].startswith("error: ")
 
 
 def test_a_wrong_override_is_explained_without_a_traceback():

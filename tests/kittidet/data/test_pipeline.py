@@ -7,7 +7,7 @@ from PIL import Image
 
 from kittidet.classes import KITTI8
 from kittidet.config import AugmentConfig
-from kittidet.data.pipeline import evaluation_batches, steps_per_epoch, training_batches
+from kittidet.data.pipeline import evaluation_batches, plain_record_errors, steps_per_epoch, training_batches
 from kittidet.detect.letterbox import Letterbox
 from kittidet.errors import RecordError
 from kittidet.kitti.tree import open_tree
@@ -174,8 +174,14 @@ def test_damage_in_a_shard_stops_the_run_with_its_name(records, tmp_path):
     data = bytearray(shard.read_bytes())
     data[200] ^= 1
     shard.write_bytes(data)
-    with pytest.raises(tf.errors.OpError, match=r"train-00000-of-00002\.tfrecord: byte \d+: the checksum"):
+    said = r"^\S+train-00000-of-00002\.tfrecord: byte \d+: the checksum .* write the records again\.$"
+    with pytest.raises(RecordError, match=said), plain_record_errors():
         numpy_of(evaluate(copy))
+
+
+def test_an_error_of_tensorflow_about_something_else_stays_itself():
+    with pytest.raises(tf.errors.InvalidArgumentError), plain_record_errors():
+        tf.reshape(tf.zeros([3]), [2])
 
 
 def test_keras_fits_on_it_and_counts_its_steps(records):
