@@ -38,7 +38,7 @@ class _Loader(yaml.SafeLoader):
     _depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if self._depth >= _DEEPEST:
             raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
         if getattr(event, "tag", None) not in _READ_TAGS:
@@ -104,7 +104,7 @@ def load_value(text: str) -> Any:
     text = text.strip()
     if text[:1] not in {"[", "{", '"', "'"}:
         loader = _Loader("")
-        return loader.construct_document(yaml.ScalarNode(loader.resolve(yaml.ScalarNode, text, (True, False)), text))
+        return loader.construct_document(yaml.ScalarNode(loader.resolve(yaml.ScalarNode, text, (True, False)), text))  # type: ignore[no-untyped-call]
     try:
         node = yaml.compose(text, _Loader)
     except yaml.YAMLError as error:
