@@ -28,4 +28,17 @@ def with_defaults(schema: dict[str, Any], config: RunConfig) -> dict[str, Any]:
                 fill(entry["$ref"].rpartition("/")[2], value)
 
     fill(RunConfig.__name__, config.model_dump(mode="json"))
+    _offer_constants(definitions)
     return schema
+
+
+def _offer_constants(node: Any) -> None:
+    """Make each constant a choice of one, in place: the pages show a constant as a field that cannot be filled in."""
+    if isinstance(node, dict):
+        if "const" in node:
+            node["enum"] = [node.pop("const")]
+        for value in node.values():
+            _offer_constants(value)
+    elif isinstance(node, list):
+        for value in node:
+            _offer_constants(value)

@@ -1,6 +1,7 @@
 """deployments.form: who opens the configuration in the pages finds the preset there, with limits and choices."""
 
 import copy
+import json
 
 import pytest
 
@@ -41,6 +42,15 @@ def test_the_configuration_stays_closed_at_first_and_the_given_schema_as_it_is(s
     assert schema == before
     assert form["properties"] == schema["properties"]
     assert form["properties"]["config"]["default"] is None
+
+
+def test_a_choice_of_one_word_is_offered_as_a_choice(schema):
+    """The pages say of a constant that it cannot be changed, which "auto" beside a number can."""
+    form = with_defaults(schema, preset("demo"))
+    number, word = form["definitions"]["TrainConfig"]["properties"]["micro_batch"]["anyOf"]
+    assert number["type"] == "integer"
+    assert word == {"enum": ["auto"], "type": "string"}
+    assert '"const"' not in json.dumps(form)
 
 
 def test_choices_and_limits_are_in_the_form_and_every_field_is_explained(schema):

@@ -102,6 +102,7 @@ def test_the_page_fits_a_phone_and_wide_tables_scroll_inside_themselves():
     html = render_page({**MINIMAL, "kitti": []})
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
     css = (Path(page.__file__).parent / "page.css").read_text()
+    assert not re.search(r"\.interval[^{}]*\{[^}]*display: none", css), "intervals are for phones too"
     # 350 px are left of 390 beside the margins; within min() and clamp() the browser takes what there is room for.
     fixed = re.sub(r"min\(100%, *\d+px\)|min\(\d+%, *\d+px\)", "", css)
     widths = re.findall(r"(?<![\w-])(?:min-)?width: *(\d+)px|minmax\((\d+)px", fixed)
