@@ -1,7 +1,8 @@
 """A detector on disk: a folder with its weights and what is needed to build it again.
 
 ``model.weights.h5`` holds the weights that are to be used (averaged ones, where there is an average); ``detector.json``
-what they mean. The weights are read as plain arrays: a checkpoint from anywhere cannot run code.
+what they mean, and the digest of the weights. The weights are read as plain arrays: a checkpoint from anywhere cannot
+run code.
 """
 
 import re
@@ -19,10 +20,11 @@ import numpy as np
 from kittidet.classes import ClassTable
 from kittidet.config import ModelConfig
 from kittidet.errors import CheckpointMismatchError, KittidetError
-from kittidet.files import read_json, remove_partials, whole_folder, write_json
+from kittidet.files import digest_file, read_json, remove_partials, whole_folder, write_json
 
 WEIGHTS_NAME = "model.weights.h5"
 FACTS_NAME = "detector.json"
+_DIGEST = "weights_sha256"
 _FOLDER = re.compile(r"(average|step)-(\d{8})")
 
 
@@ -144,8 +146,10 @@ def load_weights(network: keras.Model, file: Path) -> None:
     """Load a ``.weights.h5`` file into a network, and refuse weights that are not finite.
 
     Raises:
-        CheckpointMismatchError: if the file is damaged, does not fit, or holds NaN or infinite values.
+        CheckpointMismatchError: if the file is damaged, is not the one that the facts beside it were written with, does
+            not fit, or holds NaN or infinite values.
     """
+    _check_digest(file)
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers that it finds no weights for, and leaves them as they are.
@@ -182,6 +186,20 @@ def write_half_precision(checkpoint: Path, out_dir: Path) -> Path:
     return out_dir
 
 
+def _check_digest(file: Path) -> None:
+    facts = file.parent / FACTS_NAME
+    if not file.is_file() or not facts.is_file():
+        return
+    values = read_json(facts, error=CheckpointMismatchError, advice="Expected a checkpoint folder.")
+    # Those of an earlier version have none.
+    expected = values.get(_DIGEST) if isinstance(values, dict) else None
+    if expected is not None and (found := digest_file(file)) != expected:
+        raise CheckpointMismatchError(
+            f"{file}: changed since it was written: expected sha256 {expected}, found {found}. Copy it again, or take "
+            "another checkpoint."
+        )
+
+
 def _copy_half(name: str, item: Any, target: h5py.File) -> None:
     if not isinstance(item, h5py.Dataset):
         target.require_group(name).attrs.update(item.attrs)
@@ -205,6 +223,7 @@ def _write_facts(folder: Path, facts: DetectorFacts) -> None:
         "step": facts.step,
         "epoch": facts.epoch,
         "records_digest": facts.records_digest,
+        _DIGEST: digest_file(folder / WEIGHTS_NAME),
         **({"average_of": list(facts.average_of)} if facts.average_of else {}),
     }
     write_json(folder / FACTS_NAME, values)

@@ -16,7 +16,7 @@ from kittidet.classes import ClassTable
 from kittidet.config import RunConfig
 from kittidet.errors import KittidetError, StoreError
 from kittidet.eval.coco_format import ResultArray, rows_from_results
-from kittidet.files import digest_file, read_json
+from kittidet.files import digest_file, read_json, read_sealed
 from kittidet.frame import Detections, Frame
 from kittidet.kitti.nearness import Nearness
 from kittidet.kitti.tree import KittiTree, open_tree
@@ -50,8 +50,8 @@ _SUMMARY_TYPES: Mapping[type | UnionType, tuple[str, ...]] = {
 class Run:
     """A finished run, read from its folder; `Run.open` checks that there is one.
 
-    Every property below reads its file once and raises `StoreError`, naming the file, where that is missing, damaged,
-    or does not fit the others.
+    Every property below reads its file once and raises `StoreError`, naming the file, where that is missing, is not the
+    one that was published, or does not fit the others.
 
     Args:
         path: the folder, ``runs/<name>``.
@@ -189,11 +189,15 @@ class Run:
         """Return the detector with the best AP, ready to `predict`; loads TensorFlow.
 
         Raises:
-            StoreError: if the run has no checkpoint.
-            CheckpointMismatchError: if it is damaged.
+            StoreError: if the run has no checkpoint, or not the one that was published.
+            CheckpointMismatchError: if it cannot be loaded.
         """
         from kittidet.detect.detector import Detector  # noqa: PLC0415  the rest of a run does without TensorFlow
 
+        for name in self._published:
+            if name.startswith(f"{BEST}/"):
+                with self._reading(name):
+                    pass
         return Detector.load(self.best_checkpoint)
 
     def find_tree(self, data: Path | None = None) -> KittiTree | None:
@@ -226,11 +230,25 @@ class Run:
             # Not one of ours, or half deleted by its owner.
             return False
 
+    @cached_property
+    def _published(self) -> Mapping[str, str]:
+        """The digest of each published file; none of a run of an earlier version."""
+        files: Mapping[str, str] = (read_sealed(self.path / IDENTITY) or {}).get("files", {})
+        return files
+
+    def _check_published(self, name: str) -> None:
+        expected = self._published.get(name)
+        if expected is not None and (found := digest_file(self.path / name)) != expected:
+            raise StoreError(
+                f"{self.path / name}: changed since it was published: expected sha256 {expected}, found {found}."
+            )
+
     @contextmanager
     def _reading(self, name: str) -> Iterator[Path]:
         """Yield a file's path; any error that the file causes inside the block becomes a ``StoreError``."""
         path = self.path / name
         try:
+            self._check_published(name)
             yield path
         except StoreError:
             raise

@@ -6,6 +6,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from fixtures.damage import flip_a_bit
 
 from kittidet.classes import KITTI8
 from kittidet.detect.checkpoint import (
@@ -82,7 +83,22 @@ def test_weights_cut_short_are_refused(tmp_path, tiny_network, facts):
     path = write_checkpoint(tmp_path, tiny_network, facts).path
     weights = path / "model.weights.h5"
     weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(CheckpointMismatchError, match="changed since it was written"):
+        Detector.load(path)
+    # Facts of an earlier version hold no digest.
+    values = json.loads((path / "detector.json").read_text())
+    del values["weights_sha256"]
+    (path / "detector.json").write_text(json.dumps(values))
     with pytest.raises(CheckpointMismatchError, match="undamaged"):
+        Detector.load(path)
+
+
+def test_one_flipped_bit_of_the_weights_is_refused(tmp_path, tiny_network, facts):
+    path = write_checkpoint(tmp_path, tiny_network, facts).path
+    flip_a_bit(path / "model.weights.h5", 0.9)
+    with pytest.raises(
+        CheckpointMismatchError, match=r"model\.weights\.h5: changed since it was written: expected sha256"
+    ):
         Detector.load(path)
 
 

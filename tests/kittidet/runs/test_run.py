@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.damage import flip_a_bit
 
 from kittidet.classes import KITTI3, KITTI8
 from kittidet.errors import StoreError
@@ -53,6 +54,31 @@ def test_a_file_is_read_when_it_is_asked_for_and_once(copy):
 def test_a_run_has_the_name_of_its_folder_from_inside_too(copy, monkeypatch):
     monkeypatch.chdir(copy)
     assert Run.open(".").path.name == copy.name
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        (names.CONFIG, "config"),
+        (names.SUMMARY, "summary"),
+        (names.HISTORY, "history"),
+        (names.GROUND_TRUTH, "ground_truth"),
+        (names.PREDICTIONS, "results"),
+        (names.NEAREST, "nearness"),
+    ],
+)
+def test_a_published_file_that_changed_is_not_read(published_copy, name, part):
+    getattr(Run.open(published_copy), part)
+    flip_a_bit(published_copy / name)
+    with pytest.raises(StoreError, match=f"{name}: changed since it was published: expected sha256"):
+        getattr(Run.open(published_copy), part)
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "detector.json"])
+def test_a_published_checkpoint_that_changed_is_not_loaded(published_copy, name):
+    flip_a_bit(published_copy / names.BEST / name)
+    with pytest.raises(StoreError, match=f"{name}: changed since it was published"):
+        Run.open(published_copy).detector()
 
 
 @pytest.mark.parametrize(("synthetic", "kind"), [(True, "synthetic"), (False, "folder")])

@@ -4,20 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from fixtures.published_run import seal_again
 
-from kittidet.files import digest_files, read_sealed, write_json, write_sealed
-from kittidet.runs.run import IDENTITY, Run
-from kittidet.runs.verify.files import check_published
+from kittidet.files import write_json
+from kittidet.runs.run import Run
 from kittidet.runs.verify.numbers import check_labels, check_links, check_scores
 from kittidet.runs.verify.verification import verify_run
 from kittidet.store import Store
-
-
-def seal_again(run: Path) -> None:
-    """What someone does who wants a changed run to look published."""
-    identity = read_sealed(run / IDENTITY)
-    write_sealed(run / IDENTITY, {**identity, "files": {n: digest_files(run)[n] for n in identity["files"]}})
-    assert check_published(Run.open(run)).state == "same"
 
 
 def change(path: Path, **values: object) -> None:
