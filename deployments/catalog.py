@@ -33,7 +33,9 @@ class Entry:
         pool: name of the work pool.
         description: for Prefect's UI.
         parameters: the flow's parameters, JSON types.
-        cron: when it runs, five fields, in UTC; inactive until switched on. None: run only by hand or by another flow.
+        cron: when it runs, five fields; inactive until switched on. None: run only by hand or by another flow.
+        timezone: of the cron.
+        one_at_a_time: whether a run that starts while another one goes on is cancelled.
         tags: for filters in Prefect's UI.
     """
 
@@ -43,6 +45,8 @@ class Entry:
     description: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     cron: str | None = None
+    timezone: str = "UTC"
+    one_at_a_time: bool = False
     tags: tuple[str, ...] = ("kitti",)
 
 
@@ -52,6 +56,7 @@ POOLS = (CPU_POOL, GPU_POOL)
 
 FINETUNE = "flows.kitti_finetune.kitti_finetune"
 TRAIN = "flows.kitti_train.kitti_train"
+RETRAIN = "flows.kitti_retrain.kitti_retrain"
 
 CATALOG = (
     Entry(
@@ -77,6 +82,18 @@ CATALOG = (
         description="The whole flow on a small synthetic data set, in minutes.",
         parameters=MappingProxyType({"preset": "demo"}),
         tags=("kitti", "demo"),
+    ),
+    Entry(
+        name="kitti-retrain",
+        flow=RETRAIN,
+        pool=CPU_POOL.name,
+        description="Train again if anything is new, and promote what is surely better than the champion.",
+        parameters=MappingProxyType({"preset": DEFAULT_PRESET}),
+        # After the hour that a change of the clocks takes away or gives twice; change the timezone to yours.
+        cron="0 4 * * 0",
+        timezone="Europe/Berlin",
+        # Two would compare with the same champion, and train for nothing.
+        one_at_a_time=True,
     ),
     Entry(
         name="kitti-train",

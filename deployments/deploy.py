@@ -8,6 +8,7 @@ from uuid import UUID
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron, Schedule
@@ -20,6 +21,7 @@ from kittidet.presets import preset
 
 # The name of a deployment's schedule: what a person switched on is found again by it.
 SCHEDULE_SLUG = "weekly-retraining"
+_ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
 
 def deploy_all(working_dir: Path, *, schedule: bool | None) -> dict[str, UUID]:
@@ -66,6 +68,7 @@ def deploy(client: SyncPrefectClient, entry: Entry, working_dir: Path, *, schedu
             tags=list(entry.tags),
             schedules=cast("Any", _schedules(entry, active=active)),
             work_pool_name=entry.pool,
+            concurrency_limit=_ONE_AT_A_TIME if entry.one_at_a_time else None,
             entrypoint_type=EntrypointType.MODULE_PATH,
             job_variables={
                 "working_dir": str(working_dir),
@@ -88,7 +91,7 @@ def load_flow(entry: Entry) -> Flow[..., Any]:
 
 
 def _schedules(entry: Entry, *, active: bool) -> list[Schedule]:
-    return [] if entry.cron is None else [Cron(entry.cron, timezone="UTC", active=active, slug=SCHEDULE_SLUG)]
+    return [] if entry.cron is None else [Cron(entry.cron, timezone=entry.timezone, active=active, slug=SCHEDULE_SLUG)]
 
 
 def _is_scheduled(client: SyncPrefectClient, flow: Flow[..., Any], entry: Entry) -> bool:

@@ -49,6 +49,7 @@ GROUPS: dict[str, dict[Callable[..., None] | typer.Typer | str, str]] = {
         steps.records: "kittidet records --data /data/kitti records.classes=kitti3",
         steps.train: "kittidet train --data /data/kitti train.batch_size=4",
         steps.evaluate: "kittidet evaluate --data /data/kitti evaluation.nms=hard",
+        steps.retrain: "kittidet retrain --data /data/kitti retrain.rule=not_worse",
     },
     "After a run": {
         predict: "kittidet predict frames/ --model runs/kitti-d0",

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import prefect.runtime
 from prefect import Flow
@@ -19,8 +20,6 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterIdempotencyKey,
     FlowRunFilterParentFlowRunId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     WorkerFilter,
     WorkerFilterStatus,
 )
@@ -28,7 +27,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import ArtifactSort
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelling
+from prefect.states import Cancelled, Cancelling
 
 from kittidet.config import RunConfig
 from kittidet.errors import TrainingError
@@ -118,14 +117,20 @@ def train_on_gpu_pool(store_dir: Path, config: RunConfig, data: DataOutputs) -> 
 def cancel_children(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
     """Cancel the training runs of a cancelled run, which would otherwise keep the GPU busy for nothing."""
     del flow, state
-    children = FlowRunFilter(
-        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run.id]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_UNFINISHED])),
-    )
     with get_client(sync_client=True) as client:
-        for child in client.read_flow_runs(flow_run_filter=children):
+        _cancel_below(client, flow_run.id)
+
+
+def _cancel_below(client: SyncPrefectClient, flow_run_id: UUID) -> None:
+    children = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run_id]))
+    for child in client.read_flow_runs(flow_run_filter=children):
+        if child.deployment_id is None:
+            # A flow that was called: it ended with the process that called it, which its own hook needs.
+            _cancel_below(client, child.id)
+        if child.state is not None and child.state.type in _UNFINISHED:
             log.info("gpu_pool.cancel child=%s", child.name)
-            client.set_flow_run_state(child.id, Cancelling(message="its parent run was cancelled"))
+            end = Cancelled if child.deployment_id is None else Cancelling
+            client.set_flow_run_state(child.id, end(message="its parent run was cancelled"))
 
 
 def _attach_or_start(base_key: str, parameters: dict[str, Any]) -> FlowRun:

@@ -24,6 +24,7 @@ from kittidet.synthetic import render_dataset
 pytest_plugins = [
     "fixtures.documents",
     "fixtures.finished_run",
+    "fixtures.graded_training",
     "fixtures.labelled_photos",
     "fixtures.published_run",
     "fixtures.registered",

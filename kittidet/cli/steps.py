@@ -122,3 +122,12 @@ def run(_store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
         print_next_steps(published.path, published.summary, page_of(published.path), seconds)
 
     return show
+
+
+@pipeline_verb
+def retrain(_store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
+    """Train again if anything changed, compare with the champion, and promote what is surely better."""
+    from kittidet.steps.retrain import retrain as retrain_steps
+
+    outcome = retrain_steps(config, progress=progress)
+    return lambda: Console(highlight=False).print(outcome.sentence, soft_wrap=True, markup=False)

@@ -15,6 +15,8 @@ from kittidet.registry.registry import Registry
 from kittidet.runs.run import BEST, IDENTITY, LAST, Run
 from kittidet.runs.settings import deciding_settings
 
+# The file of a version with the profile of its training data (`retraining.profile`).
+PROFILE = "profile.json"
 # A version is read long after its run: to a hundredth of AP, in seconds.
 _DRAWS, _CONFIDENCE = 200, 0.95
 
@@ -51,7 +53,7 @@ def register(
     for file, sha256 in kept.items():
         _store(registry, run.path / file, sha256)
     if profile is not None:
-        kept["profile.json"] = _store(registry, profile)
+        kept[PROFILE] = _store(registry, profile)
 
     summary = run.summary
     intervals = ap_intervals(

@@ -1,5 +1,6 @@
 """Step 6, evaluate: one checkpoint on the validation frames, scored against their original labels."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,15 @@ def checkpoint_facts(trained: StepOutput, name: str) -> dict[str, Any]:
 
 def evaluate_key(trained: StepOutput, checkpoint: str, data: DataOutputs, config: EvalConfig) -> StepKey:
     """Return the identity of an evaluation: the checkpoint's bytes, the validation records, the scoring."""
+    return scores_key(checkpoint_facts(trained, checkpoint)["digest"], data, config)
+
+
+def scores_key(checkpoint_digest: str, data: DataOutputs, config: EvalConfig) -> StepKey:
+    """Return the identity of the scores of a checkpoint, wherever it comes from."""
     return step_key(
         "evaluate",
         VERSION,
-        checkpoint=checkpoint_facts(trained, checkpoint)["digest"],
+        checkpoint=checkpoint_digest,
         records=data.val_records.summary["records_digest"],
         config=config,
     )
@@ -49,17 +55,42 @@ def evaluate(
     Raises:
         CheckpointMismatchError, EvaluationError: if the checkpoint or the labels cannot be used.
     """
+    facts = checkpoint_facts(trained, checkpoint)
+    return score_checkpoint(store, checkpoint_path(store, trained, checkpoint), facts, data, config, progress=progress)
+
+
+def score_checkpoint(
+    store: Store,
+    path: Path,
+    facts: Mapping[str, Any],
+    data: DataOutputs,
+    config: EvalConfig,
+    *,
+    progress: FrameProgress | None = None,
+) -> StepOutput:
+    """Return the scores of any checkpoint as `evaluate` does.
+
+    Args:
+        store: holds the data; receives the output.
+        path: the checkpoint's folder.
+        facts: for the summary; ``digest`` is that of the folder.
+        data: what to score on.
+        config: of the scoring.
+        progress: called with (frames done, all).
+
+    Raises:
+        CheckpointMismatchError, EvaluationError: if the checkpoint or the labels cannot be used.
+    """
 
     def make(folder: Path) -> dict[str, Any]:
         records = store.read(data.val_records)
         table = read_manifest(records).table
-        path = checkpoint_path(store, trained, checkpoint)
         detections = detect_on_records(path, records, config, progress=progress)
         frames = val_frames(store, data.dataset, data.split, table)
         metrics = coco_metrics(frames, detections, table, engine="pycocotools")
         scores = metrics.to_json()
         write_json(folder / "metrics.json", scores)
         write_json(folder / "predictions.json", coco_results(frames, detections, table), indent=None)
-        return {**checkpoint_facts(trained, checkpoint), "metrics": scores}
+        return {**facts, "metrics": scores}
 
-    return store.get_or_make(evaluate_key(trained, checkpoint, data, config), make)
+    return store.get_or_make(scores_key(facts["digest"], data, config), make)

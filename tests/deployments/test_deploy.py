@@ -5,7 +5,7 @@ import time
 import pytest
 
 from deployments.catalog import CATALOG, POOLS
-from deployments.deploy import deploy_all
+from deployments.deploy import deploy_all, load_flow
 
 NAME = "kitti-finetune/kitti-finetune"
 
@@ -43,9 +43,21 @@ def test_the_catalog_its_pools_and_the_schedule_come_to_the_server(client, tmp_p
         entry.name: form["definitions"]["TrainConfig"]["properties"]["initial_weights"]["default"]
         for entry in CATALOG
         if "preset" in entry.parameters
-        for form in [client.read_deployment_by_name(f"kitti-finetune/{entry.name}").parameter_openapi_schema]
+        for form in [client.read_deployment_by_name(f"{load_flow(entry).name}/{entry.name}").parameter_openapi_schema]
     }
-    assert starts == {"kitti-finetune": "coco", "kitti-finetune-d2": "coco", "kitti-demo": "starter"}
+    assert starts == {
+        "kitti-finetune": "coco",
+        "kitti-finetune-d2": "coco",
+        "kitti-retrain": "coco",
+        "kitti-demo": "starter",
+    }
+
+    # The re-training has its own hour, and a second one is cancelled while one goes on.
+    retraining = client.read_deployment_by_name("kitti-retrain/kitti-retrain")
+    (weekly,) = retraining.schedules
+    assert (weekly.active, weekly.schedule.cron, weekly.schedule.timezone) == (False, "0 4 * * 0", "Europe/Berlin")
+    assert retraining.global_concurrency_limit.limit == 1
+    assert retraining.concurrency_options.collision_strategy == "CANCEL_NEW"
 
     # Switched on, the schedule makes runs (with a wrong SQLAlchemy it never does).
     deploy_all(tmp_path, schedule=True)

@@ -244,6 +244,26 @@ def test_cancelling_the_parent_cancels_its_child(child_deployment):
         assert client.read_flow_run(child_id).state.name in {"Cancelling", "Cancelled"}
 
 
+def test_cancelling_a_flow_cancels_the_child_of_a_flow_that_it_called(child_deployment):
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+
+    @flow(name="called")
+    def called() -> object:
+        return gpu_pool._attach_or_start("cancel-below", PARAMETERS).id
+
+    @flow(name="caller")
+    def caller() -> tuple:
+        import prefect.runtime
+
+        return called(), prefect.runtime.flow_run.get_id()
+
+    child_id, caller_id = caller()
+    with get_client(sync_client=True) as client:
+        cancel_children(caller, client.read_flow_run(caller_id), None)
+        assert client.read_flow_run(child_id).state.name in {"Cancelling", "Cancelled"}
+
+
 def test_without_the_deployment_or_a_worker_there_is_no_gpu_pool(prefect_server, child_deployment, monkeypatch):
     assert not has_gpu_worker()
     monkeypatch.setattr(gpu_pool, "DEPLOYMENT", "nobody/nothing")

@@ -1,0 +1,68 @@
+"""The flow `kitti-retrain`: train again where something changed, and let the better one of old and new be used."""
+
+from typing import cast
+
+from prefect import State, flow
+from prefect.states import Completed
+
+from flows.attempts import check_starts, failed, run_name
+from flows.kitti_finetune import PresetName, Trainer, kitti_finetune
+from kittidet.config import RunConfig
+from kittidet.config_file import load_run_config
+from kittidet.errors import ConfigError
+from kittidet.presets import DEFAULT_PRESET
+from kittidet.presets import preset as preset_config
+from kittidet.steps.judge import Outcome, unchanged
+from tasks.caching import in_store
+from tasks.gpu_pool import cancel_children
+from tasks.logs import show_library_lines
+from tasks.retraining import drift, judge, plan, show_outcome
+from tasks.steps import fetch, validate
+
+
+@flow(
+    name="kitti-retrain",
+    description=(
+        "Nothing new: ends at once. Else drift of the new data, fine-tune, compare with the champion, promote or keep."
+    ),
+    flow_run_name=run_name,
+    on_cancellation=[cancel_children],
+)
+def kitti_retrain(
+    preset: PresetName = DEFAULT_PRESET,
+    config: RunConfig | None = None,
+    overrides: tuple[str, ...] = (),
+    trainer: Trainer = "auto",
+) -> Outcome:
+    """Return how the re-training ended; the run's final state says it in one sentence.
+
+    Args:
+        preset: the published run to start from.
+        config: changes to the preset, section by section; what it leaves out is the preset's.
+        overrides: dotted changes on top, for example ``retrain.rule=not_worse``.
+        trainer: as in `kitti_finetune`.
+    """
+    show_library_lines()
+    check_starts()
+    try:
+        run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
+    except ConfigError as error:
+        return cast("Outcome", failed(error))
+    store_dir = run.store_dir.absolute()
+
+    # The order is that of kittidet/steps/retrain.py.
+    dataset = in_store(fetch, store_dir)(store_dir, run.source)
+    validation = in_store(validate, store_dir)(store_dir, dataset, run.validation, run.records)
+    planned = plan(store_dir, run, dataset, validation)
+    if not planned.is_needed:
+        return cast("Outcome", _ended(unchanged(planned)))
+    if planned.champion is not None:
+        drift(store_dir, planned, dataset)
+    published = kitti_finetune(preset=preset, config=planned.config, trainer=trainer)
+    return cast("Outcome", _ended(judge(store_dir, planned, published)))
+
+
+def _ended(outcome: Outcome) -> State:
+    """Return the state that a run ends in, with the reason where a person looks first."""
+    show_outcome(outcome)
+    return Completed(message=outcome.sentence, data=outcome)
