@@ -31,8 +31,12 @@ from kittidet.training.result import RESUME, TrainResult, read_result, write_res
 from kittidet.training.resume import Progress, load_state, save_state
 from kittidet.training.session import Session, open_session
 from kittidet.training.start import find_initial_weights, name_initial_weights
+from kittidet.training.step_lines import StepLines
 
 log = logging.getLogger(__name__)
+
+# After how many steps TensorBoard gets the running means inside an epoch.
+_STEPS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +176,11 @@ def _attempt(run: _Run, micro_batch: int, *, rate_share: float) -> int | None:
                 received=received,
                 every_s=60 * train.save_every_minutes,
             )
-            tensorboard = keras.callbacks.TensorBoard(work_dir / "tensorboard", write_graph=False, profile_batch=0)
-            _fit(run, session, progress, [LossGuard(rows), at_epoch_end, tensorboard, in_epoch])
+            lines = StepLines(train, steps_per_epoch=steps, micro_batch=micro_batch, steps=in_epoch.steps)
+            tensorboard = keras.callbacks.TensorBoard(
+                work_dir / "tensorboard", write_graph=False, profile_batch=0, update_freq=_STEPS_SHOWN
+            )
+            _fit(run, session, progress, [LossGuard(rows), lines, at_epoch_end, tensorboard, in_epoch])
     at_epoch_end.drop_checkpoints()
     best = best_steps(rows, train.average_best)
     checkpoints = [c for c in list_checkpoints(work_dir / "checkpoints") if c.step in best and not c.average_of]

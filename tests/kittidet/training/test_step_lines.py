@@ -1,0 +1,78 @@
+"""A person reads what is going to happen, and every half minute how far it is and how long is left."""
+
+import logging
+
+import pytest
+
+from kittidet.config import TrainConfig
+from kittidet.training.step_lines import StepLines
+
+LOGS = {"loss": 2.0, "cls_loss": 1.0, "box_loss": 0.01}
+
+
+class Run:
+    """Two epochs of 100 steps of 8 images, each step 2 s, the first one 40 s, the scoring of an epoch 1,000 s."""
+
+    def __init__(self, micro_batch=8):
+        self.step, self.now = 0, 1.0
+        train = TrainConfig(epochs=2, batch_size=8)
+        self.lines = StepLines(
+            train,
+            steps_per_epoch=100,
+            micro_batch=micro_batch,
+            steps=lambda: self.step,
+            clock=lambda: self.now,
+        )
+        self.lines.on_train_begin()
+
+    def train(self, steps, seconds=2.0):
+        for _ in range(steps):
+            self.step, self.now = self.step + 1, self.now + seconds
+            self.lines.on_train_batch_end(0, LOGS)
+
+
+@pytest.fixture
+def said(caplog):
+    caplog.set_level(logging.INFO)
+    return lambda: [record.in_words for record in caplog.records if hasattr(record, "in_words")]
+
+
+def test_the_plan_is_said_before_the_first_step(said):
+    Run()
+    assert said()[0].startswith("200 steps to go, 100 an epoch, 8 images a step; ")
+
+
+def test_the_plan_says_what_is_in_memory_at_a_time(said):
+    Run(micro_batch=2)
+    assert "8 images a step, 2 in memory at a time" in said()[0]
+
+
+def test_half_a_minute_after_the_last_line_another_tells_the_rate_of_the_steps_and_the_time_left(said):
+    run = Run()
+    run.train(1, seconds=40)
+    run.train(14)
+    assert len(said()) == 1
+    run.train(1)
+    assert said()[1] == (
+        "epoch 1 of 2, step 16 of 100: loss 2.0000 (class 1.0000, box 0.01000), 4 images/s, about 6 min left"
+    )
+    run.train(14)
+    assert len(said()) == 2
+
+
+def test_scoring_between_epochs_is_no_part_of_the_rate(said):
+    run = Run()
+    run.train(1, seconds=40)
+    run.train(99)
+    run.lines.on_epoch_end(0)
+    run.now += 1000
+    run.lines.on_epoch_begin(1)
+    run.train(1)
+    assert said()[-1].startswith("epoch 2 of 2, step 1 of 100")
+    assert "4 images/s, about 3 min left" in said()[-1]
+
+
+def test_a_training_of_two_parts_has_one_plan(said):
+    run = Run()
+    run.lines.on_train_begin()
+    assert len(said()) == 1
