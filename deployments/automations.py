@@ -12,9 +12,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-HEARTBEAT_S = 30
-# Three heartbeats: one may be lost, and the server may be restarted in between.
-SILENCE_S = 90
+from deployments.catalog import HEARTBEAT_S
+
+# One heartbeat may be lost, and the server may be restarted in between.
+SILENCE_S = 3 * HEARTBEAT_S
 # A killed run is reported twice: by its runner at once, and by its worker some 20 s later. A run restarted in between
 # would be declared dead by the second report and started again alongside itself.
 SETTLED_S = 60

@@ -7,6 +7,9 @@ from typing import Any
 
 from kittidet.presets import DEFAULT_PRESET
 
+# How often a run tells the server that it lives, seconds.
+HEARTBEAT_S = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:

@@ -3,8 +3,7 @@
 import platform
 import sys
 
-from deployments.automations import HEARTBEAT_S
-from deployments.catalog import POOLS, Pool
+from deployments.catalog import HEARTBEAT_S, POOLS, Pool
 from deployments.local.processes import Background
 from deployments.project import Project
 

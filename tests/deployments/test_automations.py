@@ -5,7 +5,8 @@ from uuid import uuid4
 from prefect.events import ResourceSpecification
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from deployments.automations import HEARTBEAT_S, SILENCE_S, automations, ensure_automations
+from deployments.automations import SILENCE_S, automations, ensure_automations
+from deployments.catalog import HEARTBEAT_S
 
 IDS = [uuid4(), uuid4()]
 

@@ -1,6 +1,8 @@
 """deployments.demo: one command, the AP table at its end, and nothing to compute the second time."""
 
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -52,3 +54,9 @@ def test_the_server_it_started_is_stopped_where_asked_even_after_an_error(server
     with pytest.raises(ConfigError, match="no_such"):
         demo(["no_such=1"], stop=True)
     assert stopped == ["server"]
+
+
+def test_prefect_is_not_loaded_before_the_project_s_settings_are_made():
+    code = "import deployments.demo, deployments.local.stack, sys; print('prefect' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

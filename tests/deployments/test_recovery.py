@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from fixtures.web_server import free_port
 
-from deployments.automations import HEARTBEAT_S, SETTLED_S, SILENCE_S, ensure_automations
-from deployments.catalog import CPU_POOL, GPU_POOL
+from deployments.automations import SETTLED_S, SILENCE_S, ensure_automations
+from deployments.catalog import CPU_POOL, GPU_POOL, HEARTBEAT_S
 from deployments.deploy import deploy_all
 from deployments.local.server import ensure_server, server_process
 from deployments.local.workers import ensure_workers, worker_process

@@ -252,9 +252,9 @@ def test_the_parameters_make_a_form_that_a_scheduled_run_need_not_fill():
     assert "TrainConfig" in schema["definitions"]
 
 
-def test_the_flow_loads_no_tensorflow_before_it_trains():
+def test_the_flow_loads_neither_tensorflow_nor_pandas_before_a_step_needs_them():
     import subprocess
 
-    code = "import flows.kitti_finetune, sys; print({'tensorflow', 'keras'} & set(sys.modules))"
+    code = "import flows.kitti_finetune, sys; print({'tensorflow', 'keras', 'pandas', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -6,13 +6,14 @@ An ``error`` sets its frame aside; a ``warning`` is for a person to read.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Literal
 
 from kittidet.errors import DatasetContractError
 from kittidet.files import write_text_atomic
 from kittidet.kitti.lists import read_ids, write_ids
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FINDINGS, ACCEPTED, SET_ASIDE = "findings.csv", "accepted.txt", "set_aside.txt"
 COLUMNS = ("frame_id", "file", "line", "check", "severity", "message")
@@ -53,7 +54,7 @@ class ValidationReport:
         set_aside_ids: frames with an error, sorted.
     """
 
-    findings: pd.DataFrame
+    findings: "pd.DataFrame"
     accepted_ids: tuple[str, ...]
     set_aside_ids: tuple[str, ...]
 
@@ -75,6 +76,8 @@ def build_report(findings: Iterable[Finding], *, frame_ids: Iterable[str]) -> Va
         findings: in any order.
         frame_ids: every frame checked, including those with only an image or only a label file.
     """
+    import pandas as pd  # noqa: PLC0415  a second to load
+
     ordered = sorted(set(findings), key=lambda f: (f.file, f.line, f.check, f.message))
     rows = [(f.frame_id, f.file, f.line, f.check, f.severity, f.message) for f in ordered]
     bad = {f.frame_id for f in ordered if f.severity == "error"}
@@ -95,6 +98,8 @@ def write_validation(report: ValidationReport, folder: Path) -> None:
 
 def read_validation(folder: Path) -> ValidationReport:
     """Return the report that `write_validation` wrote."""
+    import pandas as pd  # noqa: PLC0415  a second to load
+
     kinds = {**dict.fromkeys(COLUMNS, str), "line": int}
     findings = pd.read_csv(folder / FINDINGS, dtype=kinds, keep_default_na=False)
     return ValidationReport(findings, *(read_ids(folder / name) for name in (ACCEPTED, SET_ASIDE)))

@@ -2,8 +2,7 @@
 
 import pytest
 
-from deployments.automations import HEARTBEAT_S
-from deployments.catalog import POOLS
+from deployments.catalog import HEARTBEAT_S, POOLS
 from deployments.local.processes import Background
 from deployments.local.workers import ensure_workers, worker_process
 from deployments.project import Project
