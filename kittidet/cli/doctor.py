@@ -126,7 +126,7 @@ def examine_disk(store: Path) -> Finding:
 def examine_outputs(store: Path) -> Iterator[Finding]:
     """Yield one finding per damaged step output of a store, and one that counts the undamaged ones.
 
-    A run compares only sizes and times, so it does not notice bits lost on the disk.
+    A run hashes large files only where it reads them, so bits lost in the others go unnoticed until then.
     """
     from kittidet.store import Store
 
