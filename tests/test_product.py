@@ -140,6 +140,28 @@ def test_the_flow_finds_what_the_command_made(folder, said, prefect_server, task
     assert set(task_states(state.state_details.flow_run_id).values()) == {"Completed"}
 
 
+def test_a_re_training_makes_a_champion_rests_and_trains_again_on_new_data(folder, said, prefect_server):
+    from flows.kitti_retrain import kitti_retrain
+
+    def retrain(*overrides: str):
+        settings = in_folder(folder, *KITTI, "retrain.resamples=100", *overrides)
+        return kitti_retrain(overrides=settings, trainer="here", return_state=True)
+
+    # What the command made is found, and is the first.
+    first = retrain()
+    assert first.message == "small version 1 is the first champion."
+    before = everything(folder)
+    assert retrain().message == "small is unchanged: data, settings and code are those of version 1."
+    assert everything(folder) == before
+    new = retrain("source.synthetic_frames=10", "train.epochs=1")
+    assert new.name == "Completed"
+    assert re.match(r"small version (1 stays: version 2 has|2 takes the place of version 1:) [+-]\d", new.message)
+    assert "AP on 2 frames" in new.message
+    run = Run(folder / "runs" / "small-2")
+    assert str(run.config.train.initial_weights).endswith("weights/best")
+    assert run.summary["n_train"] == 8
+
+
 @pytest.fixture(scope="module")
 def site_folder(tmp_path_factory) -> Path:
     """Where the flow and the command work on the COCO data set."""

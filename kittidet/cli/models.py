@@ -155,17 +155,12 @@ def _register(registry: "Registry", model: str, run: Path) -> int:
 
 
 def _facts(version: "ModelVersion") -> Iterator[tuple[str, str]]:
-    origin = version.lineage
+    from kittidet.registry.lineage import describe_origin
+
     yield "registered", f"{version.date:%Y-%m-%d %H:%M} UTC"
     yield "run", version.run_path
     yield "network", f"EfficientDet-{version.variant} at {version.input_hw[1]}x{version.input_hw[0]}"
-    yield "started from", origin.started_from
-    yield "frames", f"{version.n_train} trained on, {version.n_val} scored on"
-    yield "data", f"{origin.data[:16]}{', synthetic scenes' if version.is_synthetic else ''}"
-    yield "split", origin.split[:16]
-    yield "settings", origin.config[:16]
-    yield "code", f"{(origin.code or 'not known')[:16]}, commit {origin.commit}"
-    yield "checkpoint", version.checkpoint[:16]
+    yield from describe_origin(version)
 
 
 def _metric_cells(metric: "Metric") -> tuple[str, str]:

@@ -79,11 +79,13 @@ class RunScores:
         summary: its ``summary.json``.
         intervals: of its scores.
         source: the kind of its data, as in ``source.kind``; ``synthetic`` also for a folder of such scenes.
+        origin: what it was made from, as name and value; empty where it is in no registry.
     """
 
     summary: Mapping[str, Any]
     intervals: ApIntervals
     source: str
+    origin: Sequence[tuple[str, str]] = ()
 
 
 def write_card(
@@ -129,6 +131,7 @@ def write_card(
         _use(evaluation),
         "## Data and scores",
         _scores(facts, run),
+        *(["## Origin", _table(("what", "which"), run.origin)] if run is not None and run.origin else []),
         "## Licence",
         data.licence,
         "## Limits",

@@ -18,6 +18,7 @@ from kittidet.export.onnx import check_onnx_installed, open_onnx, write_onnx
 from kittidet.export.serving import open_saved_model, write_saved_model
 from kittidet.export.tflite import open_tflite, write_tflite
 from kittidet.files import list_files, whole_folder
+from kittidet.registry.lineage import describe_origin, version_of
 from kittidet.runs.run import SUMMARY, Run
 
 log = logging.getLogger(__name__)
@@ -127,4 +128,6 @@ def _run_scores(source: Path) -> RunScores | None:
         return None
     run = Run.open(source)
     matches = match_detections(run.ground_truth, run.results)
-    return RunScores(run.summary, ap_intervals(matches, **CompareConfig().model_dump()), run.data_kind)
+    version = version_of(run)
+    origin = () if version is None else (("version", f"{version.model} {version.version}"), *describe_origin(version))
+    return RunScores(run.summary, ap_intervals(matches, **CompareConfig().model_dump()), run.data_kind, origin)

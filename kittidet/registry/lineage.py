@@ -6,7 +6,7 @@ from typing import Literal
 from kittidet.registry.records import ModelVersion
 from kittidet.registry.register import read_file
 from kittidet.registry.registry import Registry
-from kittidet.runs.run import TRAIN_IDS, VAL_IDS
+from kittidet.runs.run import TRAIN_IDS, VAL_IDS, Run
 
 Side = Literal["train", "val"]
 
@@ -21,6 +21,36 @@ def ancestors(registry: Registry, version: ModelVersion) -> list[ModelVersion]:
     while line[-1].parent is not None:
         line.append(registry.version(version.model, line[-1].parent))
     return line
+
+
+def describe_origin(version: ModelVersion) -> Iterator[tuple[str, str]]:
+    """Yield what a version was made from as name and value, digests shortened."""
+    origin = version.lineage
+    yield "started from", origin.started_from
+    yield "frames", f"{version.n_train} trained on, {version.n_val} scored on"
+    yield "data", f"{origin.data[:16]}{', synthetic scenes' if version.is_synthetic else ''}"
+    yield "split", origin.split[:16]
+    yield "settings", origin.config[:16]
+    yield "code", f"{(origin.code or 'not known')[:16]}, commit {origin.commit}"
+    yield "checkpoint", version.checkpoint[:16]
+
+
+def version_of(run: Run) -> ModelVersion | None:
+    """Return the version whose checkpoint a run holds, from the registry of its store; None if it is in none.
+
+    Raises:
+        StoreError: if the run's summary is missing or damaged.
+        RegistryError: if the registry is damaged.
+    """
+    digest = run.summary["digests"].get("checkpoint")
+    beside = [run.path / run.summary["store"]] if "store" in run.summary else []
+    for store in (*beside, run.config.store_dir):
+        registry = Registry(store)
+        for model in registry.models():
+            for version in registry.versions(model):
+                if version.checkpoint == digest:
+                    return version
+    return None
 
 
 def saw_frame(registry: Registry, frame_id: str) -> Iterator[tuple[ModelVersion, Side]]:

@@ -97,3 +97,12 @@ def test_only_what_was_trained_on_kitti_says_so(names, source, title, is_kitti):
     says_kitti = "KITTI" in card.replace("synthetic scenes, not KITTI", "")
     assert says_kitti == ("front camera" in card) == ("non-commercial" in card) == is_kitti
     assert "## Licence" in card
+
+
+def test_a_registered_run_tells_what_it_was_made_from():
+    card = write_card(
+        FACTS, FILES, EvalConfig(), replace(RUN, origin=(("version", "street 3"), ("started from", "version 1")))
+    )
+    assert "## Origin" in card
+    assert "| started from | version 1 |" in card
+    assert "## Origin" not in write_card(FACTS, FILES, EvalConfig(), RUN)
