@@ -15,6 +15,13 @@ from kittidet.errors import KittidetError, TrainingError
 MAX_STARTS = 4
 
 
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi "
+    "psi omega"
+)
+_FORMS_NAME = re.compile(rf"({'|'.join(_GREEK.split())})\w*-[a-z]+-[a-z]+")
+
+
 def check_starts() -> None:
     """Return quietly while this run may go on.
 
@@ -58,9 +65,12 @@ def _given_name(config: object) -> str | None:
 
 
 def _is_made_up(name: str) -> bool:
-    """Whether Prefect drew the name, such as ``brave-otter``, because nobody gave one; it keeps no note of that."""
+    """Whether Prefect drew the name, because nobody gave one; it keeps no note of that.
+
+    Its server's are two words of a list, ``brave-otter``; its form's begin with a Greek letter, ``alpha3-braslota-d``.
+    """
     words = name.split("-")
-    return len(words) == 2 and _words().issuperset(words)
+    return (len(words) == 2 and _words().issuperset(words)) or _FORMS_NAME.fullmatch(name) is not None
 
 
 @cache

@@ -51,7 +51,17 @@ def test_a_run_is_called_after_what_it_trains_and_when(flow_run, parameters, nam
 
 
 @pytest.mark.parametrize(
-    "name", ["demo 2026-11-22 18:51:07", "first-try", "Lazy otter", "brave-otter-2", "night run", "d0"]
+    "name",
+    [
+        "demo 2026-11-22 18:51:07",
+        "first-try",
+        "Lazy otter",
+        "brave-otter-2",
+        "night run",
+        "d0",
+        "alpha-2",
+        "kitti-night-b",
+    ],
 )
 def test_a_run_keeps_the_name_that_a_person_or_its_first_start_gave_it(flow_run, name):
     flow_run(parameters={"preset": "demo"}, name=name)
@@ -61,7 +71,7 @@ def test_a_run_keeps_the_name_that_a_person_or_its_first_start_gave_it(flow_run,
 def test_every_name_that_prefect_makes_up_is_known_as_such():
     from prefect.utilities.names import generate_slug
 
-    names = [generate_slug(2) for _ in range(2000)]
+    names = [generate_slug(2) for _ in range(2000)] + ["alpha3-braslota-d", "pi-vega-quadrant", "betaxq-zaurac-k"]
     assert [name for name in names if not attempts._is_made_up(name)] == []
 
 
