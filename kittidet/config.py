@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from kittidet.classes import DONT_CARE, ClassTable, class_table, label_name
 from kittidet.errors import ConfigError
+from kittidet.retrain_config import RetrainConfig
 from kittidet.section import Section
 
 # Variants are listed here, not in `model`, so that `--help` and the checks need no Keras.
@@ -294,23 +295,6 @@ class CompareConfig(Section):
     resamples: int = Field(1000, ge=100, description="bootstrap draws of the validation frames")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="share of draws inside an interval")
     seed: int = Field(0, description="random seed of the draws")
-
-
-class RetrainConfig(Section):
-    """Re-training on a schedule, and when what came of it takes the champion's place; not part of a run's identity."""
-
-    start: Literal["champion", "coco", "configured"] = Field(
-        "champion", description="weights to start from: the champion's, the published ones, or train.initial_weights"
-    )
-    rule: Literal["better", "not_worse"] = Field(
-        "better", description="what promotes: surely better AP, or surely not worse by more than margin"
-    )
-    margin: float = Field(0.005, gt=0, lt=1, description="not_worse: AP that a challenger may be worse, 0 to 1")
-    alpha: float = Field(
-        0.05, gt=0, lt=0.5, description="chance of any false promotion in so many comparisons as looks"
-    )
-    looks: int = Field(52, ge=1, description="comparisons that share alpha: those of a year")
-    resamples: int = Field(1000, ge=100, description="bootstrap draws of the validation frames")
 
 
 class ExportConfig(Section):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from kittidet.config import RetrainConfig, RunConfig
+from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco_format import ResultArray, rows_from_results
 from kittidet.eval.compare import paired_ap
@@ -14,6 +14,7 @@ from kittidet.progress import FrameProgress
 from kittidet.registry.records import Decision, ModelVersion
 from kittidet.registry.register import checkpoint_of, register
 from kittidet.registry.registry import Registry
+from kittidet.retrain_config import RetrainConfig
 from kittidet.retraining.rule import Evidence, is_promoted, level_of, margin_of, weigh
 from kittidet.runs.run import TRAIN_IDS, Run
 from kittidet.steps.drift import training_profile

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kittidet.config import RetrainConfig
 from kittidet.eval.bootstrap import draw_weights
+from kittidet.retrain_config import RetrainConfig
 from kittidet.retraining.rule import is_promoted, level_of, weigh
 
 FRAMES, LOOKS, YEARS = 400, 52, 300
