@@ -21,7 +21,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from kittidet.config import RetrainConfig
+from kittidet.config_retrain import RetrainConfig
 from kittidet.eval.bootstrap import all_class_ap, draw_weights, mean_ap
 from kittidet.eval.matches import IOU_THRESHOLDS, ClassMatches, Matches
 from kittidet.retraining.rule import is_promoted, level_of, weigh

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from kittidet.classes import DONT_CARE, ClassTable, class_table, label_name
+from kittidet.config_retrain import RetrainConfig
 from kittidet.config_train import AugmentConfig, RateShape, TrainConfig
 from kittidet.config_types import (
     MAX_NAME,
@@ -218,23 +219,6 @@ class CompareConfig(Section):
     resamples: int = Field(1000, ge=100, le=1_000_000, description="bootstrap draws of the validation frames")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="share of draws inside an interval")
     seed: Seed = Field(0, description="random seed of the draws")
-
-
-class RetrainConfig(Section):
-    """Re-training on a schedule, and when what came of it takes the champion's place; not part of a run's identity."""
-
-    start: Literal["champion", "coco", "configured"] = Field(
-        "champion", description="weights to start from: the champion's, the published ones, or train.initial_weights"
-    )
-    rule: Literal["better", "not_worse"] = Field(
-        "better", description="what promotes: surely better AP, or surely not worse by more than margin"
-    )
-    margin: float = Field(0.005, gt=0, lt=1, description="not_worse: AP that a challenger may be worse, 0 to 1")
-    alpha: float = Field(
-        0.05, gt=0, lt=0.5, description="chance of any false promotion in so many comparisons as looks"
-    )
-    looks: int = Field(52, ge=1, le=10_000, description="comparisons that share alpha: those of a year")
-    resamples: int = Field(1000, ge=100, le=1_000_000, description="bootstrap draws of the validation frames")
 
 
 class ExportConfig(Section):

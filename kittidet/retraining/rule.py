@@ -19,7 +19,7 @@ from statistics import NormalDist
 import numpy as np
 
 from kittidet.arrays import FloatArray
-from kittidet.config import RetrainConfig
+from kittidet.config_retrain import RetrainConfig
 
 # Skewness to the left, rare frames on which the challenger is far worse, is what fools the normal quantile, and the
 # few such frames of a sample tell too little of it.

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from kittidet.config import RetrainConfig, RunConfig
+from kittidet.config import RunConfig
+from kittidet.config_retrain import RetrainConfig
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco_format import ResultArray, rows_from_results
 from kittidet.eval.compare import paired_ap

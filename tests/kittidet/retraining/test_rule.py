@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kittidet.config import RetrainConfig
+from kittidet.config_retrain import RetrainConfig
 from kittidet.eval.bootstrap import draw_weights
 from kittidet.retraining.rule import is_promoted, level_of, weigh
 
