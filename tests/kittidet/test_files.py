@@ -159,3 +159,11 @@ def test_a_folder_digest_is_of_names_and_bytes_and_not_of_its_place(tmp_path):
     assert digest_path(tmp_path / "one" / "deep" / "f") == digest_file(tmp_path / "one" / "deep" / "f")
     with pytest.raises(FileNotFoundError):
         digest_path(tmp_path / "none")
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "\udcff"])
+def test_a_file_that_is_no_json_is_named(tmp_path, text):
+    file = tmp_path / "a.json"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(StoreError, match=r"a\.json: not valid JSON: .*Make it again"):
+        read_json(file, error=StoreError, advice="Make it again.")
