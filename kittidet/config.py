@@ -16,6 +16,7 @@ from kittidet.config_types import (
     MAX_SIDE_PX,
     MIN_LONG_SIDE_PX,
     VARIANTS,
+    Address,
     ClassTableName,
     Count,
     LocalPath,
@@ -82,7 +83,7 @@ class SourceConfig(Section):
     images_dir: LocalPath | dict[SplitName, LocalPath] | None = Field(
         None, description="coco: the folder, or folders, of the images; None: the annotations' own"
     )
-    base_url: str = Field(
+    base_url: Address = Field(
         "https://s3.eu-central-1.amazonaws.com/avg-kitti/", description="official: address of the archives"
     )
     sha256: dict[str, str] = Field(default_factory=dict, description="official: known digests, archive name -> hex")
