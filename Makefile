@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test check format test-slow test-fault docs parity starter bench lock clean
+.PHONY: help setup demo test check format test-slow test-fault test-fuzz docs parity starter bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ test-slow: setup ## minutes-long tests: real frames, full-size label tree
 
 test-fault: setup ## kill -9, full disks, broken servers and files
 	$(BIN)/python -m pytest -m fault --timeout 1800
+
+test-fuzz: setup ## random damage to every file that is read: two minutes, or KITTIDET_FUZZ_SECONDS
+	$(BIN)/python -m pytest -m fuzz tests/fuzz --timeout 0
 
 docs: setup ## the site in build/docs: these pages and the reference from the docstrings
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -8,6 +8,7 @@ from flows.attempts import check_starts, failed, run_name
 from flows.kitti_train import train_and_evaluate
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
+from kittidet.config_types import NoPassword
 from kittidet.errors import ArchiveError, ConfigError
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
@@ -36,7 +37,7 @@ Trainer = Literal["auto", "gpu-pool", "here"]
 def kitti_finetune(
     preset: PresetName = DEFAULT_PRESET,
     config: RunConfig | None = None,
-    overrides: tuple[str, ...] = (),
+    overrides: tuple[NoPassword, ...] = (),
     trainer: Trainer = "auto",
 ) -> PublishedRun:
     """Return the published run.

@@ -24,6 +24,7 @@ from kittidet.cli.report import report
 from kittidet.cli.verify import verify
 from kittidet.cli.zero_shot import zero_shot
 from kittidet.errors import KittidetError
+from kittidet.masking import masked
 
 app = typer.Typer(
     help="From the KITTI 2D zips to a fine-tuned EfficientDet with a trustworthy AP.",
@@ -148,8 +149,8 @@ def main() -> None:
 
 def _end(error: Exception, line: str, code: int) -> NoReturn:
     if os.environ.get(DEBUG, "0") != "0":
-        traceback.print_exception(error)
-    Console(stderr=True).print(f"[red]error:[/red] {escape(line)}", soft_wrap=True, highlight=False)
+        sys.stderr.write(masked("".join(traceback.format_exception(error))))
+    Console(stderr=True).print(f"[red]error:[/red] {escape(masked(line))}", soft_wrap=True, highlight=False)
     sys.exit(code)
 
 

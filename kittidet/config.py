@@ -18,6 +18,7 @@ from kittidet.config_types import (
     MIN_LONG_SIDE_PX,
     SIDE_PX,
     VARIANTS,
+    Address,
     ClassTableName,
     Count,
     LocalPath,
@@ -86,7 +87,7 @@ class SourceConfig(Section):
     images_dir: LocalPath | dict[SplitName, LocalPath] | None = Field(
         None, description="coco: the folder, or folders, of the images; None: the annotations' own"
     )
-    base_url: str = Field(
+    base_url: Address = Field(
         "https://s3.eu-central-1.amazonaws.com/avg-kitti/", description="official: address of the archives"
     )
     sha256: dict[str, str] = Field(default_factory=dict, description="official: known digests, archive name -> hex")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from kittidet.config import RunConfig
 from kittidet.config_keys import similar_keys
 from kittidet.errors import ConfigError
+from kittidet.masking import masked
 from kittidet.plain_yaml import load_json, load_value, load_yaml
 
 # What was got, as a message shows it: a few entries of a long list, the first hundred letters of a long text.
@@ -41,19 +42,19 @@ def load_run_config(
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals:
-            raise ConfigError(f"override {text!r}: expected key=value, for example train.epochs=3.")
+            raise ConfigError(f"override {masked(_SHORT.repr(text))}: expected key=value, for example train.epochs=3.")
         try:
             nested = load_value(value)
         except ValueError as error:
-            raise ConfigError(f"override {text!r}: the value is not valid YAML: {error}") from error
+            raise ConfigError(f"override {masked(_SHORT.repr(text))}: the value is not valid YAML: {error}") from error
         for part in reversed(key.split(".")):
             nested = {part: nested}
-        _merge(values, _current_names(nested, where=f"override {text!r}"))
+        _merge(values, _current_names(nested, where=f"override {masked(_SHORT.repr(text))}"))
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
         lines = [f"  {_describe(entry)}" for entry in error.errors()]
-        raise ConfigError("the configuration has wrong entries:\n" + "\n".join(lines)) from error
+        raise ConfigError(masked("the configuration has wrong entries:\n" + "\n".join(lines))) from error
 
 
 def _describe(entry: Any) -> str:

@@ -4,10 +4,13 @@ An upper limit stands where a larger value has no use and would end in a full me
 typing error is then said at once, by the name of its key.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
+
+from kittidet.masking import USER_INFO
 
 # Variants are listed here, not in `model`, so that `--help` and the checks need no Keras.
 VARIANTS = (
@@ -60,6 +63,27 @@ def _check_path(path: Path) -> Path:
     return path
 
 
+def _check_no_password(text: str) -> str:
+    if USER_INFO.search(text):
+        raise ValueError(
+            "no user or password in an address, for it would be saved with the run; write them to ~/.netrc, or to the "
+            "file that the environment variable NETRC names (machine HOST login USER password PASSWORD)"
+        )
+    return text
+
+
+def _check_address(address: str) -> str:
+    _check_no_password(address)
+    if not re.match(r"https?://[^/?#]+(/|\Z)", address, re.IGNORECASE) or re.search(r"[?#\s\0]", address):
+        raise ValueError("expected an address such as https://host/folder/, without ? and #")
+    return address
+
+
+# Checked where a form or a request is sent, too: what a server refuses it does not keep.
+_NO_PASSWORD = Field(json_schema_extra={"pattern": r"^(?!.*://[^/\s?#]*@)"})
+# Text of a person in which an address may stand.
+NoPassword = Annotated[str, AfterValidator(_check_no_password), _NO_PASSWORD]
+Address = Annotated[str, AfterValidator(_check_address), _NO_PASSWORD]
 LocalPath = Annotated[Path, AfterValidator(_check_path)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]

@@ -116,7 +116,7 @@ def read_json(path: Path, *, error: type[KittidetError], advice: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise error(f"{path}: cannot read it: {problem.strerror or problem}. {advice}") from problem
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise error(f"{path}: not valid JSON: {problem}. {advice}") from problem
 
 

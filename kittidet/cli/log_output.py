@@ -15,6 +15,7 @@ from typing import IO, ParamSpec
 import typer
 
 from kittidet.errors import KittidetError, StoreError
+from kittidet.masking import masked
 
 P = ParamSpec("P")
 
@@ -38,8 +39,15 @@ class TerminalHandler(logging.Handler):
             return
         when = datetime.fromtimestamp(record.created).astimezone()
         line = Text.assemble((f"{when:%H:%M:%S} ", "dim"), ("warning: " if warned else "", "yellow"))
-        line.append(sentence or record.getMessage())
+        line.append(masked(sentence or record.getMessage()))
         Console(stderr=True).print(line, soft_wrap=True, highlight=False)
+
+
+class _Formatter(logging.Formatter):
+    """Leaves passwords and tokens out of messages and tracebacks, whoever wrote them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
 def log_to_terminal() -> None:
@@ -68,7 +76,7 @@ def log_to_file(store_dir: Path, verb: str) -> Iterator[Path]:
             f"{path}: cannot write the log: {error.strerror or error}. Choose a writable folder with `store_dir`."
         ) from error
     handler = logging.StreamHandler(file)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     with ExitStack() as stack:
         stack.enter_context(file)
         logging.getLogger().addHandler(handler)
@@ -93,7 +101,7 @@ def keep_traceback(error: BaseException) -> Path | None:
     try:
         number, name = tempfile.mkstemp(prefix="kittidet-", suffix=".log")
         with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(traceback.format_exception(error))
+            file.write(masked("".join(traceback.format_exception(error))))
     except OSError:
         return None
     return Path(name)

@@ -125,7 +125,7 @@ def from_coco(
             )
             for image in document["images"]
         ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise DatasetContractError(
             f"{where}: not a COCO detection document ({type(error).__name__}: {error}). Expected images (id, "
             "file_name, width, height), categories (id, name) and annotations (image_id, category_id, bbox of four)."

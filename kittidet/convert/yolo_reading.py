@@ -4,6 +4,7 @@ Source:
     Ultralytics, "Object Detection Datasets Overview": YAML keys, folders ``images`` and ``labels`` side by side.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +51,7 @@ def read_yolo(data_yaml: Path) -> YoloDataset:
         pairs = names.items() if isinstance(names, dict) else enumerate(names)
         named = {int(number): label_name(str(name)) for number, name in pairs}
         parts = {split: values[split] for split in _SPLITS if values.get(split)}
-    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise DatasetContractError(
             f"{file}: not a YOLO data.yaml ({type(error).__name__}: {error}). Expected names, train and val."
         ) from error
@@ -77,7 +78,7 @@ def rows_of(path: Path, size_wh: tuple[int, int], names: Mapping[int, str], lost
         if not line.strip():
             continue
         try:
-            kind, *values = (float(field) for field in line.split())
+            kind, *values = (_finite(field) for field in line.split())
             name = names[int(kind)]
             left, top, right, bottom = _corners(values)
         except (ValueError, KeyError) as error:
@@ -93,6 +94,13 @@ def rows_of(path: Path, size_wh: tuple[int, int], names: Mapping[int, str], lost
             continue
         lines.append(format_label_line(replace(KittiObject.of_box(name, xyxy), truncated=0.0, occluded=0)) + "\n")
     return "".join(lines)
+
+
+def _finite(field: str) -> float:
+    value = float(field)
+    if not math.isfinite(value):
+        raise ValueError(field)
+    return value
 
 
 def _corners(values: Sequence[float]) -> tuple[float, float, float, float]:

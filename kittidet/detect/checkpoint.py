@@ -138,7 +138,7 @@ def read_facts(path: Path) -> DetectorFacts:
             records_digest=None if digest is None else str(digest),
             average_of=tuple(int(step) for step in values.get("average_of", ())),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, KittidetError) as error:
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, KittidetError) as error:
         raise CheckpointMismatchError(f"{file}: not the facts of a detector ({error!r}). Train it again.") from error
 
 

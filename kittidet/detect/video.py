@@ -18,6 +18,7 @@ import numpy as np
 from kittidet.detect.images import ImageError, LoadedImage, Read
 from kittidet.errors import EvaluationError
 from kittidet.kitti.rgb import Pixels
+from kittidet.masking import masked
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
 _STREAM = re.compile(r"(rtsps?|rtmps?|https?|udp|tcp|srt)://.", re.IGNORECASE)
@@ -66,7 +67,7 @@ def live_frames(source: str) -> Iterator[Read]:
         container = av.open(address, timeout=_TIMEOUT_S, **settings)
     except (OSError, ValueError) as error:
         # An address may hold a password.
-        shown = re.sub(r"//[^/@]*@", "//", address)
+        shown = masked(address)
         kind, reason = "camera" if source.isdecimal() else "stream", getattr(error, "strerror", None) or error
         raise EvaluationError(
             f"{shown}: cannot open this {kind}: {reason}. "

@@ -18,10 +18,12 @@ import httpx
 import tenacity
 
 from kittidet.config import BackoffConfig
+from kittidet.download.client import open_client
 from kittidet.download.disk import check_space, writing
 from kittidet.download.partial import Partial, Remote, describe_response
 from kittidet.errors import ArchiveError, ServerError
 from kittidet.files import digest_file
+from kittidet.masking import masked
 from kittidet.progress import FileProgress, in_words
 
 log = logging.getLogger(__name__)
@@ -79,7 +81,7 @@ class Transfer:
             reraise=True,
         )
         try:
-            with httpx.Client(follow_redirects=True, timeout=self.backoff.timeout_s) as client:
+            with open_client(timeout_s=self.backoff.timeout_s) as client:
                 return retrying(self._attempt, client)
         except (_TryAgainError, httpx.HTTPError, httpx.InvalidURL) as error:
             passing = isinstance(error, (_TryAgainError, httpx.TransportError))
@@ -139,6 +141,11 @@ class Transfer:
             raise _TryAgainError("the file on the server is shorter than what has arrived; starting again")
         if status in _PASSING or status >= 500:
             raise _TryAgainError(f"the server answered {status} {response.reason_phrase}")
+        if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            raise ArchiveError(
+                f"{self.url}: the server answered {status} {response.reason_phrase}. Check `source.base_url`. Where a "
+                f"password is asked for, write `machine {response.url.host} login USER password PASSWORD` to ~/.netrc."
+            )
         if status not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
             raise ArchiveError(
                 f"{self.url}: expected the file, the server answered {status} {response.reason_phrase}. "
@@ -146,7 +153,7 @@ class Transfer:
             )
         if self.url.startswith("https://") and response.url.scheme != "https":
             raise ArchiveError(
-                f"{self.url}: redirected to {response.url}, which is not HTTPS. "
+                f"{self.url}: redirected to {masked(str(response.url))}, which is not HTTPS. "
                 "Give the final address in `source.base_url`."
             )
         if response.headers.get("content-encoding", "identity") != "identity":

@@ -137,7 +137,7 @@ def rows_from_results(items: Sequence[Mapping[str, Any]], *, where: str) -> Resu
     for number, item in enumerate(items):
         try:
             rows[number] = (item["image_id"], *item["bbox"], item["score"], item["category_id"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise EvaluationError(
                 f"{where}: entry {number}: expected image_id, category_id, bbox [x, y, width, height] and score, "
                 f"all numbers, got {str(item)[:200]}."

@@ -130,14 +130,21 @@ def frame_features(
     return features
 
 
+def of_right_kind(features: Mapping[str, tuple[str, Sequence[Any]]]) -> dict[str, tuple[str, Any]]:
+    """Return the features without standard ones whose values are of another kind than their key has."""
+    return {n: (kind, values) for n, (kind, values) in features.items() if not values or SCHEMA.get(n, kind) == kind}
+
+
 def feature_problems(features: Mapping[str, tuple[str, Sequence[Any]]], *, num_classes: int | None) -> list[str]:
-    """Return the faults of boxes and labels, one line each; empty if a reader can rely on them.
+    """Return the faults of kinds, boxes and labels, one line each; empty if a reader can rely on them.
 
     Args:
         features: of any Example with the standard keys, from us or another writer.
         num_classes: length of the class table; None where it is not known.
     """
-    found = []
+    good = of_right_kind(features)
+    found = [f"{n}: expected {SCHEMA[n]} values, got {kind}" for n, (kind, _) in features.items() if n not in good]
+    features = good
     for prefix in (OBJECT_BOX, DONT_CARE_BOX):
         sides = [list(features.get(prefix + side, ("float", ()))[1]) for side in SIDES]
         if len({len(side) for side in sides}) > 1:

@@ -12,7 +12,7 @@ from kittidet.errors import RecordError
 from kittidet.files import whole_file
 from kittidet.frame import KittiObject
 from kittidet.kitti.rgb import to_rgb
-from kittidet.records.example import DONT_CARE_BOX, ENCODED, LABEL, OBJECT_BOX, SIDES
+from kittidet.records.example import DONT_CARE_BOX, ENCODED, LABEL, OBJECT_BOX, SIDES, of_right_kind
 from kittidet.records.images import IMAGE_ERRORS, Features, first_value
 from kittidet.records.inspect import frame_name, list_shards
 from kittidet.records.message import decode_example
@@ -36,7 +36,7 @@ def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3
     pictures = []
     for number, (path, payload) in enumerate(islice(payloads, frames)):
         where = f"{path.name} record {number}"
-        features = decode_example(payload, where=where)
+        features = of_right_kind(decode_example(payload, where=where))
         encoded = first_value(features, ENCODED, b"")
         try:
             with Image.open(io.BytesIO(encoded)) as image:
@@ -67,6 +67,8 @@ def _pixel_objects(features: Features, size_wh: tuple[int, int]) -> list[KittiOb
     for prefix, types in ((OBJECT_BOX, names), (DONT_CARE_BOX, None)):
         boxes = list(zip(*(features.get(prefix + side, ("", []))[1] for side in SIDES), strict=False))
         for name, box in zip(types or [DONT_CARE] * len(boxes), boxes, strict=False):
-            left, top, right, bottom = (side * extent for side, extent in zip(box, size_wh * 2, strict=True))
+            # A wrong box, such as one in pixels, is seen to leave the image; how far does not matter.
+            inside = (min(2.0, max(-1.0, side)) for side in box)
+            left, top, right, bottom = (side * extent for side, extent in zip(inside, size_wh * 2, strict=True))
             objects.append(KittiObject.of_box(name, (left, top, right, bottom)))
     return objects

@@ -7,7 +7,7 @@ from pathlib import Path
 from kittidet.classes import ClassTable
 from kittidet.errors import RecordError
 from kittidet.files import digest_file
-from kittidet.records.example import DONT_CARE_BOX, FRAME_ID, LABEL, OBJECT_BOX, SIDES, feature_problems
+from kittidet.records.example import DONT_CARE_BOX, FRAME_ID, LABEL, OBJECT_BOX, SIDES, feature_problems, of_right_kind
 from kittidet.records.images import Features, ImageFacts, first_value, with_images
 from kittidet.records.inspection import InspectionReport
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, read_manifest
@@ -87,9 +87,10 @@ class _Findings:
 
     def add(self, where: str, features: Features, image: ImageFacts) -> None:
         self.num_frames += 1
-        where = f"{where} (frame {frame_name(features)})"
+        where = f"{where} (frame {frame_name(of_right_kind(features))})"
         for problem in feature_problems(features, num_classes=None if self.table is None else len(self.table)):
             self.problem(f"{where}: {problem}")
+        features = of_right_kind(features)
         self._add_image(where, features, image)
         self._add_id(where, features)
         labels = features.get(LABEL, ("int64", []))[1]

@@ -81,7 +81,7 @@ def read_manifest(folder: Path) -> RecordsManifest:
     )
     try:
         manifest = _parse(values)
-    except (ValueError, KeyError, TypeError, ConfigError) as error:
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, ConfigError) as error:
         raise RecordError(f"{path}: not a records manifest ({error!r}). Write the records again.") from error
     if manifest.digest != records_digest(manifest.table, manifest.shards):
         raise RecordError(f"{path}: its digest does not match its table and shards. Write the records again.")

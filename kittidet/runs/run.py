@@ -254,7 +254,7 @@ class Run:
             raise
         except OSError as error:
             raise StoreError(f"{path}: cannot read it: {error.strerror or error}. {_ADVICE}.") from error
-        except (KittidetError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
+        except (KittidetError, ValueError, OverflowError, LookupError, TypeError, AttributeError, csv.Error) as error:
             raise StoreError(f"{path}: wrong content ({type(error).__name__}: {error}). {_ADVICE}.") from error
 
 

@@ -64,3 +64,19 @@ def test_choices_and_limits_are_in_the_form_and_every_field_is_explained(schema)
         for key, field in section["properties"].items():
             assert "$ref" in field or field["description"], f"{name}.{key}"
     assert all(field["description"] for field in schema["properties"].values())
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"config": {"source": {"base_url": "https://me:hunter2@host/"}}},
+        {"overrides": ["train.epochs=3", "source.base_url=https://me:hunter2@host/"]},
+    ],
+)
+def test_a_server_refuses_a_password_in_an_address_before_it_keeps_the_run(schema, parameters):
+    from prefect.utilities.schema_tools.validation import ValidationError, validate
+
+    with pytest.raises(ValidationError, match="does not match"):
+        validate(parameters, schema, raise_on_error=True, ignore_required=True)
+    good = {"config": {"source": {"base_url": "https://host/a@b/"}}, "overrides": ["source.path=/data/a@b"]}
+    validate(good, schema, raise_on_error=True, ignore_required=True)

@@ -1,12 +1,14 @@
 """kittidet.config_file: every key and value is checked at the door, and the message says where."""
 
 import json
+import traceback
 
 import pytest
 
 from kittidet.config import AugmentConfig, RunConfig, TrainConfig
 from kittidet.config_file import load_run_config
 from kittidet.errors import ConfigError
+from kittidet.masking import masked
 
 
 def test_nothing_given_changes_nothing():
@@ -156,3 +158,39 @@ def test_null_unsets_a_value_and_words_for_yes_set_a_switch():
 def test_a_number_may_be_written_in_any_usual_way():
     config = load_run_config(RunConfig(), None, ["train.l2=1e-4", "train.epochs=1_000", "train.clip_norm=.5"])
     assert (config.train.l2, config.train.epochs, config.train.clip_norm) == (1e-4, 1000, 0.5)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "source.base_url=https://me:hunter2@host/",
+        "source.base_url=https://hunter2@host/",
+        "source.base_url=[https://me:hunter2@host/]",
+        "source.sha256={https://me:hunter2@host/: [1]}",
+        "source.bse_url=https://me:hunter2@host/",
+        "source.base_url={https://me:hunter2@host/",
+    ],
+)
+def test_a_password_in_an_address_is_refused_and_not_repeated(tmp_path, entry):
+    file = tmp_path / "run.yaml"
+    key, _, value = entry.partition("=")
+    file.write_text(f"source:\n  {key.removeprefix('source.')}: {value}\n")
+    for source, overrides in ((None, [entry]), (file, [])):
+        with pytest.raises(ConfigError) as error:
+            load_run_config(RunConfig(), source, overrides)
+        said = "".join(traceback.format_exception(error.value))
+        assert "hunter2" not in masked(said)
+        assert "hunter2" not in str(error.value)
+
+
+def test_a_refused_password_is_told_where_to_go():
+    with pytest.raises(ConfigError, match=r"source\.base_url: no user or password .* ~/\.netrc, .*NETRC"):
+        load_run_config(RunConfig(), None, ["source.base_url=https://me:hunter2@host/"])
+
+
+@pytest.mark.parametrize(
+    "address", ["file:///data", "host/a", "https://", "https://host/?a=b", "ftp://host/", "https://h/#a"]
+)
+def test_an_address_is_one_of_a_web_server(address):
+    with pytest.raises(ConfigError, match=r"source\.base_url: expected an address such as https://host/folder/"):
+        load_run_config(RunConfig(), None, [f"source.base_url={address}"])

@@ -206,3 +206,11 @@ class TestSealed:
         if content is not None:
             (tmp_path / "a.json").write_bytes(content)
         assert read_sealed(tmp_path / "a.json") is None
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "\udcff"])
+def test_a_file_that_is_no_json_is_named(tmp_path, text):
+    file = tmp_path / "a.json"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(StoreError, match=r"a\.json: not valid JSON: .*Make it again"):
+        read_json(file, error=StoreError, advice="Make it again.")

@@ -154,3 +154,21 @@ def test_an_operation_gets_its_own_options(runner, monkeypatch):
     assert runner.invoke(command_line.app, ["up", "--port", "4321"]).exit_code == 0
     assert seen == [4321]
     assert "--port" in runner.invoke(command_line.app, ["up", "--help"]).output
+
+
+def test_a_password_that_was_typed_is_in_no_output_and_no_file(tmp_path):
+    address = "source.base_url=https://me:hunter2@127.0.0.1:1/"
+    (tmp_path / "run.yaml").write_text("source: {base_url: 'https://me:hunter2@127.0.0.1:1/'}\n")
+    for given in (address, "--config=run.yaml"):
+        done = subprocess.run(
+            [sys.executable, "-m", "kittidet", "--debug", "fetch", given],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 1
+        assert "no user or password" in done.stderr
+        assert "hunter2" not in done.stdout + done.stderr
+    written = [p.read_text() for p in tmp_path.rglob("*") if p.is_file() and p.name != "run.yaml"]
+    assert not any("hunter2" in text for text in written)

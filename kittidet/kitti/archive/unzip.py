@@ -30,6 +30,8 @@ _MAX_MEMBER_BYTES = 256 << 20
 _MAX_RATIO = 200
 _RATIO_FREE_BYTES = 1 << 20
 _MAX_MEMBERS = 1_000_000
+# Of bytes: file systems allow 255 in a part, of which the temporary name's ending is one's own, and 4096 in a path.
+_MAX_NAME, _MAX_PART = 2048, 255 - len(_TEMPORARY)
 # What zipfile raises on damaged bytes, found by experiment: not only BadZipFile.
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OverflowError, ValueError)
 
@@ -148,6 +150,10 @@ def _check_name(info: zipfile.ZipInfo, zip_path: Path) -> None:
         raise _refused(zip_path, info, "its path leads out of the folder")
     if "\\" in name or "\0" in name or any(ord(c) < 32 for c in name):
         raise _refused(zip_path, info, "its name has a backslash or a control character")
+    if len(name.encode(errors="replace")) > _MAX_NAME or any(
+        len(part.encode(errors="replace")) > _MAX_PART for part in name.split("/")
+    ):
+        raise _refused(zip_path, info, f"its name is longer than {_MAX_NAME} bytes, or a part of it than {_MAX_PART}")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
         raise _refused(zip_path, info, "it is a link or a device, not a file")
@@ -210,4 +216,4 @@ def _check_parents(path: Path, dest_dir: Path, info: zipfile.ZipInfo, zip_path: 
 
 
 def _refused(zip_path: Path, info: zipfile.ZipInfo, why: str) -> ArchiveError:
-    return ArchiveError(f"{zip_path}: member {info.orig_filename!r} is refused: {why}. Get the official archive.")
+    return ArchiveError(f"{zip_path}: member {info.orig_filename[:200]!r} is refused: {why}. Get the official archive.")

@@ -97,11 +97,20 @@ def write_validation(report: ValidationReport, folder: Path) -> None:
 
 
 def read_validation(folder: Path) -> ValidationReport:
-    """Return the report that `write_validation` wrote."""
+    """Return the report that `write_validation` wrote.
+
+    Raises:
+        DatasetContractError: if a file of it is missing, or damaged beyond reading.
+    """
     import pandas as pd  # noqa: PLC0415  a second to load
 
     kinds = {**dict.fromkeys(COLUMNS, str), "line": int}
-    findings = pd.read_csv(folder / FINDINGS, dtype=kinds, keep_default_na=False)
+    try:
+        findings = pd.read_csv(folder / FINDINGS, dtype=kinds, usecols=COLUMNS, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise DatasetContractError(
+            f"{folder / FINDINGS}: not the findings of a validation ({error}). Validate the data again."
+        ) from error
     return ValidationReport(findings, *(read_ids(folder / name) for name in (ACCEPTED, SET_ASIDE)))
 
 

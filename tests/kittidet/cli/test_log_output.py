@@ -4,10 +4,11 @@ import logging
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
-from kittidet.cli.log_output import TerminalHandler, log_to_file, log_to_terminal
+from kittidet.cli.log_output import TerminalHandler, keep_traceback, log_to_file, log_to_terminal
 from kittidet.errors import StoreError
 from kittidet.progress import in_words
 
@@ -114,3 +115,19 @@ def test_the_terminal_is_set_up_once():
     for handler in added:
         root.removeHandler(handler)
     assert [type(handler) for handler in added] == [TerminalHandler]
+
+
+def test_no_password_or_token_is_written_to_the_terminal_or_a_file(terminal, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    log_warning = partial(log.warning, "download.retry url=%s", "https://me:hunter2@host/a?token=hunter2")
+    log_warning()
+    with pytest.raises(ValueError, match="hunter2") as error, log_to_file(tmp_path, "run") as path:
+        raise ValueError("https://host/a?X-Amz-Signature=hunter2")
+    with log_to_file(tmp_path, "again") as other:
+        log_warning()
+    said = capsys.readouterr().err + path.read_text() + other.read_text()
+    assert said.count("https://***@host/a?token=***") == 3
+    assert "Signature=***" in said
+    assert "hunter2" not in said
+    del error.value.__notes__
+    assert "hunter2" not in keep_traceback(error.value).read_text()

@@ -142,3 +142,11 @@ def test_values_that_make_no_kitti_row_are_refused():
     made["annotations"][0]["bbox"] = [float("nan"), 0, 10, 10]
     with pytest.raises(LabelParseError, match="left"):
         back(made)
+
+
+@pytest.mark.parametrize("size", [float("inf"), float("nan"), "wide", None])
+def test_an_image_of_no_size_is_refused_by_name(size):
+    made = document(f"{CAR}\n")
+    made["images"][0]["width"] = size
+    with pytest.raises(DatasetContractError, match=r"d\.json: not a COCO detection document"):
+        back(made)

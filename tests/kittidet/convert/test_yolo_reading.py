@@ -42,6 +42,7 @@ def test_roboflows_folders_and_lists_of_files_are_found(tmp_path):
     [
         ("", "not a YOLO data.yaml"),
         ("names: 3\ntrain: x", "not a YOLO data.yaml"),
+        ("names: {.inf: a}\ntrain: x", "not a YOLO data.yaml"),
         ("names: [a]", "expected train or val"),
         ("names: [a]\ntrain: absent", "absent: no such folder"),
     ],
@@ -64,7 +65,9 @@ def test_rows_become_boxes_in_pixels_that_every_level_counts(tmp_path):
     assert rows_of(tmp_path / "absent.txt", (200, 100), {}, lost) == ""
 
 
-@pytest.mark.parametrize("row", ["2 0.5 0.5 0.5 0.5", "0 0.5 0.5", "a 0 0 0 0", "0 0 0 0 0 0"])
+@pytest.mark.parametrize(
+    "row", ["2 0.5 0.5 0.5 0.5", "0 0.5 0.5", "a 0 0 0 0", "0 0 0 0 0 0", "1e999 0 0 1 1", "0 0 0 inf 1"]
+)
 def test_a_wrong_row_is_named(tmp_path, row):
     (tmp_path / "a.txt").write_text(f"0 0.5 0.5 0.5 0.5\n{row}\n")
     with pytest.raises(DatasetContractError, match=r"a\.txt:2: expected a class of 2"):

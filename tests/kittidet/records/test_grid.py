@@ -72,3 +72,17 @@ def test_a_picture_that_cannot_be_written_is_named(three_records, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RecordError, match=r"grid\.png: cannot write the image"):
         draw_grid(three_records, tmp_path / "file" / "grid.png")
+
+
+def test_values_of_another_kind_are_not_drawn(three_records, tmp_path):
+    change(three_records, **{"image/object/class/text": ("int64", [1, 2, 3])})
+    draw_grid(three_records, tmp_path / "grid.png")
+    assert (tmp_path / "grid.png").is_file()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("side", [1e30, float("inf"), float("nan")])
+def test_a_box_far_outside_the_image_costs_no_time(three_records, tmp_path, side):
+    change(three_records, **{f"image/dont_care/bbox/{name}": ("float", [-side, side]) for name in SIDES})
+    draw_grid(three_records, tmp_path / "grid.png")
+    assert (tmp_path / "grid.png").is_file()

@@ -173,3 +173,20 @@ def test_records_without_any_box_are_noted(foreign):
         change(foreign, **{f"image/object/bbox/{side}": None})
     change(foreign, **{"image/object/class/label": None})
     assert any("no record has a box" in note for note in inspect_records(foreign).notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "problem"),
+    [
+        ("image/object/class/text", ("int64", [1, 2, 3]), "image/object/class/text: expected bytes values, got int64"),
+        ("image/object/bbox/xmin", ("bytes", [b"a", b"b"]), "image/object/bbox/xmin: expected float values, got bytes"),
+        ("image/width", ("bytes", [b"124"]), "image/width: expected int64 values, got bytes"),
+        ("image/source_id", ("float", [1.0]), "image/source_id: expected bytes values, got float"),
+        ("image/encoded", ("int64", [3]), "image/encoded: expected bytes values, got int64"),
+    ],
+)
+def test_values_of_another_kind_are_a_problem(three_records, name, values, problem):
+    change(three_records, **{name: values})
+    report = inspect_records(three_records)
+    assert any(problem in line for line in report.problems)
+    assert report.num_frames == 3

@@ -229,3 +229,17 @@ def test_a_disk_that_fills_up_midway_leaves_no_half_file(make_zip, tmp_path, mon
     with pytest.raises(DiskSpaceError, match="the disk is full"):
         extract_zip(make_zip(MEMBERS), tmp_path / "out", wanted=WANTED)
     assert set(files(tmp_path / "out")) == {f"training/label_2/{k:06d}.txt" for k in range(2)}
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 250, "\u00e9" * 130, "/".join(["n" * 100] * 30)])
+def test_a_name_longer_than_a_file_system_allows_refuses_the_archive(make_zip, tmp_path, name):
+    with pytest.raises(ArchiveError, match="its name is longer than") as error:
+        extract_zip(make_zip({f"training/label_2/{name}.txt": b"row\n"}), tmp_path / "out", wanted=WANTED)
+    assert len(str(error.value)) < 1000
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_longest_name_that_a_file_system_allows_is_unpacked(make_zip, tmp_path):
+    name = f"training/label_2/{'n' * 245}.txt"
+    extract_zip(make_zip({name: b"row\n"}), tmp_path / "out", wanted=WANTED)
+    assert files(tmp_path / "out") == {name: b"row\n"}

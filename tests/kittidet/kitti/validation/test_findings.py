@@ -5,7 +5,14 @@ import csv
 import pytest
 
 from kittidet.errors import DatasetContractError
-from kittidet.kitti.validation.findings import Finding, build_report, check_share, read_validation, write_validation
+from kittidet.kitti.validation.findings import (
+    FINDINGS,
+    Finding,
+    build_report,
+    check_share,
+    read_validation,
+    write_validation,
+)
 
 COLUMNS = ["frame_id", "file", "line", "check", "severity", "message"]
 
@@ -71,3 +78,11 @@ def test_where_no_frame_is_left_nobody_is_told_to_allow_more():
     with pytest.raises(DatasetContractError, match="got none") as caught:
         check_share(build_report([finding("a")], frame_ids=["a"]), 1.0)
     assert "max_bad_share" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "\0", None, '"'])
+def test_a_file_that_holds_no_findings_is_named(tmp_path, text):
+    if text is not None:
+        (tmp_path / FINDINGS).write_text(text)
+    with pytest.raises(DatasetContractError, match=r"findings\.csv: not the findings of a validation"):
+        read_validation(tmp_path)
