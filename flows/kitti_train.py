@@ -9,6 +9,7 @@ from prefect import flow
 
 from flows.attempts import check_starts
 from kittidet.config import RunConfig
+from kittidet.limits import check_limits, check_path
 from kittidet.steps.again import with_damage_made_again
 from kittidet.steps.outputs import DataOutputs
 from kittidet.store import StepOutput
@@ -37,4 +38,6 @@ def kitti_train(store_dir: Path, config: RunConfig, data: DataOutputs) -> None:
     """Leave the training and the scores of each kept checkpoint in the store."""
     show_library_lines()
     check_starts()
+    check_limits(config)
+    check_path(store_dir, what="store_dir")
     with_damage_made_again(lambda: train_and_evaluate(store_dir, config, data))

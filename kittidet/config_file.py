@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from kittidet.config import RunConfig
 from kittidet.config_keys import similar_keys
 from kittidet.errors import ConfigError
+from kittidet.limits import check_limits
 from kittidet.masking import masked
 from kittidet.plain_yaml import load_json, load_value, load_yaml
 
@@ -32,7 +33,8 @@ def load_run_config(
         changes: a configuration of which only what was given when it was made counts, not its defaults.
 
     Raises:
-        ConfigError: listing every wrong key or value, with what was expected.
+        ConfigError: listing every wrong key or value, with what was expected; or naming a folder or host that is not
+            allowed on this machine.
     """
     values = base.model_dump(mode="json")
     if changes is not None:
@@ -51,10 +53,12 @@ def load_run_config(
             nested = {part: nested}
         _merge(values, _current_names(nested, where=f"override {masked(_SHORT.repr(text))}"))
     try:
-        return RunConfig.model_validate(values)
+        config = RunConfig.model_validate(values)
     except ValidationError as error:
         lines = [f"  {_describe(entry)}" for entry in error.errors()]
         raise ConfigError(masked("the configuration has wrong entries:\n" + "\n".join(lines))) from error
+    check_limits(config)
+    return config
 
 
 def _describe(entry: Any) -> str:

@@ -1,4 +1,4 @@
-"""The HTTP client of every download: which password it sends to which host.
+"""The HTTP client of every download: which hosts it speaks to, and which password it sends to which of them.
 
 Passwords come from a netrc file, as with curl and wget: ``~/.netrc``, or the one that the environment variable
 ``NETRC`` names. Each is sent to its own machine alone, not to where that one redirects.
@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from kittidet.errors import ConfigError
+from kittidet.limits import check_host
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +21,15 @@ def open_client(*, timeout_s: float) -> httpx.Client:
     """Return a client that follows redirects and knows the user's passwords.
 
     Raises:
-        ConfigError: if the file that ``NETRC`` names cannot be read.
+        ConfigError: if the file that ``NETRC`` names cannot be read; and by a request, if its host is not allowed on
+            this machine (`limits`).
     """
-    return httpx.Client(follow_redirects=True, timeout=timeout_s, auth=_passwords())
+    hooks = {"request": [_check_request]}  # of a redirect as well
+    return httpx.Client(follow_redirects=True, timeout=timeout_s, auth=_passwords(), event_hooks=hooks)
+
+
+def _check_request(request: httpx.Request) -> None:
+    check_host(str(request.url), what="download")
 
 
 def _passwords() -> httpx.Auth | None:

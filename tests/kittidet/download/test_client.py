@@ -5,7 +5,9 @@ import base64
 import pytest
 
 from kittidet.download.client import open_client
+from kittidet.download.file import download
 from kittidet.errors import ConfigError
+from kittidet.limits import HOSTS
 
 SECRET = "hunter2"
 
@@ -63,3 +65,14 @@ def test_a_users_own_file_that_others_can_read_is_passed_over_with_a_warning(hom
         assert sent_to(client, "https://data.example/a.zip") is None
     assert "readable by you alone" in caplog.text
     assert SECRET not in caplog.text
+
+
+def test_a_redirect_to_a_host_that_is_not_allowed_is_not_followed(site, tmp_path, monkeypatch):
+    monkeypatch.setenv(HOSTS, "127.0.0.1")
+    site.files["a.txt"] = b"a"
+    site.redirects["elsewhere.txt"] = site.url.replace("127.0.0.1", "localhost") + "a.txt"
+    download(f"{site.url}a.txt", tmp_path / "a.txt", sha256=None)
+    asked = len(site.requests)
+    with pytest.raises(ConfigError, match="download: localhost is not among the hosts"):
+        download(f"{site.url}elsewhere.txt", tmp_path / "b.txt", sha256=None)
+    assert [name for name, _ in site.requests[asked:]] == ["elsewhere.txt"]
