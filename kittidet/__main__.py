@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from kittidet.cli import doctor, operations, settings, steps
+from kittidet.cli import doctor, operations, settings, steps, store
 from kittidet.cli.compare import compare
 from kittidet.cli.convert import convert
 from kittidet.cli.data import inspect, synth
@@ -40,7 +40,7 @@ DEBUG = "KITTIDET_DEBUG"
 _LONGEST = 500
 
 # Group in `--help` -> its verbs, most used first, each with an example. Those that need Prefect are not imported.
-GROUPS: dict[str, dict[Callable[..., None] | str, str]] = {
+GROUPS: dict[str, dict[Callable[..., None] | typer.Typer | str, str]] = {
     "Pipeline": {
         steps.run: "kittidet run --data /data/kitti train.epochs=30",
         steps.fetch: "kittidet fetch --data /data/kitti",
@@ -66,6 +66,7 @@ GROUPS: dict[str, dict[Callable[..., None] | str, str]] = {
     "Prefect": {"demo": "kittidet demo", "up": "kittidet up", "down": "kittidet down"},
     "This machine": {
         doctor.doctor: "kittidet doctor --store /data/store",
+        store.app: "kittidet store prune --runs runs",
         settings.config: "kittidet config --explain train",
         parity: "kittidet parity oracle/",
     },
@@ -89,6 +90,8 @@ for _group, _verbs in GROUPS.items():
         _epilog = f"Example: {escape(_example)}"
         if isinstance(_verb, str):
             _add_operation(_verb, group=_group, epilog=_epilog)
+        elif isinstance(_verb, typer.Typer):
+            app.add_typer(_verb, rich_help_panel=_group, epilog=_epilog)
         else:
             _name = _verb.__name__.replace("_", "-")
             app.command(_name, rich_help_panel=_group, epilog=_epilog)(_verb)

@@ -24,6 +24,7 @@ from kittidet.synthetic import render_dataset
 pytest_plugins = [
     "fixtures.documents",
     "fixtures.finished_run",
+    "fixtures.kept_store",
     "fixtures.labelled_photos",
     "fixtures.shallow_networks",
     "fixtures.small_records",
