@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from kittidet.cli import doctor, models, operations, settings, steps
+from kittidet.cli import doctor, models, operations, settings, steps, store
 from kittidet.cli.compare import compare
 from kittidet.cli.convert import convert
 from kittidet.cli.data import inspect, synth
@@ -70,6 +70,7 @@ GROUPS: dict[str, dict[Callable[..., None] | typer.Typer | str, str]] = {
     "Prefect": {"demo": "kittidet demo", "up": "kittidet up", "down": "kittidet down"},
     "This machine": {
         doctor.doctor: "kittidet doctor --store /data/store",
+        store.app: "kittidet store prune --runs runs",
         settings.config: "kittidet config --explain train",
         parity: "kittidet parity oracle/",
     },

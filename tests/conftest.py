@@ -25,6 +25,7 @@ pytest_plugins = [
     "fixtures.documents",
     "fixtures.finished_run",
     "fixtures.graded_training",
+    "fixtures.kept_store",
     "fixtures.labelled_photos",
     "fixtures.published_run",
     "fixtures.registered",

@@ -49,7 +49,7 @@ def print_scores(summary: Mapping[str, Any]) -> None:
     for row in summary["checkpoints"]:
         mean = ", ".join(map(str, row["average_of"]))
         sure = row.get("chance_of_best")
-        picked = "picked" if sure is None else f"picked; the best on {sure:.0%} of other draws of the frames"
+        picked = "picked" if sure is None else f"picked, {sure:.0%} sure"
         note = ", ".join(filter(None, [f"mean of {mean}" if mean else "", picked if row["best"] else ""]))
         steps.add_row(str(row["step"]), str(row["epoch"]), *(score_text(row[k]) for k in ("ap", "ap50", "ap75")), note)
     console = Console()

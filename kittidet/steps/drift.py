@@ -107,7 +107,7 @@ def _profile(
         write_json(folder / PROFILE, profile.to_json(), indent=None)
         return {"frames": len(profile.contents), "measured": len(profile.frames)}
 
-    path = store.path(store.get_or_make(key, make)) / PROFILE
+    path = store.read(store.get_or_make(key, make)) / PROFILE
     return path, _load(path)
 
 

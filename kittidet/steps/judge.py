@@ -156,7 +156,7 @@ def _results(
     checkpoint = checkpoint_of(registry, version)
     facts = {"name": f"version-{version.version}", "digest": version.checkpoint}
     scored = score_checkpoint(store, checkpoint, facts, data, config.evaluation, progress=progress)
-    file = store.path(scored) / "predictions.json"
+    file = store.read(scored, "predictions.json")
     items = read_json(file, error=EvaluationError, advice="Delete its folder; the next run makes it again.")
     return rows_from_results(items, where=str(file))
 

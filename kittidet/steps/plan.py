@@ -146,6 +146,6 @@ def _frozen_split(
         return {"n_train": len(train), "n_val": len(val), "gone": len(held_out) - len(val)}
 
     output = store.get_or_make(step_key("frozen-split", VERSION, train=train, val=val), make)
-    folder = store.path(output)
+    folder = store.read(output)
     lists = {"train_list": folder / "train.txt", "val_list": folder / "val.txt"}
     return config.split.model_copy(update={"method": "lists", **lists})

@@ -49,7 +49,7 @@ def test_classes_can_be_ones_own(classes, expected):
     ],
 )
 def test_classes_that_make_no_table_are_refused(classes):
-    with pytest.raises(ValidationError, match="classes"):
+    with pytest.raises(ValidationError, match="class"):
         RecordsConfig.model_validate({"classes": classes})
 
 

@@ -43,5 +43,5 @@ def test_a_section_or_a_key_is_explained_alone(capsys):
 
 
 def test_an_unknown_section_is_an_error_with_a_suggestion():
-    with pytest.raises(ConfigError, match=r"trainn: .*Did you mean train\?"):
+    with pytest.raises(ConfigError, match=r"trainn: .*Did you mean train or retrain\?"):
         config(["trainn"], None, "kitti_d0", None, explain=True)

@@ -48,8 +48,8 @@ def test_a_run_gets_its_page_with_pictures_and_a_page_that_is_there_stays(store,
     assert not (run.path / "report-2").exists()
 
 
-def test_a_published_run_has_its_first_certificate_and_its_page_links_it(published):
-    run = published / "runs" / "tiny"
+def test_a_published_run_has_its_first_certificate_and_its_page_links_it(published_run):
+    run = published_run / "runs" / "tiny"
     certificate = read_sealed(run / "certificate.json")
     assert certificate["passed"]
     assert certificate["settings"]["quick"]

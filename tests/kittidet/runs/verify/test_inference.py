@@ -51,8 +51,8 @@ def test_the_largest_difference_of_scores_is_told():
     assert found == ([], pytest.approx(0.01, abs=1e-6))
 
 
-def test_the_weights_find_what_was_published_to_the_bit(published, tiny_models):
-    run = Run.open(published / "runs" / "tiny")
+def test_the_weights_find_what_was_published_to_the_bit(published_run, tiny_models):
+    run = Run.open(published_run / "runs" / "tiny")
     check = check_inference(run, run.find_tree(), sample=3, seed=1)
     assert (check.state, check.count) == ("same", 3)
     assert "0 differ, scores of the others by up to 0" in check.note

@@ -21,13 +21,13 @@ def files_of(run: Path) -> list[Path]:
     return [p for p in files if "logs" not in p.parts and p.name not in {".inventory.json", "certificate.json"}]
 
 
-def test_an_untouched_run_passes_every_check(published, tiny_models):
-    checks = list(verify_run(Run.open(published / "runs" / "tiny")))
+def test_an_untouched_run_passes_every_check(published_run, tiny_models):
+    checks = list(verify_run(Run.open(published_run / "runs" / "tiny")))
     assert [c.problems for c in checks if c.problems] == []
     assert {c.state for c in checks} == {"same"}
     assert [c.what.split()[0] for c in checks] == [
         *("published", "reports"),
-        *["step"] * (6 + len(list((published / "store").glob("evaluate-*")))),
+        *["step"] * (6 + len(list((published_run / "store").glob("evaluate-*")))),
         *("links", "AP", "data", "labels", "detections"),
     ]
 
