@@ -35,9 +35,6 @@ from kittidet.training.step_lines import StepLines
 
 log = logging.getLogger(__name__)
 
-# After how many steps TensorBoard gets the running means inside an epoch.
-_STEPS_SHOWN = 20
-
 
 @dataclass(frozen=True, slots=True)
 class ValidationSet:
@@ -177,9 +174,7 @@ def _attempt(run: _Run, micro_batch: int, *, rate_share: float) -> int | None:
                 every_s=60 * train.save_every_minutes,
             )
             lines = StepLines(train, steps_per_epoch=steps, micro_batch=micro_batch, steps=in_epoch.steps)
-            tensorboard = keras.callbacks.TensorBoard(
-                work_dir / "tensorboard", write_graph=False, profile_batch=0, update_freq=_STEPS_SHOWN
-            )
+            tensorboard = keras.callbacks.TensorBoard(work_dir / "tensorboard", write_graph=False, profile_batch=0)
             _fit(run, session, progress, [LossGuard(rows), lines, at_epoch_end, tensorboard, in_epoch])
     at_epoch_end.drop_checkpoints()
     best = best_steps(rows, train.average_best)
