@@ -140,13 +140,18 @@ def task_states(prefect_server: str) -> Callable[[UUID], dict[str, str]]:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
     def states(flow_run_id: UUID) -> dict[str, str]:
+        found, unchanged = None, 0
         with get_client(sync_client=True) as client:
             for _ in range(100):
                 runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])))
-                if any(r.name.startswith("report") for r in runs) and all(r.state.is_final() for r in runs):
+                before, found = found, {r.name: r.state.name for r in runs}
+                unchanged = unchanged + 1 if found == before else 0
+                is_last = any(name.startswith("report") for name in found)
+                # A run that stopped earlier has no report: what two seconds have not changed is all there is.
+                if all(r.state.is_final() for r in runs) and (is_last or unchanged == 20):
                     break
                 time.sleep(0.1)
-        return {r.name: r.state.name for r in runs}
+        return found or {}
 
     return states
 

@@ -140,6 +140,7 @@ def test_the_flow_finds_what_the_command_made(folder, said, prefect_server, task
     assert set(task_states(state.state_details.flow_run_id).values()) == {"Completed"}
 
 
+@pytest.mark.slow
 def test_a_re_training_makes_a_champion_rests_and_trains_again_on_new_data(folder, said, prefect_server):
     from flows.kitti_retrain import kitti_retrain
 
