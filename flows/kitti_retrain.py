@@ -9,6 +9,7 @@ from flows.attempts import check_starts, failed, run_name
 from flows.kitti_finetune import PresetName, Trainer, kitti_finetune
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
+from kittidet.config_types import NoPassword
 from kittidet.errors import ConfigError
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
@@ -31,7 +32,7 @@ from tasks.steps import fetch, validate
 def kitti_retrain(
     preset: PresetName = DEFAULT_PRESET,
     config: RunConfig | None = None,
-    overrides: tuple[str, ...] = (),
+    overrides: tuple[NoPassword, ...] = (),
     trainer: Trainer = "auto",
 ) -> Outcome:
     """Return how the re-training ended; the run's final state says it in one sentence.

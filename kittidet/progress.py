@@ -14,6 +14,13 @@ def in_words(sentence: str) -> dict[str, str]:
     return {"in_words": sentence}
 
 
+def time_left(seconds: float) -> str:
+    """Return what ends a line of progress: ``, about 6 min left``; nothing below half a minute."""
+    minutes = round(seconds / 60)
+    shown = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+    return f", about {shown} left" if minutes else ""
+
+
 @contextmanager
 def file_progress() -> Iterator[FileProgress]:
     """Yield a callback that draws one bar per name on the error stream."""

@@ -11,7 +11,7 @@ import keras
 
 from kittidet.config import TrainConfig
 from kittidet.detect.checkpoint import DetectorFacts, keep_steps, list_checkpoints, write_checkpoint
-from kittidet.progress import in_words
+from kittidet.progress import in_words, time_left
 from kittidet.training.guards import PARTS
 from kittidet.training.history import EpochReport, ValScores, write_history
 from kittidet.training.keeping import has_stalled, is_due, kept_steps
@@ -121,8 +121,7 @@ class EpochEnd(keras.callbacks.Callback):
 
     def _describe(self, report: EpochReport) -> str:
         rate = self.params["steps"] * self.train.batch_size / max(report.seconds, 1e-3)
-        left_min = round((self.train.epochs - report.epoch) * (report.seconds + report.score_seconds) / 60)
-        more = f", about {left_min} min left" if left_min else ""
+        more = time_left((self.train.epochs - report.epoch) * (report.seconds + report.score_seconds))
         ap = ""
         if report.val_ap is not None and report.val_ap50 is not None:
             best = max((row for row in self.rows if row["val_ap"] is not None), key=lambda row: row["val_ap"])

@@ -173,9 +173,12 @@ def _attempt(run: _Run, micro_batch: int, *, rate_share: float) -> int | None:
                 received=received,
                 every_s=60 * train.save_every_minutes,
             )
+            guard = LossGuard(
+                rows, objects_per_batch=run.manifest.num_objects / run.manifest.num_frames * train.batch_size
+            )
             lines = StepLines(train, steps_per_epoch=steps, micro_batch=micro_batch, steps=in_epoch.steps)
             tensorboard = keras.callbacks.TensorBoard(work_dir / "tensorboard", write_graph=False, profile_batch=0)
-            _fit(run, session, progress, [LossGuard(rows), lines, at_epoch_end, tensorboard, in_epoch])
+            _fit(run, session, progress, [guard, lines, at_epoch_end, tensorboard, in_epoch])
     at_epoch_end.drop_checkpoints()
     best = best_steps(rows, train.average_best)
     checkpoints = [c for c in list_checkpoints(work_dir / "checkpoints") if c.step in best and not c.average_of]

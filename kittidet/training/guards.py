@@ -12,8 +12,8 @@ from kittidet.errors import TrainingError
 log = logging.getLogger(__name__)
 
 PARTS = ("loss", "cls_loss", "box_loss", "iou_loss", "l2_loss", "num_positives")
-# Batches without a single anchor on an object, after which it is no accident.
-_WITHOUT_OBJECTS = 50
+# Batches without a single anchor on an object, and objects that they should have held, after which it is no accident.
+_BATCHES_WITHOUT, _OBJECTS_MISSED = 50, 500
 # An epoch whose mean loss is this many times the lowest so far is not learning any more.
 _DIVERGED = 2.0
 
@@ -27,16 +27,18 @@ class LossGuard(keras.callbacks.Callback):
 
     Args:
         rows: the history so far, which the end of an epoch appends to.
+        objects_per_batch: on average; where objects are rare, batches without one are not.
 
     Raises:
         NotFiniteError: at the first step whose loss is not finite, with the parts of the loss.
-        TrainingError: where no anchor lies on an object for 50 batches or an epoch, and after an epoch with a box loss
-            of exactly 0 although there were objects.
+        TrainingError: where no anchor lies on an object for 50 batches (more where objects are rare) or an epoch, and
+            after an epoch with a box loss of exactly 0 although there were objects.
     """
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, rows: Sequence[Mapping[str, Any]], *, objects_per_batch: float) -> None:
         super().__init__()
         self.rows = rows
+        self.patience = max(_BATCHES_WITHOUT, math.ceil(_OBJECTS_MISSED / objects_per_batch))
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Check the running means of the epoch, which stay non-finite after one bad step, and 0 if nothing is above."""
@@ -46,7 +48,7 @@ class LossGuard(keras.callbacks.Callback):
             step = int(self.model.optimizer.iterations)
             parts = ", ".join(f"{name} {float(logs[name]):.6g}" for name in PARTS)
             raise NotFiniteError(f"step {step} (batch {batch + 1} of its epoch): the loss is not finite: {parts}.")
-        if batch + 1 == _WITHOUT_OBJECTS:
+        if batch + 1 == self.patience:
             self._check_objects(logs, f"the first {batch + 1} batches")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:

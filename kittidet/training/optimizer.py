@@ -7,6 +7,7 @@ than a step to run.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -25,7 +26,7 @@ SGD_MOMENTUM = 0.9
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
 
 
-class FineTuneOptimizer(keras.optimizers.Optimizer):
+class FineTuneOptimizer(keras.optimizers.Optimizer, ABC):
     """What SGD and AdamW below share: one vector of all weights, clipped, changed and averaged.
 
     Args:
@@ -79,6 +80,7 @@ class FineTuneOptimizer(keras.optimizers.Optimizer):
             pairs += zip(self.statistics, _split(self.averaged_statistics, self.statistics), strict=True)
         return pairs
 
+    @abstractmethod
     def change_of(self, gradient: Any, variables: Sequence[Any]) -> Any:
         """Return what an update adds to the weights, ``[n]`` float32, and move the moments.
 
@@ -86,7 +88,6 @@ class FineTuneOptimizer(keras.optimizers.Optimizer):
             gradient: ``[n]`` float32, clipped.
             variables: those the vector is of.
         """
-        raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

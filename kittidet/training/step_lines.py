@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from kittidet.config import TrainConfig
-from kittidet.progress import in_words
+from kittidet.progress import in_words, time_left
 
 log = logging.getLogger(__name__)
 
@@ -84,22 +84,18 @@ class StepLines(keras.callbacks.Callback):
             extra=in_words(
                 f"epoch {epoch + 1} of {self.train.epochs}, step {done + 1} of {self.steps_per_epoch}: loss "
                 f"{float(logs['loss']):.4f} (class {float(logs['cls_loss']):.4f}, box {float(logs['box_loss']):.5f}), "
-                f"{rate * self.train.batch_size:.2g} images/s, about {_duration(left_s)} left"
+                f"{rate * self.train.batch_size:.2g} images/s{time_left(left_s)}"
             ),
         )
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Leave what lay between two epochs, scoring most of all, out of the rate."""
+        """Leave what lay between two epochs out of the rate, and begin the half minute at the line of the last one."""
         del epoch, logs
         if self.first is not None:
-            self.scoring_s += self.clock() - self.epoch_end_s
+            self.said_s = self.clock()
+            self.scoring_s += self.said_s - self.epoch_end_s
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Note when the steps of an epoch were over."""
         del epoch, logs
         self.epoch_end_s = self.clock()
-
-
-def _duration(seconds: float) -> str:
-    minutes = max(1, round(seconds / 60))
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -18,11 +18,13 @@ class Need:
         run: the run's name.
         outputs: keys of its step outputs, whole; None in runs of a version that did not write them down.
         digests: of its data, split, records, training and best checkpoint.
+        names: of the folders that its configuration's paths lead through, such as that of a frozen split's lists.
     """
 
     run: str
     outputs: frozenset[str] | None
     digests: frozenset[str]
+    names: frozenset[str]
 
 
 def needs_of_runs(folders: Iterable[Path]) -> list[Need]:
@@ -53,6 +55,8 @@ def runs_that_need(holding: Holding, needs: Sequence[Need], holdings: Sequence[H
 
 
 def _belongs_to(holding: Holding, need: Need, holdings: Sequence[Holding]) -> bool:
+    if holding.name in need.names:
+        return True
     if need.outputs is not None:
         return holding.digest in need.outputs or any(holding.name.endswith(f"-{key[:16]}") for key in need.outputs)
     if holding.step == "validate" or not holding.digest:
@@ -69,10 +73,12 @@ def _belongs_to(holding: Holding, need: Need, holdings: Sequence[Holding]) -> bo
 
 
 def _need_of(folder: Path) -> Need:
-    summary = Run(folder).summary
+    run = Run(folder)
+    summary, split = run.summary, run.config.split
+    names = frozenset(part for path in (split.train_list, split.val_list) if path is not None for part in path.parts)
     outputs = summary.get("outputs")
     keys = None if outputs is None else frozenset(str(output.get("digest")) for output in _dicts(outputs))
-    return Need(folder.name, keys, frozenset(str(digest) for digest in summary["digests"].values()))
+    return Need(folder.name, keys, frozenset(str(digest) for digest in summary["digests"].values()), names)
 
 
 def _dicts(items: Any) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from importlib import import_module
 
 import pytest
 
@@ -73,8 +74,11 @@ def test_choices_and_limits_are_in_the_form_and_every_field_is_explained(schema)
         {"overrides": ["train.epochs=3", "source.base_url=https://me:hunter2@host/"]},
     ],
 )
-def test_a_server_refuses_a_password_in_an_address_before_it_keeps_the_run(schema, parameters):
+@pytest.mark.parametrize("flow", ["kitti_finetune", "kitti_retrain"])
+def test_a_server_refuses_a_password_in_an_address_before_it_keeps_the_run(flow, parameters):
     from prefect.utilities.schema_tools.validation import ValidationError, validate
+
+    schema = getattr(import_module(f"flows.{flow}"), flow).parameters.model_dump()
 
     with pytest.raises(ValidationError, match="does not match"):
         validate(parameters, schema, raise_on_error=True, ignore_required=True)

@@ -13,7 +13,7 @@ LOGS = {"loss": 2.0, "cls_loss": 1.0, "box_loss": 0.01, "iou_loss": 0.0, "l2_los
 def guard():
     model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
     model.compile(optimizer="sgd", loss="mse")
-    callback = LossGuard()
+    callback = LossGuard([], objects_per_batch=20.0)
     callback.set_model(model)
     return callback
 
@@ -45,6 +45,16 @@ def test_fifty_batches_without_an_anchor_on_an_object_stop_the_run(guard):
         guard.on_train_batch_end(batch, empty)
     with pytest.raises(TrainingError, match="the first 50 batches: no anchor lies on an object"):
         guard.on_train_batch_end(49, empty)
+
+
+def test_where_objects_are_rare_many_batches_without_one_are_no_fault(guard):
+    rare = LossGuard([], objects_per_batch=0.1)
+    rare.set_model(guard.model)
+    empty = {**LOGS, "box_loss": 0.0, "num_positives": 0.0}
+    for batch in range(4999):
+        rare.on_train_batch_end(batch, empty)
+    with pytest.raises(TrainingError, match="the first 5000 batches"):
+        rare.on_train_batch_end(4999, empty)
 
 
 def test_an_epoch_with_twice_the_loss_of_the_best_is_named_with_the_part_that_grew_most(guard, caplog):

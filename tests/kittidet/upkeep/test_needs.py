@@ -1,8 +1,11 @@
 """kittidet.upkeep.needs: every output of a run is known to be of it, in runs of earlier versions too."""
 
+import json
+
 import pytest
 
 from kittidet.errors import StoreError
+from kittidet.files import write_json
 from kittidet.store import MANIFEST
 from kittidet.upkeep.holdings import list_holdings
 from kittidet.upkeep.needs import needs_of_runs, runs_that_need
@@ -31,6 +34,17 @@ def test_an_output_that_says_nothing_of_itself_is_kept_for_runs_that_say_nothing
     (tmp_path / "store" / kept_store["new"] / MANIFEST).unlink()
     assert keepers()["free split"] == ["old"]
     assert keepers()["new"] == ["new", "old"]
+
+
+def test_the_lists_that_a_run_was_split_by_are_its_own(keepers, kept_store, tmp_path):
+    """As a re-training freezes them in the store: without them its configuration leads nowhere."""
+    lists = tmp_path / "store" / kept_store["free split"]
+    file = tmp_path / "runs" / "new" / "config.json"
+    config = json.loads(file.read_text())
+    config["split"] |= {"method": "lists", "train_list": str(lists / "train.txt"), "val_list": str(lists / "val.txt")}
+    write_json(file, config)
+    assert keepers()["free split"] == ["new"]
+    assert keepers()["free records"] == []
 
 
 def test_folders_that_are_no_runs_need_nothing(tmp_path):
