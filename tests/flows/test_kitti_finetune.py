@@ -106,17 +106,30 @@ def test_a_run_ends_in_the_checkpoint_with_the_best_ap_and_a_second_one_is_cache
 
 
 @pytest.fixture
-def artifacts_of(prefect_server):
-    """Return a function: a flow run's id -> its artifacts by key, and its name."""
-    from prefect.client.orchestration import get_client
+def artifacts_of(prefect_server, monkeypatch):
+    """Return a function: a flow run's id -> its artifacts by key, each of which was sent once, and its name."""
+    from prefect.client.orchestration import SyncPrefectClient, get_client
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    sent: dict[str, list[str]] = {}
+    create = SyncPrefectClient.create_artifact
+
+    def create_artifact(self, artifact):
+        sent.setdefault(str(artifact.flow_run_id), []).append(artifact.key)
+        return create(self, artifact)
+
+    monkeypatch.setattr(SyncPrefectClient, "create_artifact", create_artifact)
 
     def find(flow_run_id) -> tuple[dict, str]:
         with get_client(sync_client=True) as client:
             of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
             found = client.read_artifacts(artifact_filter=of_run, limit=200)
-            assert len({a.key for a in found}) == len(found)
-            return {a.key: a for a in found}, client.read_flow_run(flow_run_id).name
+            # Counted as they are sent: Prefect's client asks again where a reply is lost, and the server then has two.
+            keys = sent[str(flow_run_id)]
+            assert len(set(keys)) == len(keys)
+            assert {a.key for a in found} == set(keys)
+            by_age = sorted(found, key=lambda artifact: artifact.updated)
+            return {a.key: a for a in by_age}, client.read_flow_run(flow_run_id).name
 
     return find
 
