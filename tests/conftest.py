@@ -6,6 +6,7 @@
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import time
 from collections import Counter
@@ -39,6 +40,9 @@ pytest_plugins = [
 SHARED = Path(__file__).parents[2] / "shared"
 # Fixtures of a session that take seconds to make: tests that need the same one stay together.
 MADE_ONCE = ("exported", "published", "detector", "written", "finished_run", "prepared", "train_records")
+
+# A shell lets what it starts in the background ignore Ctrl-C; some tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One processor a worker: TensorFlow and NumPy would each start a thread for every processor.

@@ -124,9 +124,15 @@ def describe_speed(times: list[tuple[float, float]], batch: int) -> str:
 
 @contextmanager
 def _stopped_by_ctrl_c() -> Iterator[Event]:
-    """Yield an event that the first Ctrl-C sets, so that the frame at work is finished; a second one interrupts."""
+    """Yield an event that the first Ctrl-C sets, so that the frame at work is finished; a second one interrupts.
+
+    Where the process ignores Ctrl-C, as in the background of a script, it goes on doing so.
+    """
     stop = Event()
     before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        yield stop
+        return
 
     def end(*_: object) -> None:
         stop.set()

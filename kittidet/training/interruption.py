@@ -35,7 +35,8 @@ class Received:
 def deferred_signals() -> Iterator[Received]:
     """Note SIGTERM and Ctrl-C inside the block, and let them do after it what they would have done at once.
 
-    Only the main thread can do so; in another one nothing changes.
+    Only the main thread can do so; in another one nothing changes. A signal that the process ignores stays ignored, as
+    Ctrl-C is by what a script starts in the background.
     """
     received = Received()
     if threading.current_thread() is not threading.main_thread():
@@ -45,7 +46,8 @@ def deferred_signals() -> Iterator[Received]:
     def note(number: int, _frame: FrameType | None) -> None:
         received.number = number
 
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    noted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in noted}
     try:
         yield received
     finally:

@@ -38,6 +38,17 @@ def test_the_handler_that_was_there_gets_the_signal_once_and_stays():
         signal.signal(signal.SIGTERM, before)
 
 
+def test_a_signal_that_the_process_ignores_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with deferred_signals() as received:
+            signal.raise_signal(signal.SIGINT)
+        assert received.number is None
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_another_thread_leaves_signals_alone():
     before, found = signal.getsignal(signal.SIGTERM), []
 
