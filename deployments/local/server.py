@@ -55,7 +55,8 @@ def ensure_server(project: Project, *, port: int | None, host: str) -> Server:
 
     Args:
         project: whose server.
-        port: where to start it; None: 4200, or the next free port. A running server keeps its port.
+        port: where to start it; None: where it was last, else 4200, or the next free port. A running server keeps its
+            port.
         host: the address it listens on; other than 127.0.0.1 only with ``PREFECT_SERVER_API_AUTH_STRING`` set.
 
     Raises:
@@ -76,7 +77,7 @@ def ensure_server(project: Project, *, port: int | None, host: str) -> Server:
             )
         _wait_until_healthy(process, known)
         return Server(known, started=False)
-    chosen = _choose_port(host, port)
+    chosen = _choose_port(host, port, before=known)
     api_url = f"http://{LOOPBACK if host == '0.0.0.0' else host}:{chosen}/api"  # noqa: S104  compared, not bound
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(chosen)]
     project.prefect_home.mkdir(parents=True, exist_ok=True)
@@ -101,14 +102,16 @@ def _wait_until_healthy(process: Background, api_url: str) -> None:
         time.sleep(POLL_S)
 
 
-def _choose_port(host: str, port: int | None) -> int:
+def _choose_port(host: str, port: int | None, *, before: str | None = None) -> int:
+    """Return a free port: the one that is wanted, else that of the address before, which workers and shells know."""
     if port is not None:
         if not _is_free(host, port):
             raise ProcessError(
                 f"port {port} is taken by another program. Name another with --port, or leave it out to get a free one."
             )
         return port
-    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
+    last = httpx.URL(before).port if before is not None else None
+    for candidate in (*([] if last is None else [last]), *range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED)):
         if _is_free(host, candidate):
             return candidate
     raise ProcessError(f"ports {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} are all taken. Name one with --port.")

@@ -49,9 +49,11 @@ def up(
             from deployments.automations import ensure_automations  # noqa: PLC0415
             from deployments.deploy import deploy_all  # noqa: PLC0415
 
-            deployed = deploy_all(project.root, schedule=schedule)
-            ensure_automations(deployed.values())
-        say.print(f"deployments: {', '.join(deployed)}")
+            deployed = deploy_all(project, schedule=schedule)
+            ensure_automations(deployed.ids.values())
+        say.print(f"deployments: {', '.join(deployed.ids)}")
+        for line in deployed.kept:
+            say.print(line, highlight=False)
         if workers:
             for pool, started in ensure_workers(project, server.api_url):
                 say.print(f"worker of {pool.name}: {'started' if started else 'was running'}")

@@ -3,8 +3,11 @@
 import platform
 import sys
 
+import psutil
+
 from deployments.catalog import HEARTBEAT_S, POOLS, Pool
 from deployments.local.processes import Background
+from deployments.local.server import is_healthy
 from deployments.project import Project
 
 
@@ -14,18 +17,23 @@ def worker_process(project: Project, pool: Pool) -> Background:
 
 
 def ensure_workers(project: Project, api_url: str) -> list[tuple[Pool, bool]]:
-    """Return each pool and whether its worker was started now; a running one is left alone.
+    """Return each pool and whether its worker was started now.
+
+    A running one is left alone unless it asks for work at an address where no server responds any more.
 
     Raises:
-        ProcessError: if a worker does not start.
+        ProcessError: if a worker does not start, or does not stop.
     """
     return [(pool, _ensure_worker(project, pool, api_url)) for pool in POOLS]
 
 
 def _ensure_worker(project: Project, pool: Pool, api_url: str) -> bool:
     process = worker_process(project, pool)
-    if process.pid() is not None:
-        return False
+    pid = process.pid()
+    if pid is not None:
+        if not _is_lost(pid, api_url):
+            return False
+        process.stop()
     command = [
         sys.executable,
         *("-m", "prefect", "worker", "start", "--type", "process"),
@@ -38,3 +46,12 @@ def _ensure_worker(project: Project, pool: Pool, api_url: str) -> bool:
     }
     process.start(command, environment=environment, cwd=project.root)
     return True
+
+
+def _is_lost(pid: int, api_url: str) -> bool:
+    """Whether a worker's server has moved to another address and the worker does not know."""
+    try:
+        asks = psutil.Process(pid).environ().get("PREFECT_API_URL")
+    except psutil.Error:
+        return False
+    return asks is not None and asks != api_url and not is_healthy(asks)

@@ -1,11 +1,13 @@
-"""deployments.deploy: bringing the catalog to a server twice changes nothing, and a schedule makes runs."""
+"""deployments.deploy: the catalog comes to a server, a schedule makes runs, what a person set stays."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from deployments.catalog import CATALOG, POOLS
+from deployments.catalog import CATALOG, CPU_POOL, POOLS
 from deployments.deploy import deploy_all, load_flow
+from deployments.project import Project
 
 NAME = "kitti-finetune/kitti-finetune"
 
@@ -27,7 +29,10 @@ def scheduled_runs(client, deployment_id) -> list:
 
 
 def test_the_catalog_its_pools_and_the_schedule_come_to_the_server(client, tmp_path):
-    names = deploy_all(tmp_path, schedule=None)
+    project = Project(tmp_path)
+    deployed = deploy_all(project, schedule=None)
+    names = deployed.ids
+    assert deployed.kept == ()
     assert [name.partition("/")[2] for name in names] == [entry.name for entry in CATALOG]
     assert {pool.name: client.read_work_pool(pool.name).concurrency_limit for pool in POOLS} == {
         pool.name: pool.limit for pool in POOLS
@@ -60,7 +65,7 @@ def test_the_catalog_its_pools_and_the_schedule_come_to_the_server(client, tmp_p
     assert retraining.concurrency_options.collision_strategy == "CANCEL_NEW"
 
     # Switched on, the schedule makes runs (with a wrong SQLAlchemy it never does).
-    deploy_all(tmp_path, schedule=True)
+    deploy_all(project, schedule=True)
     second = client.read_deployment_by_name(NAME)
     assert second.id == first.id
     assert [(s.slug, s.active) for s in second.schedules] == [("weekly-retraining", True)]
@@ -72,7 +77,68 @@ def test_the_catalog_its_pools_and_the_schedule_come_to_the_server(client, tmp_p
     assert {run.expected_start_time.isoweekday() for run in runs} == {6}
 
     # Deploying again keeps what a person chose.
-    deploy_all(tmp_path, schedule=None)
+    deploy_all(project, schedule=None)
     assert client.read_deployment_by_name(NAME).schedules[0].active
-    deploy_all(tmp_path, schedule=False)
+    deploy_all(project, schedule=False)
     assert not client.read_deployment_by_name(NAME).schedules[0].active
+
+    # And changes nothing where nothing changed.
+    before = client.read_deployment_by_name(NAME)
+    assert deploy_all(project, schedule=None).kept == ()
+    assert client.read_deployment_by_name(NAME).updated == before.updated
+
+
+def test_what_a_person_set_in_the_pages_stays_and_the_rest_follows_the_catalog(client, tmp_path, monkeypatch):
+    from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolUpdate
+    from prefect.client.schemas.objects import ConcurrencyOptions
+
+    project = Project(tmp_path)
+    # Other tests may have deployed to this server, of which this project knows nothing.
+    for name in deploy_all(project, schedule=False).ids.values():
+        client.delete_deployment(name)
+    assert deploy_all(project, schedule=None).kept == ()
+    known = client.read_deployment_by_name(NAME)
+    client.update_deployment(
+        known.id,
+        DeploymentUpdate(
+            description="ours",
+            tags=["kitti", "night"],
+            parameters={"preset": "kitti_d0", "overrides": ["train.epochs=3"]},
+            concurrency_limit=4,
+            concurrency_options=ConcurrencyOptions(collision_strategy="ENQUEUE"),
+            job_variables={**known.job_variables, "env": {"A": "1"}},
+        ),
+    )
+    client.pause_deployment(known.id)
+    client.update_work_pool(CPU_POOL.name, WorkPoolUpdate(concurrency_limit=5))
+    changed = client.read_deployment_by_name(NAME)
+
+    # Meanwhile the catalog changed, too: what no person touched, and what one did.
+    (entry,) = [entry for entry in CATALOG if entry.name == "kitti-finetune"]
+    newer = replace(entry, description="newer", parameters={"preset": "kitti_d2"})
+    monkeypatch.setattr("deployments.deploy.CATALOG", (newer, *[e for e in CATALOG if e is not entry]))
+    moved = Project(tmp_path / "moved")
+    moved.state_dir.mkdir(parents=True)
+    (project.state_dir / "deployed.json").rename(moved.state_dir / "deployed.json")
+    told = deploy_all(moved, schedule=None).kept
+
+    after = client.read_deployment_by_name(NAME)
+    assert (after.description, after.tags, after.paused) == ("ours", changed.tags, True)
+    assert after.parameters == {"preset": "kitti_d2", "overrides": ["train.epochs=3"]}
+    assert (after.global_concurrency_limit.limit, after.concurrency_options.collision_strategy) == (4, "ENQUEUE")
+    assert after.job_variables == {**changed.job_variables, "working_dir": str(moved.root)}
+    assert client.read_work_pool(CPU_POOL.name).concurrency_limit == 5
+    assert told == (
+        "kitti-cpu: limit was changed to 5 in the pages; kept",
+        "kitti-finetune: collision strategy was changed to ENQUEUE in the pages; kept",
+        "kitti-finetune: concurrency limit was changed to 4 in the pages; kept",
+        "kitti-finetune: description was changed to ours in the pages; kept, though the catalog now has newer",
+        "kitti-finetune: job variable env was changed to {'A': '1'} in the pages; kept",
+        "kitti-finetune: parameter overrides was changed to ['train.epochs=3'] in the pages; kept",
+        "kitti-finetune: paused was changed to True in the pages; kept",
+        "kitti-finetune: tags was changed to ['kitti', 'night'] in the pages; kept",
+    )
+    assert deploy_all(moved, schedule=None).kept == told
+
+    client.delete_deployment(known.id)
+    client.update_work_pool(CPU_POOL.name, WorkPoolUpdate(concurrency_limit=CPU_POOL.limit))

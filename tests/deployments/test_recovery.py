@@ -49,7 +49,7 @@ def project(tmp_path, monkeypatch, request):
     try:
         url = ensure_server(project, port=free_port("127.0.0.1"), host="127.0.0.1").api_url
         with connected(project, url):
-            ensure_automations(deploy_all(project.root, schedule=None).values())
+            ensure_automations(deploy_all(project, schedule=None).ids.values())
             ensure_workers(project, url)
             yield project
     finally:

@@ -49,6 +49,12 @@ def test_without_a_wish_a_taken_port_is_passed_over(listener, monkeypatch):
     assert listener < module._choose_port(HOST, None) < listener + 20
 
 
+def test_it_comes_back_where_its_workers_know_it_if_that_port_is_free(listener):
+    free = free_port(HOST)
+    assert module._choose_port(HOST, None, before=f"http://{HOST}:{free}/api") == free
+    assert module._choose_port(HOST, None, before=f"http://{HOST}:{listener}/api") != listener
+
+
 def test_when_every_port_is_taken_it_says_so(listener, monkeypatch):
     monkeypatch.setattr(module, "DEFAULT_PORT", listener)
     monkeypatch.setattr(module, "PORTS_TRIED", 1)

@@ -1,4 +1,6 @@
-"""deployments.local.workers: one a pool, and one that runs is left alone."""
+"""deployments.local.workers: one a pool, and one that runs is left alone unless its server is gone."""
+
+import sys
 
 import pytest
 
@@ -40,3 +42,27 @@ def test_one_that_runs_is_left_alone(started, tmp_path, monkeypatch):
     monkeypatch.setattr(Background, "pid", lambda self: 7 if "cpu" in self.name else None)
     assert [new for _, new in ensure_workers(Project(tmp_path), URL)] == [False, True]
     assert set(started) == {worker_process(Project(tmp_path), POOLS[1]).name}
+
+
+def test_one_whose_server_is_gone_is_started_again(tmp_path, prefect_server, monkeypatch):
+    """Each sleeps in place of a worker, with a worker's environment."""
+    start = Background.start
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    monkeypatch.setattr(
+        Background,
+        "start",
+        lambda self, command, *, environment, cwd: start(self, sleep, environment=environment, cwd=cwd),
+    )
+    project = Project(tmp_path)
+    processes = [worker_process(project, pool) for pool in POOLS]
+    try:
+        assert [new for _, new in ensure_workers(project, URL)] == [True, True]
+        first = [process.pid() for process in processes]
+        assert [new for _, new in ensure_workers(project, URL)] == [False, False]
+        assert [new for _, new in ensure_workers(project, prefect_server)] == [True, True]
+        assert not {process.pid() for process in processes} & {None, *first}
+        # It answers where they ask, so another address for it is none of their business.
+        assert [new for _, new in ensure_workers(project, URL)] == [False, False]
+    finally:
+        for process in processes:
+            process.stop()
