@@ -18,6 +18,7 @@ from kittidet.eval.score_text import SYNTHETIC, leakage_text, limit_text, score_
 from kittidet.files import read_json
 from kittidet.frame import Detections, Frame
 from kittidet.kitti.frames import load_frame
+from kittidet.report.images import read_image
 from kittidet.report.result import NUMBERS
 from kittidet.runs.frames import frame_detections
 from kittidet.steps.fetch import dataset_tree
@@ -156,7 +157,7 @@ def _first_frames(store: Store, dataset: StepOutput, split: StepOutput, side: Si
 def _gallery(items: Sequence[tuple[Frame, Detections | None]], table: ClassTable) -> Image.Image:
     drawn = []
     for frame, found in items:
-        with Image.open(frame.image_path) as image:
-            drawing = draw_frame(image, objects=frame.objects, detections=found, table=table, min_score=SHOWN_SCORE)
+        image = read_image(frame)
+        drawing = draw_frame(image, objects=frame.objects, detections=found, table=table, min_score=SHOWN_SCORE)
         drawn.append((frame.frame_id, drawing))
     return draw_gallery(drawn, columns=min(GALLERY_COLUMNS, len(drawn)), width=MAX_IMAGE_WIDTH)

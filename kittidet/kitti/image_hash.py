@@ -20,6 +20,7 @@ from PIL import Image
 
 from kittidet.arrays import IntArray
 from kittidet.errors import DatasetContractError
+from kittidet.kitti.rgb import to_rgb
 
 _SIDE = 16
 HASH_BITS = _SIDE * _SIDE
@@ -59,7 +60,8 @@ def nearest_hashes(hashes: HashArray, among: HashArray) -> tuple[IntArray, IntAr
 def _hash_bits(path: Path) -> npt.NDArray[np.bool_]:
     try:
         with Image.open(path) as image:
-            grid = image.convert("L").resize((_SIDE + 1, _SIDE), Image.Resampling.BOX, reducing_gap=2)
+            grey = Image.fromarray(to_rgb(image)).convert("L")
+        grid = grey.resize((_SIDE + 1, _SIDE), Image.Resampling.BOX, reducing_gap=2)
     except (OSError, SyntaxError, ValueError) as error:
         raise DatasetContractError(f"{path}: cannot decode the image to compare it: {error}.") from error
     brightness = np.asarray(grid)

@@ -1,16 +1,20 @@
 """The pixels of an opened image as 8-bit RGB, upright: the one rule, wherever Pillow opens an image.
 
 16-bit samples keep their high byte, grey becomes RGB, a palette its colours, transparency is dropped, and the image is
-turned as its EXIF orientation says.
+turned as its EXIF orientation says. CMYK of a JPEG is inverted only where its Adobe marker says so, and a TIFF may
+store white as 0.
 """
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
 from kittidet.config import MAX_SIDE_PX
 
 Pixels = npt.NDArray[np.uint8]
+
+# Tags of a TIFF: bits of each sample, and what a sample of 0 means (0: white).
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 
 
 def to_rgb(image: Image.Image, *, turn: bool = True) -> Pixels:
@@ -29,9 +33,18 @@ def to_rgb(image: Image.Image, *, turn: bool = True) -> Pixels:
     upright = ImageOps.exif_transpose(image) if turn else image.copy()
     if upright.mode.startswith("I;16"):
         # Pillow's own conversion clips at 255, which leaves a white image.
+        tags = getattr(image, "tag_v2", {})
+        bits = tags.get(_BITS_PER_SAMPLE, (16,))[0]
+        if bits != 16:
+            raise ValueError(f"expected 8 or 16 bits a sample, got {bits}. Convert it first")
         grey = (np.asarray(upright) >> 8).astype(np.uint8)
+        # Pillow turns white that is stored as 0 around in 8-bit images alone.
+        grey = 255 - grey if tags.get(_PHOTOMETRIC) == 0 else grey
         return np.repeat(grey[..., None], 3, axis=2)
     if upright.mode in {"I", "F"}:
         raise ValueError(f"expected 8 or 16 bits a sample, got 32 (Pillow's mode {upright.mode}). Convert it first")
+    if upright.mode == "CMYK" and image.format in {"JPEG", "MPO"} and "adobe" not in image.info:
+        # Pillow takes every CMYK JPEG for one of Adobe's, which are stored inverted.
+        upright = ImageChops.invert(upright)
     upright.info.pop("transparency", None)
     return np.asarray(upright.convert("RGB"))

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kittidet.classes import KITTI8
 from kittidet.errors import EvaluationError
+from kittidet.frame import Frame
 from kittidet.steps.split import split_ids
 from kittidet.store import Store
 from tasks import show
@@ -93,6 +95,12 @@ def test_a_detection_changes_the_picture_of_its_own_frame_only(drawn, tmp_path):
 def test_labels_of_a_side_are_drawn(drawn):
     inputs, table = drawn
     assert show.label_gallery(*inputs, "train", table).width == 1600
+
+
+def test_a_16_bit_image_is_shown_as_the_detector_sees_it(tmp_path):
+    Image.fromarray(np.full((96, 320), 0x40FF, np.uint16)).save(tmp_path / "a.png")
+    gallery = show._gallery([(Frame("a", tmp_path / "a.png", (320, 96), ()), None)], KITTI8)
+    assert np.median(np.asarray(gallery)) == 0x40
 
 
 def test_only_the_frames_of_the_gallery_are_read(drawn, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """One image gives the same pixels everywhere: from its file, from a record, and in TensorFlow's graphs."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -129,6 +130,26 @@ def test_a_16_bit_tiff_keeps_its_high_byte_too(order, tmp_path):
     values = samples(1)[..., 0]
     image = Image.fromarray(values.astype(f"{order}u2"))
     np.testing.assert_array_equal(read(tmp_path, encode(image, "TIFF"))[..., 1], values >> 8)
+
+
+def test_a_16_bit_tiff_may_store_white_as_0(tmp_path):
+    values = samples(1)[..., 0]
+    data = encode(Image.fromarray(values), "TIFF", tiffinfo={262: 0})
+    np.testing.assert_array_equal(read(tmp_path, data)[..., 1], 255 - (values >> 8))
+
+
+def test_samples_of_12_bits_are_refused_instead_of_darkened(tmp_path):
+    data = encode(Image.fromarray(samples(1)[..., 0]), "TIFF")
+    sixteen, twelve = (struct.pack("<HHIHH", 258, 3, 1, bits, 0) for bits in (16, 12))
+    assert data.count(sixteen) == 1
+    with pytest.raises(ImageError, match="expected 8 or 16 bits a sample, got 12"):
+        read(tmp_path, data.replace(sixteen, twelve))
+
+
+def test_cmyk_of_a_jpeg_is_inverted_where_its_marker_says_so_alone(tmp_path):
+    adobe, other = (read(tmp_path, FILES[f"jpeg cmyk{more}"]).astype(int) for more in ("", ", not Adobe's"))
+    assert np.abs(adobe - other).mean() < 2
+    assert np.abs(adobe - np.asarray(street())).mean() < 12
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

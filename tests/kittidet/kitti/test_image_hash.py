@@ -52,6 +52,16 @@ def test_real_frames_of_one_place_are_near_and_no_others(kitti_mini):
         assert near == expected - {path.stem}
 
 
+def test_16_bit_grey_is_compared_by_what_it_shows(street, tmp_path):
+    """Pillow's own conversion makes every such image white, so that all of them would be alike."""
+    with Image.open(street) as image:
+        grey = np.asarray(image.convert("L")).astype(np.uint16)
+    Image.fromarray(grey * 257).save(tmp_path / "a.png")
+    Image.fromarray(grey[::-1] * 257).save(tmp_path / "b.png")
+    assert bits_between(street, tmp_path / "a.png") == 0
+    assert bits_between(street, tmp_path / "b.png") > NEAR_BITS
+
+
 def test_the_first_of_equally_near_ones_is_named():
     hashes = np.array([[0, 0, 0, 7], [0, 0, 0, 1], [0, 0, 0, 1]], dtype=np.uint64)
     places, bits = nearest_hashes(np.array([[0, 0, 0, 0]], dtype=np.uint64), hashes)

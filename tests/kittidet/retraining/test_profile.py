@@ -27,6 +27,14 @@ def test_the_facts_are_those_of_image_and_labels(synthetic_tree):
         assert facts.brightness == pytest.approx(np.asarray(image.convert("L")).mean(), abs=0.01)
 
 
+def test_16_bit_grey_is_as_bright_as_it_is_shown(synthetic_tree, tmp_path):
+    shutil.copytree(synthetic_tree.root, tmp_path / "kitti")
+    tree = open_tree(tmp_path / "kitti")
+    frame_id = tree.frame_ids[0]
+    Image.fromarray(np.full((375, 1242), 0x40FF, np.uint16)).save(tree.image_path(frame_id))
+    assert measure_profile(tree, [frame_id], KITTI8).frames[0].brightness == 0x40
+
+
 def test_a_profile_comes_back_from_json(synthetic_tree):
     found = measure_profile(synthetic_tree, synthetic_tree.frame_ids, KITTI8)
     assert len(found.frames) == len(found.contents) == len(synthetic_tree.frame_ids)
