@@ -28,9 +28,11 @@ class ServingModule(tf.Module):
 
     def __init__(self, detector: Detector, *, config: EvalConfig, class_names_path: Path) -> None:
         super().__init__(name="kittidet")
-        self._network = detector.network
-        # tf.Module finds tf.Variables in its own attributes, not inside Keras layers.
-        self.weights = [variable.value for variable in detector.network.weights]
+        # tf.Module finds tf.Variables in its own attributes. The Keras model stays out of them, inside a function: with it
+        # every weight would be saved a second time, under its layer's name.
+        network = detector.network
+        self.weights = [variable.value for variable in network.weights]
+        self._network = lambda images, training: network(images, training=training)
         self.class_names = tf.saved_model.Asset(str(class_names_path))
         self._model = detector.model
         self._input_hw = detector.model.input_hw

@@ -54,6 +54,12 @@ def test_class_names_travel_with_the_model_and_every_detection_has_one(serve, ex
         assert (one["scores"] > 0).all()
 
 
+def test_every_weight_is_in_the_saved_model_once(exported, detector):
+    names = tf.train.list_variables(str(exported.path / "saved_model" / "variables" / "variables"))
+    saved = sum(np.prod(shape) for name, shape in names if name.endswith("VARIABLE_VALUE"))
+    assert saved == sum(np.prod(weight.shape) for weight in detector.network.weights)
+
+
 def test_bytes_that_are_no_image_are_an_error(serve):
     with pytest.raises(tf.errors.InvalidArgumentError):
         serve([b"no image"])
