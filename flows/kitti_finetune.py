@@ -54,14 +54,14 @@ def kitti_finetune(
     try:
         run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
         on_gpu_pool = trainer == "gpu-pool" or (trainer == "auto" and has_gpu_worker())
-        find_start_first(Store(run.store_dir.absolute()), run, trains_here=not on_gpu_pool)
+        find_start_first(Store(run.store_dir), run, trains_here=not on_gpu_pool)
     except (ArchiveError, ConfigError) as error:
         return cast("PublishedRun", failed(error))  # a state that a flow returns is how its run ends
     return with_damage_made_again(lambda: _all_steps(run, trainer))
 
 
 def _all_steps(run: RunConfig, trainer: Trainer) -> PublishedRun:
-    store_dir = run.store_dir.absolute()
+    store_dir = Store(run.store_dir).place
 
     # The steps and their order are those of kittidet/steps/pipeline.py, where a change of them begins; here each is a
     # task, and training may be another machine's.

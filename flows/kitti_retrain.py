@@ -14,6 +14,7 @@ from kittidet.errors import ConfigError
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
 from kittidet.steps.judge import Outcome, unchanged
+from kittidet.store import Store
 from tasks.caching import in_store
 from tasks.gpu_pool import cancel_children
 from tasks.logs import show_library_lines
@@ -49,7 +50,7 @@ def kitti_retrain(
         run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
     except ConfigError as error:
         return cast("Outcome", failed(error))
-    store_dir = run.store_dir.absolute()
+    store_dir = Store(run.store_dir).place
 
     # The order is that of kittidet/steps/retrain.py.
     dataset = in_store(fetch, store_dir)(store_dir, run.source)

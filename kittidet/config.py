@@ -28,6 +28,7 @@ from kittidet.config_types import (
     Share,
     Side,
     SplitName,
+    StorePlace,
     Variant,
 )
 from kittidet.errors import ConfigError
@@ -246,7 +247,9 @@ class RunConfig(Section):
         max_length=MAX_NAME,
         description="folder under runs/",
     )
-    store_dir: LocalPath = Field(Path("store"), description="step outputs, by content")
+    store_dir: StorePlace = Field(
+        Path("store"), description="step outputs, by content: a folder, or s3://BUCKET/PREFIX (gs://, az://)"
+    )
     runs_dir: LocalPath = Field(Path("runs"), description="finished runs, by name")
     source: SourceConfig = SourceConfig()
     validation: ValidateConfig = ValidateConfig()

@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from kittidet.masking import USER_INFO
+from kittidet.store_place import store_place
 
 # Variants are listed here, not in `model`, so that `--help` and the checks need no Keras.
 VARIANTS = (
@@ -63,6 +64,13 @@ def _check_path(path: Path) -> Path:
     return path
 
 
+def _check_store_place(given: object) -> Path | str:
+    if not isinstance(given, (str, Path)):
+        raise ValueError("expected a folder, or a URL such as s3://BUCKET/PREFIX")  # noqa: TRY004  pydantic reports it
+    place = store_place(given)
+    return place if isinstance(place, str) else _check_path(place)
+
+
 def _check_no_password(text: str) -> str:
     if USER_INFO.search(text):
         raise ValueError(
@@ -80,11 +88,18 @@ def _check_address(address: str) -> str:
 
 
 # Checked where a form or a request is sent, too: what a server refuses it does not keep.
-_NO_PASSWORD = Field(json_schema_extra={"pattern": r"^(?!.*://[^/\s?#]*@)"})
+_PASSWORDLESS = r"^(?!.*://[^/\s?#]*@)"
+_NO_PASSWORD = Field(json_schema_extra={"pattern": _PASSWORDLESS})
 # Text of a person in which an address may stand.
 NoPassword = Annotated[str, AfterValidator(_check_no_password), _NO_PASSWORD]
 Address = Annotated[str, AfterValidator(_check_address), _NO_PASSWORD]
 LocalPath = Annotated[Path, AfterValidator(_check_path)]
+# A folder, or the URL of an object store as text; in a form one field.
+StorePlace = Annotated[
+    Path | str,
+    BeforeValidator(_check_store_place),
+    WithJsonSchema({"type": "string", "pattern": _PASSWORDLESS}),
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
 # Random generators take 32 bits.

@@ -9,7 +9,8 @@
     ├── DatasetContractError      a data set that breaks the contract (tree, labels, images, split)
     ├── RecordError               a TFRecord shard, its features or its manifest
     ├── StoreError                a step output that is missing, damaged or locked
-    │   └── DamagedOutputError    a step output that is not what its step wrote: the next request makes it again
+    │   ├── DamagedOutputError    a step output that is not what its step wrote: the next request makes it again
+    │   └── StoreServerError      an object store that cannot be reached for now: a later try may succeed
     ├── CheckpointMismatchError   weights that do not fit the model they are loaded into
     ├── TrainingError             a run that cannot continue (non-finite loss, no memory)
     ├── EvaluationError           ground truth or detections that cannot be scored
@@ -60,6 +61,10 @@ class StoreError(KittidetError):
 
 class DamagedOutputError(StoreError):
     """A step output is not what its step wrote; the next request of it makes it again."""
+
+
+class StoreServerError(StoreError):
+    """An object store could not be reached for now; what was done is kept, and a later try may succeed."""
 
 
 class CheckpointMismatchError(KittidetError):

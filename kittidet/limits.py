@@ -1,8 +1,8 @@
 """Which folders and hosts a machine lets a configuration name: set by whoever runs it, out of a run's reach.
 
 ``KITTIDET_ALLOWED_ROOTS`` holds folders, separated as in ``PATH``; ``KITTIDET_ALLOWED_HOSTS`` host names, separated by
-commas, where ``*.example.org`` stands for every name below it. A worker reads them from its environment, not from the
-parameters of a run. Where one is not set, everything is allowed.
+commas, where ``*.example.org`` stands for every name below it, and object stores, as ``s3://bucket/prefix``. A worker
+reads them from its environment, not from the parameters of a run. Where one is not set, everything is allowed.
 """
 
 import os
@@ -60,6 +60,25 @@ def check_host(address: str, *, what: str) -> None:
     )
 
 
+def check_store(place: Path | str, *, what: str) -> None:
+    """Return if a store is allowed: its folder as any other, its URL if it or what it begins with is among the hosts.
+
+    Raises:
+        ConfigError: if it is not.
+    """
+    if isinstance(place, Path):
+        check_path(place, what=what)
+        return
+    allowed = [entry.strip().rstrip("/") for entry in os.environ.get(HOSTS, "").split(",") if entry.strip()]
+    if not allowed and not os.environ.get(ROOTS):
+        return
+    if not any(place == entry or place.startswith(f"{entry}/") for entry in allowed if "://" in entry):
+        raise ConfigError(
+            f"{what}: {place} is not among the object stores that are allowed on this machine: {HOSTS} names them as "
+            "s3://BUCKET or s3://BUCKET/PREFIX. Choose another, or ask whoever runs the machine to extend it."
+        )
+
+
 def check_limits(config: RunConfig) -> None:
     """Return if every path of a configuration, and the address that it downloads from, is allowed.
 
@@ -69,6 +88,8 @@ def check_limits(config: RunConfig) -> None:
     for key, value in _values(config):
         if isinstance(value, Path):
             check_path(value, what=key)
+    if isinstance(config.store_dir, str):
+        check_store(config.store_dir, what="store_dir")
     if config.source.kind == "official":
         check_host(config.source.base_url, what="source.base_url")
 

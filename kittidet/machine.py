@@ -1,4 +1,4 @@
-"""What this machine has to compute with, read without loading TensorFlow."""
+"""What this machine has to compute with and where it caches, read without loading TensorFlow."""
 
 import os
 from collections.abc import Iterator
@@ -9,6 +9,12 @@ def usable_cores() -> int:
     """Return how many processor cores this process may use."""
     # A container or batch system may give fewer than there are; macOS cannot say.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def user_cache_dir() -> Path:
+    """Return the folder for what can be fetched again: published weights, copies of object stores."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "kittidet"
 
 
 def find_accelerators() -> list[str]:

@@ -4,6 +4,9 @@ A step's identity is the digest of its inputs' digests, the configuration it rea
 and times are no part of it. A finished folder holds ``_output.json`` (size and sha256 of every file, and the step's
 summary); a folder without one is not an output. `Store.read` is the one door to what a step left: it hashes what it
 hands out. `Store.path` is for names in messages.
+
+A store on a URL is the same folder as a cache of this machine: what it lacks is fetched before it is made, and what is
+made is shared (`shared_outputs`).
 """
 
 import logging
@@ -11,7 +14,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +22,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kittidet.errors import DamagedOutputError, StoreError
 from kittidet.files import digest_file, digest_of, list_files, locked, read_sealed, write_sealed, write_text_atomic
+from kittidet.object_store import ObjectStore
 from kittidet.progress import in_words
+from kittidet.shared_outputs import SharedOutputs
+from kittidet.store_place import local_folder, store_place
 
 log = logging.getLogger(__name__)
 
@@ -65,14 +71,25 @@ def step_key(step: str, version: int, /, **identity: Any) -> StepKey:
 
 
 class Store:
-    """Step outputs under one root folder.
+    """Step outputs under one root folder, shared by way of an object store where the place is a URL.
 
     Args:
-        root: the folder; made when first written to.
+        place: the folder, made when first written to; or a URL such as ``s3://bucket/prefix``.
+
+    Attributes:
+        root: the folder on this machine, absolute.
+        place: what another process opens this store by: the folder, or the URL.
+        shared: the outputs in the object store; None of a folder.
+
+    Raises:
+        ValueError: on a URL of another kind.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root).absolute()
+    def __init__(self, place: Path | str) -> None:
+        self.root = local_folder(place)
+        url = store_place(place)
+        self.place: Path | str = url if isinstance(url, str) else self.root
+        self.shared = SharedOutputs(ObjectStore(url), MANIFEST) if isinstance(url, str) else None
 
     def path(self, key: StepKey) -> Path:
         """Return the folder where an output with this key is, or would be."""
@@ -89,10 +106,22 @@ class Store:
             DamagedOutputError: naming the file, what was expected and what was found. The next request of the output
                 makes it again.
         """
+        self.bring(output)
         problems = self.problems(output, within=name, thorough=True)
         if problems:
             self.distrust(output, problems)
         return self.path(output) / name
+
+    def bring(self, key: StepKey) -> None:
+        """Fetch an output that this machine lacks and the object store has.
+
+        Raises:
+            StoreError: if the object store cannot be asked, or the folder cannot be written.
+        """
+        if self.shared is not None and not (self.path(key) / MANIFEST).is_file():
+            with self._alone(key):
+                if not (self.path(key) / MANIFEST).is_file():
+                    self._fetch(key)
 
     def distrust(self, output: StepKey, problems: Sequence[str]) -> NoReturn:
         """Note what is wrong with an output, so that its next request makes it again.
@@ -156,6 +185,7 @@ class Store:
 
     def load(self, key: StepKey) -> StepOutput | None:
         """Return the output of this key if it is complete and undamaged, else None."""
+        self.bring(key)
         if self.problems(key):
             return None
         manifest = read_sealed(self.path(key) / MANIFEST)
@@ -176,14 +206,16 @@ class Store:
         Raises:
             StoreError: if the store cannot be written.
         """
-        with locked(self.root / f".{key.name}.lock", waiting_for=key.name, error=self._unwritable):
+        if self.shared is not None:
+            self.shared.objects.probe()
+        with self._alone(key):
             final = self.path(key)
             problems = self.problems(key)
-            manifest = None if problems else read_sealed(final / MANIFEST)
+            manifest = (self._fetch(key) if problems else read_sealed(final / MANIFEST)) or None
             if manifest is not None:
                 words = in_words(f"{key.step}: done before")
                 log.info("step.cached step=%s folder=%s", key.step, final, extra=words)
-                return StepOutput(step=key.step, digest=key.digest, summary=manifest["summary"])
+                return StepOutput(step=key.step, digest=key.digest, summary=self._share(key, manifest)["summary"])
             partial = final.with_name(final.name + ".partial")
             if partial.exists() and not resumable:
                 shutil.rmtree(partial)
@@ -193,16 +225,36 @@ class Store:
                 shutil.rmtree(final)
             try:
                 partial.mkdir(parents=True, exist_ok=True)
-                summary = make(partial)
-                _write_manifest(partial, key, summary)
+                made = _write_manifest(partial, key, make(partial))
                 partial.rename(final)
             except OSError as error:
-                raise StoreError(
-                    f"{error.filename or partial}: step {key.step} cannot go on: {error.strerror or error}. "
-                    "Make room or make it accessible, then start the same command again; what is done is kept."
-                ) from error
+                raise self._stuck(key, error) from error
             log.info("step.made step=%s folder=%s", key.step, final, extra=in_words(f"{key.step}: done"))
-            return StepOutput(step=key.step, digest=key.digest, summary=summary, cached=False)
+            counts = self._share(key, made)
+            return StepOutput(step=key.step, digest=key.digest, summary=counts["summary"], cached=counts is not made)
+
+    def _fetch(self, key: StepKey) -> dict[str, Any] | None:
+        """Return the manifest of an output once it is here from the object store; None where that has none."""
+        try:
+            return None if self.shared is None else self.shared.bring(self.path(key), key.digest)
+        except OSError as error:
+            raise self._stuck(key, error) from error
+
+    def _share(self, key: StepKey, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Return the manifest that counts, once other machines have the output too."""
+        try:
+            return manifest if self.shared is None else self.shared.share(self.path(key), manifest)
+        except OSError as error:
+            raise self._stuck(key, error) from error
+
+    def _alone(self, key: StepKey) -> AbstractContextManager[None]:
+        return locked(self.root / f".{key.name}.lock", waiting_for=key.name, error=self._unwritable)
+
+    def _stuck(self, key: StepKey, error: OSError) -> StoreError:
+        return StoreError(
+            f"{error.filename or self.path(key)}: step {key.step} cannot go on: {error.strerror or error}. "
+            "Make room or make it accessible, then start the same command again; what is done is kept."
+        )
 
     def _unwritable(self, error: OSError) -> StoreError:
         return StoreError(
@@ -229,7 +281,7 @@ def _first_of(problems: Sequence[str]) -> str:
     return problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
 
 
-def _write_manifest(folder: Path, key: StepKey, summary: Mapping[str, Any]) -> None:
+def _write_manifest(folder: Path, key: StepKey, summary: Mapping[str, Any]) -> dict[str, Any]:
     files = {}
     for file in list_files(folder):
         stat = file.stat()
@@ -238,5 +290,7 @@ def _write_manifest(folder: Path, key: StepKey, summary: Mapping[str, Any]) -> N
             "mtime_ns": stat.st_mtime_ns,
             "sha256": digest_file(file),
         }
+    manifest = {"step": key.step, "digest": key.digest, "summary": dict(summary), "files": files}
     # Sealed: later keys are made of the summary, and a changed one must not pass for the step's own.
-    write_sealed(folder / MANIFEST, {"step": key.step, "digest": key.digest, "summary": dict(summary), "files": files})
+    write_sealed(folder / MANIFEST, manifest)
+    return manifest

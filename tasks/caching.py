@@ -55,10 +55,11 @@ class StepCache(CachePolicy):
         del task_ctx, flow_parameters, kwargs
         if self.key_of is None:
             raise ValueError("StepCache: expected key_of, the function that returns the step's key")
-        store = Store(Path(inputs["store_dir"]))
+        store = Store(inputs["store_dir"])
         known = {**inputs, "store": store}
         try:
             key = self.key_of(**{name: known[name] for name in inspect.signature(self.key_of).parameters})
+            unshared = _unshared(store, key) if key is not None else []
         except (KittidetError, OSError) as error:
             # What cannot be keyed cannot be done either: the task meets the same error and reports it as its own.
             log.debug("cache.no_key error=%s", error)
@@ -66,14 +67,14 @@ class StepCache(CachePolicy):
         if key is None:
             return None
         record = store.path(key) / RECORD
-        if record.is_file() and (problems := [*store.problems(key), *_record_problems(record)]):
+        if record.is_file() and (problems := [*store.problems(key), *unshared, *_record_problems(record)]):
             # Of a damaged output the step itself warns, when it makes it again.
             log.info("cache.damaged output=%s problems=%d first=%s", store.path(key), len(problems), problems[0])
             record.unlink(missing_ok=True)
         return f"{key.name}/{RECORD}"
 
 
-def in_store(task: Task[P, R], store_dir: Path) -> Callable[P, R]:
+def in_store(task: Task[P, R], store_dir: Path | str) -> Callable[P, R]:
     """Return what calls a task with its records in a store's folder, and shows its artifacts again if it is Cached."""
     stored = _with_records(task, store_dir)
 
@@ -88,8 +89,15 @@ def in_store(task: Task[P, R], store_dir: Path) -> Callable[P, R]:
     return call
 
 
-def _with_records(task: Task[P, R], store_dir: Path) -> Task[P, R]:
-    return task.with_options(result_storage=store_dir, result_serializer="json")
+def _with_records(task: Task[P, R], store_dir: Path | str) -> Task[P, R]:
+    return task.with_options(result_storage=Store(store_dir).root, result_serializer="json")
+
+
+def _unshared(store: Store, key: StepKey) -> list[str]:
+    """Return why an output that is here has to be shared again: others need it, and somebody removed it."""
+    if store.shared is None or not (store.path(key) / RECORD).is_file() or store.shared.holds(key.name):
+        return []
+    return [f"{store.place}: does not hold {key.name}"]
 
 
 def _record_problems(record: Path) -> list[str]:

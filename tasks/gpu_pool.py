@@ -6,7 +6,6 @@ The child runs the same tasks under the same keys, so afterwards the parent find
 import logging
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -30,6 +29,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling
 
 from kittidet.config import RunConfig
+from kittidet.config_types import StorePlace
 from kittidet.errors import TrainingError
 from kittidet.steps.evaluate import evaluate_key
 from kittidet.steps.outputs import DataOutputs
@@ -81,7 +81,7 @@ def is_trained(store: Store, data: DataOutputs, config: RunConfig) -> bool:
     tags=(),
     retries=3,
 )
-def train_on_gpu_pool(store_dir: Path, config: RunConfig, data: DataOutputs) -> None:
+def train_on_gpu_pool(store_dir: StorePlace, config: RunConfig, data: DataOutputs) -> None:
     """Return when a run in the GPU pool has left training and scores in the store.
 
     A parent that died and came back waits for the child it started before; after a failed child it starts another. A
@@ -95,7 +95,7 @@ def train_on_gpu_pool(store_dir: Path, config: RunConfig, data: DataOutputs) -> 
     child = _attach_or_start(
         f"{parent}:{train_key(data, config.model, config.train).digest}",
         {
-            "store_dir": str(store.root),
+            "store_dir": str(store.place),
             "config": config.model_dump(mode="json"),
             "data": data.model_dump(mode="json"),
         },
@@ -109,8 +109,8 @@ def train_on_gpu_pool(store_dir: Path, config: RunConfig, data: DataOutputs) -> 
         )
     if not is_trained(store, data, config):
         raise TrainingError(
-            f"run {child.name!r} in the GPU pool completed, but {store.root} does not hold its output. "
-            "Both pools must see the same store: mount it at the same path on both machines."
+            f"run {child.name!r} in the GPU pool completed, but {store.place} does not hold its output. "
+            "Both pools must see the same store: mount it at the same path on both machines, or name one by its URL."
         )
 
 

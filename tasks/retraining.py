@@ -4,13 +4,13 @@ Events are named ``kittidet.data.drift``, ``kittidet.model.promoted`` and ``kitt
 model, ``kittidet.model.NAME``.
 """
 
-from pathlib import Path
 from typing import Any
 
 import prefect.runtime
 from prefect.events import emit_event
 
 from kittidet.config import RunConfig
+from kittidet.config_types import StorePlace
 from kittidet.steps.drift import DriftReport, report_drift
 from kittidet.steps.judge import Outcome
 from kittidet.steps.judge import judge as judge_step
@@ -29,7 +29,7 @@ from tasks.steps import HOUR_S, as_task
     timeout_s=HOUR_S / 4,
     tags=("cpu",),
 )
-def plan(store_dir: Path, config: RunConfig, dataset: StepOutput, validation: StepOutput) -> Plan:
+def plan(store_dir: StorePlace, config: RunConfig, dataset: StepOutput, validation: StepOutput) -> Plan:
     """Return what is to be done."""
     return plan_retraining(Store(store_dir), config, dataset, validation)
 
@@ -41,7 +41,7 @@ def plan(store_dir: Path, config: RunConfig, dataset: StepOutput, validation: St
     timeout_s=2 * HOUR_S,
     tags=("cpu",),
 )
-def drift(store_dir: Path, plan: Plan, dataset: StepOutput) -> DriftReport:
+def drift(store_dir: StorePlace, plan: Plan, dataset: StepOutput) -> DriftReport:
     """Return how the new frames differ from those the champion was trained on."""
     report = report_drift(Store(store_dir), plan, dataset)
     if report.rows:
@@ -60,7 +60,7 @@ def drift(store_dir: Path, plan: Plan, dataset: StepOutput) -> DriftReport:
     timeout_s=6 * HOUR_S,
     tags=("gpu",),
 )
-def judge(store_dir: Path, plan: Plan, published: PublishedRun) -> Outcome:
+def judge(store_dir: StorePlace, plan: Plan, published: PublishedRun) -> Outcome:
     """Return how the re-training ended."""
     bar = ProgressBar("kitti-comparison-progress", "Comparing with the champion")
     outcome = judge_step(

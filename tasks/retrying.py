@@ -8,7 +8,7 @@ from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
-from kittidet.errors import DiskSpaceError, ServerError
+from kittidet.errors import DiskSpaceError, ServerError, StoreServerError
 
 # Faults of a disk or mount that another try, some seconds later, may not meet.
 _PASSING_ERRNO = {
@@ -37,7 +37,7 @@ def is_passing(error: BaseException | None) -> bool:
         seen.add(id(error))
         if isinstance(error, DiskSpaceError):
             return False
-        if isinstance(error, (ServerError, httpx.TransportError)):
+        if isinstance(error, (ServerError, StoreServerError, httpx.TransportError)):
             return True
         if isinstance(error, OSError) and error.errno in _PASSING_ERRNO:
             return True

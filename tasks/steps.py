@@ -19,6 +19,7 @@ from kittidet.config import (
     TrainConfig,
     ValidateConfig,
 )
+from kittidet.config_types import StorePlace
 from kittidet.errors import DatasetContractError
 from kittidet.steps.evaluate import evaluate as evaluate_step
 from kittidet.steps.evaluate import evaluate_key
@@ -115,7 +116,7 @@ def as_task(
     # The library resumes within one try; these are for a server or mount that is away for minutes.
     retries=4,
 )
-def fetch(store_dir: Path, source: SourceConfig) -> StepOutput:
+def fetch(store_dir: StorePlace, source: SourceConfig) -> StepOutput:
     """Return the data set, downloaded, recognised or rendered."""
     output = fetch_step(Store(store_dir), source, progress=FileBar("kitti-fetch-progress", "Fetching"))
     show_facts("kitti-data", output.summary, "The data set")
@@ -143,7 +144,7 @@ def findings_key(store: Store, dataset: StepOutput, config: ValidateConfig, reco
     tags=("cpu",),
     key=findings_key,
 )
-def validate(store_dir: Path, dataset: StepOutput, config: ValidateConfig, records: RecordsConfig) -> StepOutput:
+def validate(store_dir: StorePlace, dataset: StepOutput, config: ValidateConfig, records: RecordsConfig) -> StepOutput:
     """Return the findings; the run stops here where too many frames have any."""
     store = Store(store_dir)
     try:
@@ -163,7 +164,7 @@ def validate(store_dir: Path, dataset: StepOutput, config: ValidateConfig, recor
     tags=("cpu",),
     key=split_key,
 )
-def split(store_dir: Path, dataset: StepOutput, validation: StepOutput, config: SplitConfig) -> StepOutput:
+def split(store_dir: StorePlace, dataset: StepOutput, validation: StepOutput, config: SplitConfig) -> StepOutput:
     """Return which accepted frames train and which are scored."""
     output = split_step(Store(store_dir), dataset, validation, config)
     show_facts("kitti-split", output.summary, f"Split by {config.method}")
@@ -179,7 +180,7 @@ def split(store_dir: Path, dataset: StepOutput, validation: StepOutput, config: 
     key=records_key,
 )
 def write_records(
-    store_dir: Path, dataset: StepOutput, split: StepOutput, side: Side, config: RecordsConfig
+    store_dir: StorePlace, dataset: StepOutput, split: StepOutput, side: Side, config: RecordsConfig
 ) -> StepOutput:
     """Return one side of the split as sharded TFRecords."""
     store = Store(store_dir)
@@ -205,7 +206,7 @@ def write_records(
     key=train_key,
 )
 def fine_tune(
-    store_dir: Path, data: DataOutputs, model: ModelConfig, recipe: TrainConfig, scoring: EvalConfig
+    store_dir: StorePlace, data: DataOutputs, model: ModelConfig, recipe: TrainConfig, scoring: EvalConfig
 ) -> StepOutput:
     """Return the kept checkpoints. TensorFlow is loaded when the step runs, in the process that runs it."""
     bar = ProgressBar("kitti-training-progress", f"Fine-tuning {model.variant}")
@@ -232,7 +233,7 @@ def fine_tune(
     key=evaluate_key,
 )
 def evaluate(
-    store_dir: Path, trained: StepOutput, checkpoint: str, data: DataOutputs, config: EvalConfig
+    store_dir: StorePlace, trained: StepOutput, checkpoint: str, data: DataOutputs, config: EvalConfig
 ) -> StepOutput:
     """Return the scores of one kept checkpoint on the validation frames."""
     bar = ProgressBar(f"kitti-evaluation-{checkpoint}", f"Evaluating {checkpoint}")
@@ -257,7 +258,7 @@ def evaluate(
     timeout_s=HOUR_S,
     tags=("cpu",),
 )
-def publish(store_dir: Path, outputs: PipelineOutputs, config: RunConfig) -> PublishedRun:
+def publish(store_dir: StorePlace, outputs: PipelineOutputs, config: RunConfig) -> PublishedRun:
     """Return the run's folder and summary."""
     store = Store(store_dir)
     run = publish_step(store, outputs, config)
@@ -278,7 +279,7 @@ def publish(store_dir: Path, outputs: PipelineOutputs, config: RunConfig) -> Pub
     timeout_s=HOUR_S,
     tags=("cpu",),
 )
-def report(store_dir: Path, run: PublishedRun, dataset: StepOutput) -> Path:
+def report(store_dir: StorePlace, run: PublishedRun, dataset: StepOutput) -> Path:
     """Return the page of a published run."""
     page = report_step(Store(store_dir), run, dataset).page
     show_text("kitti-report", report_page(page), f"Report on run {run.path.name}")

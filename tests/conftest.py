@@ -28,6 +28,7 @@ pytest_plugins = [
     "fixtures.graded_training",
     "fixtures.kept_store",
     "fixtures.labelled_photos",
+    "fixtures.object_server",
     "fixtures.published_run",
     "fixtures.registered",
     "fixtures.shallow_networks",

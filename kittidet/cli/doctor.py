@@ -19,8 +19,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from kittidet.cli import operations
+from kittidet.cli.options import named_place
 from kittidet.errors import KittidetError
 from kittidet.machine import usable_cores
+from kittidet.store_place import local_folder
 
 # The official image archive (12 GB according to KITTI's download page), its unpacked files and the records, bytes.
 FULL_KITTI_BYTES = 40 * 10**9
@@ -44,16 +46,19 @@ class Finding:
 
 
 def doctor(
-    store: Annotated[Path, typer.Option("--store", help="Where step outputs will be written.")] = Path("store"),
+    store: Annotated[str, typer.Option("--store", help="Where step outputs will be written.")] = "store",
     deep: Annotated[
         bool, typer.Option("--deep", help="Also read every byte of every step output; minutes for all of KITTI.")
     ] = False,
 ) -> None:
     """Check Python, packages, disk, memory and accelerators; exit 1 if a run cannot work."""
-    findings = [examine_kittidet(), examine_python(), *examine_packages(), examine_disk(store), examine_memory()]
+    place = named_place(store)
+    folder = local_folder(place)
+    findings = [examine_kittidet(), examine_python(), *examine_packages(), examine_disk(folder), examine_memory()]
+    findings += [examine_object_store(place)] if isinstance(place, str) else []
     findings += [examine_cores(), examine_accelerators(), examine_start_weights(), *examine_operations()]
     if deep:
-        findings += examine_outputs(store)
+        findings += examine_outputs(folder)
     table = Table("", "what")
     for title in ("found", "next step"):
         table.add_column(title, overflow="fold")  # addresses and paths are to be copied
@@ -121,6 +126,17 @@ def examine_disk(store: Path) -> Finding:
     ok = None if free < FULL_KITTI_BYTES else True
     advice = f"All of KITTI needs about {FULL_KITTI_BYTES / 1e9:.0f} GB." if ok is None else ""
     return Finding("disk for the store", ok, f"{free / 1e9:.0f} GB free", advice)
+
+
+def examine_object_store(url: str) -> Finding:
+    """Return whether a store on a URL can be reached, written to, and minds conditions."""
+    from kittidet.object_store import ObjectStore
+
+    try:
+        ObjectStore(url).probe()
+    except KittidetError as error:
+        return Finding("object store", ok=False, found=url, advice=str(error))
+    return Finding("object store", ok=True, found=f"{url}, cached in {local_folder(url)}")
 
 
 def examine_outputs(store: Path) -> Iterator[Finding]:

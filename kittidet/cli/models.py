@@ -16,13 +16,13 @@ app = typer.Typer(name="models", help="List, promote and trace the models of a s
 
 Model = Annotated[str, typer.Argument(help="Name of the model, such as kitti-d0.")]
 Version = Annotated[int | None, typer.Argument(help="Its version; the champion if left out.")]
-StoreDir = Annotated[Path, typer.Option("--store", help="The store whose registry is meant.")]
+StorePlace = Annotated[str, typer.Option("--store", help="The store whose registry is meant: a folder, or a URL.")]
 Reason = Annotated[str, typer.Option("--reason", help="One sentence for the history.")]
-STORE = Path("store")
+STORE = "store"
 
 
 @app.command("list")
-def list_models(store: StoreDir = STORE) -> None:
+def list_models(store: StorePlace = STORE) -> None:
     """List every version of every model; the champion of each is marked."""
     registry = _registry(store)
     table = _table("model", "version", "", "AP", "interval", "parent", "data", "registered (UTC)")
@@ -43,7 +43,7 @@ def list_models(store: StoreDir = STORE) -> None:
 
 
 @app.command()
-def show(model: Model, version: Version = None, store: StoreDir = STORE) -> None:
+def show(model: Model, version: Version = None, store: StorePlace = STORE) -> None:
     """Show a version's scores and origin, and the champions and decisions of its model."""
     registry = _registry(store)
     found = _version(registry, model, version)
@@ -67,7 +67,7 @@ def promote(
     model: Model,
     version: Annotated[str, typer.Argument(metavar="VERSION|RUN", help="Its version, or a run folder to register.")],
     reason: Reason = "promoted by hand",
-    store: StoreDir = STORE,
+    store: StorePlace = STORE,
 ) -> None:
     """Make a version, or a run that is registered first, the champion."""
     registry = _registry(store)
@@ -78,7 +78,7 @@ def promote(
 
 
 @app.command()
-def rollback(model: Model, reason: Reason = "rolled back by hand", store: StoreDir = STORE) -> None:
+def rollback(model: Model, reason: Reason = "rolled back by hand", store: StorePlace = STORE) -> None:
     """Make the champion before the present one the champion again."""
     move = _registry(store).rollback(model, reason=reason)
     _say(f"{model} version {move.version} is the champion again, instead of version {move.replaced}")
@@ -89,7 +89,7 @@ def pull(
     model: Model,
     version: Version = None,
     out: Annotated[Path | None, typer.Option("--out", help="New folder; MODEL-VERSION if left out.")] = None,
-    store: StoreDir = STORE,
+    store: StorePlace = STORE,
 ) -> None:
     """Copy a version out of the registry, every file checked, as a run folder that `predict --model` takes."""
     from kittidet.registry.register import pull as pull_version
@@ -104,7 +104,7 @@ def lineage(
     model: Annotated[str | None, typer.Argument(help="Name of the model; left out with --frame.")] = None,
     version: Version = None,
     frame: Annotated[str | None, typer.Option("--frame", help="Instead: which versions saw this frame?")] = None,
-    store: StoreDir = STORE,
+    store: StorePlace = STORE,
 ) -> None:
     """Trace a version to its data, split, code and parents; or a frame to the versions that saw it."""
     from kittidet.registry.lineage import ancestors, saw_frame
@@ -130,10 +130,11 @@ def lineage(
         _print(table)
 
 
-def _registry(store: Path) -> "Registry":
+def _registry(store: str) -> "Registry":
+    from kittidet.cli.options import named_place
     from kittidet.registry.registry import Registry
 
-    return Registry(store)
+    return Registry(named_place(store))
 
 
 def _version(registry: "Registry", model: str, number: int | None) -> "ModelVersion":

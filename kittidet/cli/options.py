@@ -20,6 +20,21 @@ Overrides = Annotated[
 ]
 
 
+def named_place(store: str) -> Path | str:
+    """Return the folder or URL that ``--store`` names.
+
+    Raises:
+        ConfigError: if it is a URL of another kind.
+    """
+    from kittidet.errors import ConfigError
+    from kittidet.store_place import store_place
+
+    try:
+        return store_place(store)
+    except ValueError as error:
+        raise ConfigError(f"--store: {error}.") from error
+
+
 def resolve_config(preset_name: str, file: Path | None, data: Path | None, overrides: list[str] | None) -> Any:
     """Return the ``RunConfig`` from preset, file, ``--data`` and overrides, applied in that order.
 

@@ -30,11 +30,12 @@ def pipeline_verb(work: Work) -> Callable[..., None]:
         from kittidet.store import Store
 
         resolved = resolve_config(preset, config, data, overrides)
-        with log_to_file(resolved.store_dir, work.__name__) as log_path:
+        store = Store(resolved.store_dir)
+        with log_to_file(store.root, work.__name__) as log_path:
             print_header(work.__name__, resolved, log_path)
             try:
                 with file_progress() as progress:
-                    show = work(Store(resolved.store_dir), resolved, progress)
+                    show = work(store, resolved, progress)
             except KeyboardInterrupt:
                 said = "Stopped. What is finished is kept: the same command goes on from there."
                 Console(stderr=True).print(said, soft_wrap=True)

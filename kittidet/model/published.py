@@ -4,7 +4,6 @@ Source:
     Addresses as in the README of google/automl ``efficientdet``.
 """
 
-import os
 import sys
 import tarfile
 import zlib
@@ -15,6 +14,7 @@ from kittidet.download.disk import alone_at
 from kittidet.download.file import download, has_digest, record_digest
 from kittidet.errors import ArchiveError
 from kittidet.files import remove_partials, whole_folder
+from kittidet.machine import user_cache_dir
 from kittidet.model.scaling import variant_spec
 from kittidet.progress import FileProgress, file_progress
 
@@ -37,8 +37,7 @@ def archive_url(variant: str, *, base_url: str = BASE_URL) -> str:
 
 def default_cache_dir() -> Path:
     """Return the user's cache folder for published weights."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "kittidet" / "pretrained"
+    return user_cache_dir() / "pretrained"
 
 
 def pretrained_folder(variant: str, *, cache_dir: Path | None = None) -> Path:

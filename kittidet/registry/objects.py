@@ -1,6 +1,7 @@
-"""Objects in a folder: written once, whole or absent; and lists of them whose highest number counts.
+"""Objects that are written once, whole or absent: in a folder, or in an object store; and numbered lists of them.
 
-The one place of the registry that knows how bytes are kept. What the objects say is left to `records`.
+The one place of the registry that knows how bytes are kept. What the objects say is left to `records`. Of a list, the
+highest number counts.
 """
 
 import errno
@@ -10,7 +11,7 @@ import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -24,8 +25,28 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 Record = TypeVar("Record", bound=BaseModel)
 
 
+class Objects(Protocol):
+    """Objects by key, such as ``models/kitti-d0/versions/000003.json``: an `ObjectFolder`, or an `ObjectStore`."""
+
+    @property
+    def root(self) -> Path | str:
+        """What the keys are below: for messages."""
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Return whether the object was written: False where there is one of this key, which stays as it is."""
+
+    def has(self, key: str) -> bool:
+        """Return whether there is an object of this key."""
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes of an object, which has to be there."""
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names directly in a folder of keys, sorted."""
+
+
 class ObjectFolder:
-    """Objects by key, such as ``models/kitti-d0/versions/000003.json``.
+    """Objects by key in a folder.
 
     Args:
         root: the folder; made when first written to.
@@ -83,12 +104,12 @@ class ObjectFolder:
         return sorted(p.name for p in path.iterdir() if not p.name.startswith(".")) if path.is_dir() else []
 
 
-def numbers(objects: ObjectFolder, folder: str) -> list[int]:
+def numbers(objects: Objects, folder: str) -> list[int]:
     """Return the numbers of the records in a folder of keys, ascending."""
     return sorted(int(Path(name).stem) for name in objects.names(folder) if _NUMBERED.fullmatch(name))
 
 
-def read_record(objects: ObjectFolder, folder: str, number: int, kind: type[Record]) -> Record:
+def read_record(objects: Objects, folder: str, number: int, kind: type[Record]) -> Record:
     """Return one record of a numbered list.
 
     Raises:
@@ -100,12 +121,12 @@ def read_record(objects: ObjectFolder, folder: str, number: int, kind: type[Reco
     except ValidationError as error:
         first = error.errors()[0]
         raise RegistryError(
-            f"{objects.root / key}: not a {kind.__name__}: {'.'.join(map(str, first['loc']))}: {first['msg']}. "
+            f"{objects.root}/{key}: not a {kind.__name__}: {'.'.join(map(str, first['loc']))}: {first['msg']}. "
             "Restore the file; the registry never changes one that it wrote."
         ) from error
 
 
-def append_record(objects: ObjectFolder, folder: str, make: Callable[[int], Record]) -> Record:
+def append_record(objects: Objects, folder: str, make: Callable[[int], Record]) -> Record:
     """Return the record that was added to the end of a numbered list.
 
     Args:

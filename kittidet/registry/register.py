@@ -4,6 +4,7 @@ Files go in first, each under its sha256, the version last: a registration that 
 """
 
 import hashlib
+import re
 from pathlib import Path
 
 from kittidet.errors import RegistryError, StoreError
@@ -130,12 +131,24 @@ def checkpoint_of(registry: Registry, version: ModelVersion) -> Path:
     Raises:
         RegistryError: if a file is missing or damaged in the registry.
     """
-    folder = registry.objects.root / "pulled" / f"{version.model}-{version.version}-{version.checkpoint[:16]}"
+    folder = registry.folder / "pulled" / f"{version.model}-{version.version}-{version.checkpoint[:16]}"
     if not folder.exists():
         pull(registry, version, folder)
     if digest_path(folder / BEST) != version.checkpoint:
         raise RegistryError(f"{folder / BEST}: changed since it was pulled. Remove {folder}; it is pulled again.")
     return folder / BEST
+
+
+def pulled_here(registry: Registry, checkpoint: Path) -> Path:
+    """Return a checkpoint, pulled on this machine where `checkpoint_of` gave its path on another one.
+
+    Raises:
+        RegistryError: if that version is missing or damaged in the registry.
+    """
+    known = re.search(rf"/pulled/([^/]+)-(\d+)-[0-9a-f]{{16}}/{BEST}$", checkpoint.as_posix())
+    if checkpoint.exists() or known is None:
+        return checkpoint
+    return checkpoint_of(registry, registry.version(known[1], int(known[2])))
 
 
 def read_file(registry: Registry, version: ModelVersion, name: str, sha256: str | None = None) -> bytes:
@@ -150,7 +163,7 @@ def read_file(registry: Registry, version: ModelVersion, name: str, sha256: str 
     content = registry.objects.read(_key(sha256))
     if hashlib.sha256(content).hexdigest() != sha256:
         raise RegistryError(
-            f"{registry.objects.root / _key(sha256)}: changed since it was registered ({name} of "
+            f"{registry.objects.root}/{_key(sha256)}: changed since it was registered ({name} of "
             f"{version.model} version {version.version}). Restore it, or register the run {version.run_path} again."
         )
     return content
@@ -165,7 +178,8 @@ def _store(registry: Registry, file: Path, expected: str | None = None) -> str:
     sha256 = hashlib.sha256(content).hexdigest()
     if expected not in {None, sha256}:
         raise StoreError(f"{file}: changed since it was published. Publish the run again, then register that.")
-    registry.objects.create(_key(sha256), content)
+    if not registry.objects.has(_key(sha256)):
+        registry.objects.create(_key(sha256), content)
     return sha256
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from kittidet.errors import PromotionLostError, RegistryError
-from kittidet.registry.objects import ObjectFolder, append_record, numbers, read_record
+from kittidet.object_store import ObjectStore
+from kittidet.registry.objects import ObjectFolder, Objects, append_record, numbers, read_record
 from kittidet.registry.records import Decision, ModelVersion, Promotion, said_writer
+from kittidet.store_place import local_folder, store_place
 
 # A name is one part of a key.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -21,11 +23,21 @@ class Registry:
     """The models registered beside the step outputs of a store.
 
     Args:
-        store_dir: the store; the registry is its folder ``registry``, made when first written to.
+        store: its folder or URL; the registry is what begins with ``registry/`` there.
+
+    Attributes:
+        objects: the registry's own.
+        folder: on this machine, for what was pulled out of it.
+
+    Raises:
+        ValueError: on a URL of another kind.
     """
 
-    def __init__(self, store_dir: Path) -> None:
-        self.objects = ObjectFolder(Path(store_dir) / "registry")
+    def __init__(self, store: Path | str) -> None:
+        place = store_place(store)
+        self.folder = local_folder(place) / "registry"
+        is_url = isinstance(place, str)
+        self.objects: Objects = ObjectStore(f"{place}/registry") if is_url else ObjectFolder(self.folder)
 
     def models(self) -> list[str]:
         """Return the names of all models, sorted."""

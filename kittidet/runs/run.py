@@ -22,6 +22,7 @@ from kittidet.kitti.nearness import Nearness
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.runs.data import tree_in_stores
 from kittidet.runs.frames import check_ground_truth, check_results, frame_detections, labelled_frames, with_labels
+from kittidet.store_place import local_folder
 
 if TYPE_CHECKING:
     from kittidet.detect.detector import Detector
@@ -216,7 +217,7 @@ class Run:
             content = self.summary["digests"]["data"]
             # Where it was from the run's folder, for both may have been moved together; else where it was on the disk.
             stores = [self.path / self.summary["store"]] if "store" in self.summary else []
-        return tree_in_stores([*stores, self.config.store_dir], content)
+        return tree_in_stores([*stores, local_folder(self.config.store_dir)], content)
 
     def holds(self, digest: str) -> bool:
         """Return whether this is the run of a digest, with every published file still as it was."""

@@ -1,5 +1,6 @@
 """How the new training frames of a re-training differ from those of the champion, before hours of training."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kittidet.classes import ClassTable
 from kittidet.errors import RegistryError
-from kittidet.files import digest_of, read_json, write_json
+from kittidet.files import digest_of, write_json
 from kittidet.kitti.lists import read_ids
 from kittidet.kitti.tree import KittiTree
 from kittidet.registry.records import ModelVersion
@@ -51,7 +52,7 @@ def report_drift(store: Store, plan: Plan, dataset: StepOutput) -> DriftReport:
     """
     if plan.champion is None or plan.config.split.train_list is None:
         raise ValueError("report_drift: expected a plan with a champion")
-    champion = Registry(store.root).version(plan.config.name, plan.champion)
+    champion = Registry(store.place).version(plan.config.name, plan.champion)
     table = plan.config.records.table()
     old = _champion_profile(store, champion, table)
     if old is None:
@@ -78,11 +79,9 @@ def training_profile(store: Store, dataset: StepOutput, frame_ids: tuple[str, ..
 
 def _champion_profile(store: Store, champion: ModelVersion, table: ClassTable) -> Profile | None:
     """Return the profile kept with the champion, or that of its data where the store still knows them."""
-    registry = Registry(store.root)
+    registry = Registry(store.place)
     if PROFILE in champion.files:
-        path = registry.objects.root / "files" / champion.files[PROFILE]
-        read_file(registry, champion, PROFILE)
-        return _load(path)
+        return _parse(read_file(registry, champion, PROFILE), where=f"{registry.objects.root}: {PROFILE}")
     tree = tree_in_stores([store.root], champion.lineage.data)
     if tree is None:
         return None
@@ -108,13 +107,11 @@ def _profile(
         return {"frames": len(profile.contents), "measured": len(profile.frames)}
 
     path = store.read(store.get_or_make(key, make)) / PROFILE
-    return path, _load(path)
+    return path, _parse(path.read_bytes(), where=str(path))
 
 
-def _load(path: Path) -> Profile:
-    advice = "Remove it; it is made again."
-    content = read_json(path, error=RegistryError, advice=advice)
+def _parse(content: bytes, *, where: str) -> Profile:
     try:
-        return Profile.from_json(content)
-    except (KeyError, TypeError) as error:
-        raise RegistryError(f"{path}: not a profile of frames: {error!r}. {advice}") from error
+        return Profile.from_json(json.loads(content))
+    except (ValueError, KeyError, TypeError) as error:
+        raise RegistryError(f"{where}: not a profile of frames: {error!r}. Remove it; it is made again.") from error

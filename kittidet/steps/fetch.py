@@ -113,6 +113,7 @@ def dataset_tree(store: Store, dataset: StepOutput) -> KittiTree:
             stored under the digest of the old ones.
         DamagedOutputError: if those in the store are not.
     """
+    store.bring(dataset)
     root = Path(dataset.summary["root"])
     tree = open_tree(store.path(dataset) / root, stat_cache=_inventory_cache(store))
     if tree.digest() != dataset.summary["content"]:

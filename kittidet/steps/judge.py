@@ -66,7 +66,7 @@ def judge(store: Store, plan: Plan, published: PublishedRun, *, progress: FrameP
         PromotionLostError: if somebody promoted another version meanwhile.
         KittidetError: if the run, the registry or the champion cannot be read.
     """
-    registry = Registry(store.root)
+    registry = Registry(store.place)
     config, name = plan.config, plan.config.name
     run = Run.open(published.path)
     data = write_data(store, config)

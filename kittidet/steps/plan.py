@@ -13,7 +13,7 @@ from kittidet.errors import ConfigError, DatasetContractError
 from kittidet.files import digest_of
 from kittidet.kitti.lists import write_ids
 from kittidet.registry.records import Decision, ModelVersion
-from kittidet.registry.register import checkpoint_of, read_file
+from kittidet.registry.register import checkpoint_of, pulled_here, read_file
 from kittidet.registry.registry import Registry
 from kittidet.retraining.changes import Origin, made_before
 from kittidet.runs.run import VAL_IDS
@@ -54,7 +54,7 @@ def plan_retraining(store: Store, config: RunConfig, dataset: StepOutput, valida
         ConfigError: if a challenger of these settings could not be compared with the champion, or not start from it.
         DatasetContractError: if no frame is left that the champion was scored on, or none to train on.
     """
-    registry = Registry(store.root)
+    registry = Registry(store.place)
     settings = digest_of(deciding_settings(config))
     champion = registry.champion(config.name)
     if champion is None:
@@ -78,6 +78,19 @@ def plan_retraining(store: Store, config: RunConfig, dataset: StepOutput, valida
     what = " and ".join(changed) or "nothing but the comparison that is missing"
     said = f"{config.name} trains again: since version {champion.version} there is new {what}."
     return Plan(config=trained, settings=settings, champion=champion.version, is_needed=True, sentence=said)
+
+
+def with_start_here(store: Store, config: RunConfig) -> RunConfig:
+    """Return a configuration that starts from the same checkpoint on this machine, where another one planned it.
+
+    Raises:
+        RegistryError: if the registry has that checkpoint no longer.
+    """
+    start = config.train.initial_weights
+    if not isinstance(start, Path):
+        return config
+    here = config.train.model_copy(update={"initial_weights": pulled_here(Registry(store.place), start)})
+    return config.model_copy(update={"train": here})
 
 
 def decision_on(registry: Registry, champion: int, challenger: ModelVersion) -> Decision | None:

@@ -15,6 +15,7 @@ from kittidet.eval.pick import chances_of_best
 from kittidet.files import digest_of, read_json
 from kittidet.runs import run as names
 from kittidet.runs.environment import describe_environment
+from kittidet.runs.note import note_run
 from kittidet.runs.settings import deciding_settings
 from kittidet.runs.write import RunContent, write_run
 from kittidet.section import Section
@@ -90,6 +91,8 @@ def publish(store: Store, outputs: PipelineOutputs, config: RunConfig) -> Publis
     runs_dir = config.runs_dir.absolute()
     digest = run_digest(config, outputs)
     run, cached = write_run(runs_dir, config.name, digest, lambda: _content(store, outputs, config))
+    if store.shared is not None:
+        note_run(store.shared.objects, run, digest, [output.digest for output in _all_of(outputs)])
     return PublishedRun(path=run.path, summary=run.summary, cached=cached)
 
 
@@ -98,7 +101,7 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
     last = max(outputs.evaluations, key=lambda e: (e.summary["step"], not e.summary["average_of"]))
     table = config.records.table()
     truth = coco_ground_truth(val_frames(store, outputs.dataset, outputs.split, table), table)
-    summary = summarise(config, outputs, best)
+    summary, runs_dir = summarise(config, outputs, best), config.runs_dir.absolute()
     for row, chance in zip(summary["checkpoints"], _chances(store, outputs, truth), strict=True):
         row["chance_of_best"] = chance
     return RunContent(
@@ -119,7 +122,7 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
                 **summary,
                 # From the run's folder: holds after both were moved together. The path in the configuration holds
                 # while they stay.
-                "store": os.path.relpath(store.root, config.runs_dir.absolute() / config.name),
+                **({"store": os.path.relpath(store.root, runs_dir / config.name)} if store.shared is None else {}),
                 "outputs": [{"step": o.step, "digest": o.digest} for o in _all_of(outputs)],
                 "published": datetime.now(UTC).isoformat(timespec="seconds"),
                 "environment": describe_environment(),
@@ -153,7 +156,7 @@ def _anchored(config: RunConfig, store: Store) -> RunConfig:
     source = _with_absolute(config.source, "path", "annotations", "images_dir")
     split = _with_absolute(config.split, "train_list", "val_list")
     train = _with_absolute(config.train, "initial_weights")
-    folders = {"store_dir": store.root, "runs_dir": config.runs_dir.absolute()}
+    folders = {"store_dir": store.place, "runs_dir": config.runs_dir.absolute()}
     return config.model_copy(update={**folders, "source": source, "split": split, "train": train})
 
 

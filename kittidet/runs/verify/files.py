@@ -59,9 +59,10 @@ def check_outputs(store: Store, keys: Sequence[StepKey], *, quick: bool) -> Iter
     """
     for key in keys:
         what = f"step {key.step} {key.digest[:8]}"
+        store.bring(key)
         # Without its digests it may be damaged; without its folder it was removed, which changes nothing.
         if not store.path(key).is_dir():
-            yield Check(what, 0, (), f"no longer in {store.root}")
+            yield Check(what, 0, (), f"no longer in {store.place}")
             continue
         # The files of the data set are compared by their inventory.
         problems = store.problems(key, thorough=not quick and key.step != "fetch")

@@ -96,9 +96,9 @@ def _store_of(run: Run) -> tuple[Store, list[StepKey]]:
     try:
         noted = run.summary
         # As `Run.find_tree` looks for it: beside the run, for both may have been moved; else where it was.
-        beside = run.path / noted["store"]
-        root = beside if beside.is_dir() else run.config.store_dir
-        return Store(root.resolve()), [StepKey.model_validate(key) for key in noted["outputs"]]
+        beside = (run.path / noted["store"]).resolve() if "store" in noted else None
+        place = beside if beside is not None and beside.is_dir() else run.config.store_dir
+        return Store(place), [StepKey.model_validate(key) for key in noted["outputs"]]
     except (KittidetError, KeyError, TypeError, ValueError):
         return Store(run.path), []
 
