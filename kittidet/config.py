@@ -151,6 +151,10 @@ class RecordsConfig(Section):
         "kitti8", description="class table: kitti8, kitti3, a list of names, or a mapping of names, merges, ignored"
     )
 
+    images: Literal["referenced", "embedded"] = Field(
+        "referenced", description="referenced: the images stay files, once for all records; embedded: records hold them"
+    )
+
     @model_validator(mode="after")
     def _check_table(self) -> "RecordsConfig":
         try:

@@ -174,7 +174,7 @@ def split(store_dir: StorePlace, dataset: StepOutput, validation: StepOutput, co
 @as_task(
     name="write-records",
     run_name="write {side} records",
-    description="TFRecord shards with a manifest; PNG bytes are copied, not decoded.",
+    description="TFRecord shards with a manifest; they refer to the images, or hold copies; none is decoded.",
     timeout_s=4 * HOUR_S,
     tags=("cpu",),
     key=records_key,

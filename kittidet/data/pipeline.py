@@ -21,8 +21,7 @@ from kittidet.data.augment import draw
 from kittidet.data.parse import parse_example
 from kittidet.detect.preprocess import boxes_to_input, normalise_pad, preprocess
 from kittidet.errors import RecordError
-from kittidet.records.manifest import RecordsManifest, read_manifest
-from kittidet.records.shard import RecordSpan, index_records, read_record
+from kittidet.records.reader import RecordReader
 
 Tensor = Any
 Element = dict[str, Tensor]
@@ -47,6 +46,7 @@ def training_batches(
     first_batch: int = 0,
     pixel_mean: tuple[float, ...],
     pixel_std: tuple[float, ...],
+    images_dir: Path | None = None,
 ) -> tf.data.Dataset:
     """Return the batches of epochs ``first_epoch`` to ``epochs - 1``, one after the other, from ``first_batch`` on.
 
@@ -65,6 +65,7 @@ def training_batches(
         first_batch: the first batch of that epoch, for a run that goes on inside it.
         pixel_mean: per channel, 0..255.
         pixel_std: per channel, 0..255.
+        images_dir: the folder of the images, of records that refer to them.
 
     Returns:
         Elements with static shapes: ``image`` ``[b, h, w, 3]`` float32 normalised; ``boxes_xyxy`` ``[b, n, 4]``
@@ -81,8 +82,8 @@ def training_batches(
             f"training_batches: expected batch_size >= 1, first_batch >= 0 and 0 <= first_epoch < epochs, "
             f"got {batch_size}, {first_batch}, {first_epoch}, {epochs}"
         )
-    manifest = read_manifest(records_dir)
-    read = _reader(records_dir, manifest)
+    reader = RecordReader(records_dir, images_dir)
+    manifest, read = reader.manifest, _as_op(reader)
     num_frames = manifest.num_frames
     steps = steps_per_epoch(num_frames, batch_size)
 
@@ -122,6 +123,7 @@ def evaluation_batches(
     batch_size: int,
     pixel_mean: tuple[float, ...],
     pixel_std: tuple[float, ...],
+    images_dir: Path | None = None,
 ) -> tf.data.Dataset:
     """Return every frame once, unchanged, in the order of the shards; the last batch may be smaller.
 
@@ -131,6 +133,7 @@ def evaluation_batches(
         batch_size: frames.
         pixel_mean: per channel, 0..255.
         pixel_std: per channel, 0..255.
+        images_dir: the folder of the images, of records that refer to them.
 
     Returns:
         Elements as in `training_batches`; ``letterbox`` leads detections back to the original frame
@@ -142,8 +145,8 @@ def evaluation_batches(
     """
     if batch_size < 1:
         raise ValueError(f"evaluation_batches: expected batch_size >= 1, got {batch_size}")
-    manifest = read_manifest(records_dir)
-    read = _reader(records_dir, manifest)
+    reader = RecordReader(records_dir, images_dir)
+    manifest, read = reader.manifest, _as_op(reader)
 
     def load(index: Tensor) -> Element:
         example = parse_example(read(index))
@@ -195,18 +198,11 @@ def _epoch_order(num_frames: int, count: int, seed: int, epoch: Tensor) -> Tenso
     return tf.concat(places, axis=0)[:count]
 
 
-def _reader(records_dir: Path, manifest: RecordsManifest) -> Callable[[Tensor], Tensor]:
+def _as_op(reader: RecordReader) -> Callable[[Tensor], Tensor]:
     """Return a function from a frame's index (scalar int64) to its serialized Example (scalar string)."""
-    places: list[tuple[Path, RecordSpan]] = []
-    for shard in manifest.shards:
-        path = records_dir / shard.name
-        spans = index_records(path)
-        if len(spans) != shard.frames:
-            raise RecordError(f"{path}: expected {shard.frames} frames, got {len(spans)}. Write the records again.")
-        places += [(path, span) for span in spans]
 
     def read(index: np.ndarray) -> bytes:
-        return read_record(*places[int(index)])
+        return reader.read(int(index))
 
     def read_tensor(index: Tensor) -> Tensor:
         payload = tf.numpy_function(read, [index], tf.string, stateful=False)

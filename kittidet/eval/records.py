@@ -20,6 +20,7 @@ def predict_records(
     records_dir: Path,
     *,
     config: EvalConfig,
+    images_dir: Path | None = None,
     progress: FrameProgress | None = None,
 ) -> list[Detections]:
     """Return what a detector finds in every frame of a folder of records, in the records' order.
@@ -28,6 +29,7 @@ def predict_records(
         detector: the network and what its outputs mean.
         records_dir: a folder that ``records.write`` made, with the detector's class table.
         config: batch size, score threshold, suppression, detections an image.
+        images_dir: the folder of the images, of records that refer to them.
         progress: called with (frames done, frames in all) after each batch.
 
     Raises:
@@ -43,6 +45,7 @@ def predict_records(
         batch_size=config.batch_size,
         pixel_mean=spec.pixel_mean,
         pixel_std=spec.pixel_std,
+        images_dir=images_dir,
     )
     found: list[Detections] = []
     for batch in batches:

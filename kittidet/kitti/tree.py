@@ -30,6 +30,7 @@ class KittiTree:
         places: the folders in which what belongs to the tree may lie, such as ``mapping`` and ``ImageSets``.
         image_dir: the name of the folder of images, ``image_2`` in KITTI.
         label_dir: the name of the folder of labels, ``label_2`` in KITTI.
+        images_dir: where the folder of images is.
 
     Raises:
         DatasetContractError: if there is no KITTI tree at or below the root, or more than one.
@@ -40,6 +41,7 @@ class KittiTree:
         self._layout = find_layout(self.root)
         self.places = tuple(dict.fromkeys((self.root, *self._layout.places)))
         self.image_dir, self.label_dir = self._layout.images.name, self._layout.labels.name
+        self.images_dir = self._layout.images
         self._mapping_dir = mapping_dir
         self._stat_cache = stat_cache
         self._images = _list_files(self._layout.images)
@@ -98,7 +100,7 @@ class KittiTree:
 
     def image_path(self, frame_id: str) -> Path:
         """Return where the image of a frame is, or would be."""
-        return self._layout.images.parent / self.image_file(frame_id)
+        return self.images_dir.parent / self.image_file(frame_id)
 
     def label_path(self, frame_id: str) -> Path:
         """Return where the label file of a frame is, or would be."""

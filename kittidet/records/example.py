@@ -27,6 +27,8 @@ DONT_CARE_BOX = "image/dont_care/bbox/"
 LABEL = "image/object/class/label"
 FRAME_ID = "image/kitti/frame_id"
 ENCODED = "image/encoded"  # the PNG or JPEG file as it is
+# In its place, where records refer to the images of a data set: what the file has to be.
+FILENAME, SHA256, CRC32C = "image/filename", "image/key/sha256", "image/kitti/crc32c"
 
 _PER_OBJECT = {
     **{OBJECT_BOX + side: "float" for side in SIDES},  # 0..1
@@ -50,7 +52,9 @@ _PER_IMAGE = {
     "image/format": "bytes",
     "image/width": "int64",
     "image/height": "int64",
-    "image/filename": "bytes",
+    FILENAME: "bytes",
+    SHA256: "bytes",  # hex digits
+    CRC32C: "int64",
     "image/source_id": "bytes",  # a number as text: google/automl parses it
     FRAME_ID: "bytes",
 }
@@ -76,7 +80,7 @@ def source_ids(frame_ids: Sequence[str]) -> list[int]:
 def frame_features(
     frame: Frame, table: ClassTable, *, source_id: int, image_format: str, edge_tolerance_px: float
 ) -> dict[str, tuple[str, FeatureValue]]:
-    """Return the features of a frame, name -> (kind, values), except ``ENCODED``: the writer adds the image.
+    """Return the features of a frame, name -> (kind, values), except the image, which the writer adds.
 
     Objects of types that the table leaves out are not written; DontCare regions go under their own keys.
 
@@ -101,7 +105,7 @@ def frame_features(
         "image/format": [image_format.encode()],
         "image/width": [width],
         "image/height": [height],
-        "image/filename": [frame.image_path.name.encode()],
+        FILENAME: [frame.image_path.name.encode()],
         "image/source_id": [str(source_id).encode()],
         FRAME_ID: [frame.frame_id.encode()],
         LABEL: class_ids,
@@ -123,7 +127,7 @@ def frame_features(
         values[f"image/object/kitti/dimensions/{name}"] = [o.dimensions_hwl[axis] for o in objects]
     for axis, name in enumerate("xyz"):
         values[f"image/object/kitti/location/{name}"] = [o.location_xyz[axis] for o in objects]
-    features = {name: (kind, values[name]) for name, kind in SCHEMA.items() if name != ENCODED}
+    features = {name: (kind, values[name]) for name, kind in SCHEMA.items() if name in values}
     problems = feature_problems(features, num_classes=len(table))
     if problems:
         raise RecordError(f"{where}: {'; '.join(problems)}. Correct the label file or set the frame aside.")

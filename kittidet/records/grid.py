@@ -13,18 +13,28 @@ from kittidet.files import whole_file
 from kittidet.frame import KittiObject
 from kittidet.kitti.rgb import to_rgb
 from kittidet.records.example import DONT_CARE_BOX, ENCODED, LABEL, OBJECT_BOX, SIDES, of_right_kind
-from kittidet.records.images import IMAGE_ERRORS, Features, first_value
+from kittidet.records.images import IMAGE_ERRORS
 from kittidet.records.inspect import frame_name, list_shards
-from kittidet.records.message import decode_example
+from kittidet.records.message import Features, decode_example
+from kittidet.records.reader import find_image
 from kittidet.records.shard import read_records
 
 
-def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3, width: int = 1800) -> None:
+def draw_grid(
+    folder: Path,
+    out_png: Path,
+    *,
+    images_dir: Path | None = None,
+    frames: int = 12,
+    columns: int = 3,
+    width: int = 1800,
+) -> None:
     """Write a PNG with the first frames of the records and their stored boxes.
 
     Args:
         folder: as in `inspect.inspect_records`.
         out_png: the image file; it appears only when it is complete.
+        images_dir: the folder of the images, of records that refer to them.
         frames: how many.
         columns: images per row.
         width: of the whole grid, pixels.
@@ -37,7 +47,9 @@ def draw_grid(folder: Path, out_png: Path, *, frames: int = 12, columns: int = 3
     for number, (path, payload) in enumerate(islice(payloads, frames)):
         where = f"{path.name} record {number}"
         features = of_right_kind(decode_example(payload, where=where))
-        encoded = first_value(features, ENCODED, b"")
+        encoded = find_image(features, images_dir)
+        if encoded is None:
+            raise RecordError(f"{where}: expected {ENCODED}, or the folder of the image it refers to, got neither.")
         try:
             with Image.open(io.BytesIO(encoded)) as image:
                 pixels = Image.fromarray(to_rgb(image, turn=False))

@@ -1,4 +1,4 @@
-"""The images inside records: whether each decodes whole, looked at on every core; without TensorFlow."""
+"""The images of records: whether each decodes whole, looked at on every core; without TensorFlow."""
 
 import io
 import os
@@ -6,16 +6,17 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from kittidet.errors import DatasetContractError
+from kittidet.errors import DatasetContractError, RecordError
 from kittidet.kitti.png import check_png_bytes, is_png
 from kittidet.kitti.validation.pixels import check_pixels
 from kittidet.records.example import ENCODED
+from kittidet.records.message import Features
+from kittidet.records.reader import find_image
 
-Features = dict[str, tuple[str, list[Any]]]
 # Where a record was read, and its features.
 Record = tuple[str, Features]
 
@@ -36,17 +37,17 @@ class ImageFacts:
     problem: str | None
 
 
-def with_images(records: Iterable[Record]) -> Iterator[tuple[Record, ImageFacts]]:
+def with_images(records: Iterable[Record], images_dir: Path | None = None) -> Iterator[tuple[Record, ImageFacts]]:
     """Yield records in their order, each with what is known of its image.
 
     Nearly all the time goes into unpacking pixels, which releases the interpreter lock: threads use every core, and
-    records are read no more than two a thread ahead.
+    records are read no more than two a thread ahead. ``images_dir`` is that of `reader.find_image`.
     """
     workers = os.cpu_count() or 1
     waiting: deque[tuple[Record, Future[ImageFacts]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for record in records:
-            waiting.append((record, pool.submit(look_at_image, record[1])))
+            waiting.append((record, pool.submit(look_at_image, record[1], images_dir)))
             if len(waiting) > 2 * workers:
                 first, facts = waiting.popleft()
                 yield first, facts.result()
@@ -54,10 +55,13 @@ def with_images(records: Iterable[Record]) -> Iterator[tuple[Record, ImageFacts]
             yield last, facts.result()
 
 
-def look_at_image(features: Features) -> ImageFacts:
-    """Return what is known of the image in a record, after decoding it."""
-    encoded = first_value(features, ENCODED, None)
-    if not isinstance(encoded, bytes):
+def look_at_image(features: Features, images_dir: Path | None = None) -> ImageFacts:
+    """Return what is known of the image of a record, after decoding it."""
+    try:
+        encoded = find_image(features, images_dir)
+    except RecordError as error:
+        return ImageFacts(None, str(error))
+    if encoded is None:
         return ImageFacts(None, f"expected {ENCODED}, got none")
     try:
         with Image.open(io.BytesIO(encoded)) as image:  # reads the header only
@@ -80,9 +84,3 @@ def _find_damage(encoded: bytes) -> str | None:
     except (DatasetContractError, *IMAGE_ERRORS) as error:
         return str(error)
     return None
-
-
-def first_value(features: Features, name: str, default: Any) -> Any:
-    """Return the only, or first, value of a feature."""
-    values = features.get(name, ("", []))[1]
-    return values[0] if values else default

@@ -8,16 +8,18 @@ from kittidet.classes import ClassTable
 from kittidet.errors import RecordError
 from kittidet.files import digest_file
 from kittidet.records.example import DONT_CARE_BOX, FRAME_ID, LABEL, OBJECT_BOX, SIDES, feature_problems, of_right_kind
-from kittidet.records.images import Features, ImageFacts, first_value, with_images
+from kittidet.records.images import ImageFacts, Record, with_images
 from kittidet.records.inspection import InspectionReport
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, read_manifest
-from kittidet.records.message import decode_example
+from kittidet.records.message import Features, decode_example, first_value
 from kittidet.records.shard import is_compressed, read_records
 
 _SHARD_PATTERNS = ("*.tfrecord*", "*.record*")
 
 
-def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8) -> InspectionReport:
+def inspect_records(
+    folder: Path, *, images_dir: Path | None = None, max_problems: int = 100, max_boxes: int = 8
+) -> InspectionReport:
     """Return what a folder of TFRecords, or one file, holds and which faults it has.
 
     Every checksum is verified. Boxes must be within 0..1 and not empty, labels within the class table (or at least
@@ -27,6 +29,7 @@ def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8
 
     Args:
         folder: a folder with ``*.tfrecord*`` or ``*.record*`` files, or one such file.
+        images_dir: the folder of the images, of records that refer to them; without it they are not looked at.
         max_problems: how many problems are kept as text.
         max_boxes: how many boxes are listed.
 
@@ -38,7 +41,12 @@ def inspect_records(folder: Path, *, max_problems: int = 100, max_boxes: int = 8
     manifest = _manifest_beside(folder, found)
     found.table = manifest.table if manifest is not None else None
     records = (record for path in shards for record in _read(path, found))
-    for (where, features), image in with_images(records):
+    if manifest is not None and manifest.images_of is not None and images_dir is None:
+        found.notes[f"the images, of data set {manifest.images_of[:16]}, were not looked at: name their folder"] += 1
+        looked_at: Iterator[tuple[Record, ImageFacts]] = ((record, ImageFacts(None, None)) for record in records)
+    else:
+        looked_at = with_images(records, images_dir)
+    for (where, features), image in looked_at:
         found.add(where, features, image)
     found.compare_names()
     if manifest is not None:

@@ -38,6 +38,7 @@ class RecordsManifest:
         max_dont_care: most DontCare regions in one frame.
         shards: the files, in order.
         digest: identifies the content: table and shards.
+        images_of: the digest of the data set whose image files the records refer to; None if they hold the images.
     """
 
     split: str
@@ -50,6 +51,7 @@ class RecordsManifest:
     max_dont_care: int
     shards: tuple[Shard, ...]
     digest: str
+    images_of: str | None = None
 
 
 def records_digest(table: ClassTable, shards: tuple[Shard, ...]) -> str:
@@ -101,7 +103,7 @@ def _parse(values: Any) -> RecordsManifest:
     for shard in shards:
         if Path(shard.name).name != shard.name:
             raise ValueError(f"shard name {shard.name!r} leads out of the folder")
-    table = ClassTable.from_json(values["table"])
+    table, images_of = ClassTable.from_json(values["table"]), values.get("images_of")
     return RecordsManifest(
         split=str(values["split"]),
         num_frames=int(values["num_frames"]),
@@ -113,4 +115,5 @@ def _parse(values: Any) -> RecordsManifest:
         max_dont_care=int(values["max_dont_care"]),
         shards=shards,
         digest=str(values["digest"]),
+        images_of=None if images_of is None else str(images_of),
     )

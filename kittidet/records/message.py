@@ -17,6 +17,8 @@ from google.protobuf.message import DecodeError
 from kittidet.errors import RecordError
 
 FeatureValue = Sequence[bytes] | Sequence[float] | Sequence[int]
+# Name -> kind and values, as `decode_example` reads them.
+Features = dict[str, tuple[str, list[Any]]]
 KINDS = ("bytes", "float", "int64")  # in the order of their field numbers, 1 to 3
 
 _PACKAGE = "tensorflow"
@@ -81,7 +83,7 @@ def encode_with_blob(features: Mapping[str, tuple[str, FeatureValue]], name: str
     return _field_header(1, len(entries) + len(header) + len(blob)) + entries + header, blob
 
 
-def decode_example(payload: bytes, *, where: str) -> dict[str, tuple[str, list[Any]]]:
+def decode_example(payload: bytes, *, where: str) -> Features:
     """Return name -> (kind, values) of a serialized Example; a feature without a kind is left out.
 
     Raises:
@@ -100,6 +102,12 @@ def decode_example(payload: bytes, *, where: str) -> dict[str, tuple[str, list[A
         if which is not None:
             found[name] = (which.removesuffix("_list"), list(getattr(feature, which).value))
     return found
+
+
+def first_value(features: Features, name: str, default: Any) -> Any:
+    """Return the only, or first, value of a feature."""
+    values = features.get(name, ("", []))[1]
+    return values[0] if values else default
 
 
 def _build_example(features: Mapping[str, tuple[str, FeatureValue]]) -> Any:

@@ -1,10 +1,11 @@
 """KITTI files -> sharded TFRecords, in parallel, one frame in memory at a time.
 
-Image files are copied as they are: the size comes from the header, and checksums or the end marker show whether the
-file is whole, at a fraction of the cost of decoding it. The bytes of a shard depend only on its frames, not on the
-number of processes.
+Image files are copied as they are, or referred to: the size comes from the header, and checksums or the end marker show
+whether the file is whole, at a fraction of the cost of decoding it. The bytes of a shard depend only on its frames, not
+on the number of processes.
 """
 
+import hashlib
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -20,6 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import google_crc32c
+
 from kittidet.classes import ClassTable
 from kittidet.config import ValidateConfig
 from kittidet.errors import DiskSpaceError, KittidetError, RecordError
@@ -27,7 +30,7 @@ from kittidet.frame import Frame
 from kittidet.kitti.frames import label_rows
 from kittidet.kitti.image_file import check_image_bytes, image_format
 from kittidet.progress import FrameProgress
-from kittidet.records.example import ENCODED, frame_features, source_ids
+from kittidet.records.example import CRC32C, ENCODED, SHA256, frame_features, source_ids
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, Shard, records_digest, write_manifest
 from kittidet.records.message import encode_with_blob
 from kittidet.records.shard import ShardWriter, partial_path
@@ -52,12 +55,16 @@ class FramePaths(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _ShardJob:
-    """What one process needs to write one shard: frame id, source id, image path, label path of each frame."""
+    """What one process needs to write one shard: frame id, source id, image path, label path of each frame.
+
+    Its records hold their images (``embeds``), or refer to them.
+    """
 
     path: Path
     frames: tuple[tuple[str, int, Path, Path], ...]
     table: ClassTable
     edge_tolerance_px: float
+    embeds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,7 @@ def write_records(
     out_dir: Path,
     workers: int | None = None,
     edge_tolerance_px: float | None = None,
+    images_of: str | None = None,
     progress: FrameProgress | None = None,
 ) -> RecordsManifest:
     """Return the manifest of the records now in ``out_dir``: shards, and ``manifest.json`` written last.
@@ -111,6 +119,7 @@ def write_records(
         out_dir: created if absent.
         workers: processes; None: one per core, or only this one for a set that takes seconds.
         edge_tolerance_px: how far a box may extend beyond the image (it is clipped); None: the data contract's.
+        images_of: the digest of the data set, to refer to its images by name and digest; None: the records hold them.
         progress: called with (frames written, total frames) after each shard.
 
     Raises:
@@ -132,6 +141,7 @@ def write_records(
             tuple((i, number, tree.image_path(i), tree.label_path(i)) for i, number in named[index::num_shards]),
             table,
             tolerance,
+            embeds=images_of is None,
         )
         for index in range(num_shards)
     ]
@@ -145,7 +155,7 @@ def write_records(
         frames_done += written.shard.frames
         if progress is not None:
             progress(frames_done, len(frame_ids))
-    manifest = _summarise([facts[job.path.name] for job in jobs], split_name, table)
+    manifest = _summarise([facts[job.path.name] for job in jobs], split_name, table, images_of)
     write_manifest(out_dir, manifest)
     log.info(
         "records.written split=%s frames=%d objects=%d shards=%d digest=%s",
@@ -179,7 +189,9 @@ def _prepare_folder(out_dir: Path, jobs: Sequence[_ShardJob]) -> None:
             )
         for leftover in out_dir.glob(partial_path(Path("*")).name):
             leftover.unlink()
-        needed = sum(image.stat().st_size + _BYTES_AROUND_IMAGE for job in jobs for *_, image, _ in job.frames)
+        needed = sum(
+            _BYTES_AROUND_IMAGE + job.embeds * image.stat().st_size for job in jobs for *_, image, _ in job.frames
+        )
         free = shutil.disk_usage(out_dir).free
     except OSError as error:
         raise RecordError(f"{error.filename or out_dir}: cannot prepare the records: {error.strerror}.") from error
@@ -249,7 +261,11 @@ def _write_shard(job: _ShardJob) -> _ShardFacts:
                     image_format=image_format(encoded),
                     edge_tolerance_px=job.edge_tolerance_px,
                 )
-                writer.write(*encode_with_blob(features, ENCODED, encoded))
+                if job.embeds:
+                    writer.write(*encode_with_blob(features, ENCODED, encoded))
+                else:
+                    features[CRC32C] = ("int64", [google_crc32c.value(encoded)])
+                    writer.write(*encode_with_blob(features, SHA256, hashlib.sha256(encoded).hexdigest().encode()))
                 _, class_ids = frame.labelled(job.table)
                 counts.update(job.table.name_of(int(class_id)) for class_id in class_ids)
                 object_counts.append(len(class_ids))
@@ -260,7 +276,9 @@ def _write_shard(job: _ShardJob) -> _ShardFacts:
     return _ShardFacts(shard, counts, sum(dont_care_counts), max(object_counts), max(dont_care_counts))
 
 
-def _summarise(facts: Sequence[_ShardFacts], split_name: str, table: ClassTable) -> RecordsManifest:
+def _summarise(
+    facts: Sequence[_ShardFacts], split_name: str, table: ClassTable, images_of: str | None
+) -> RecordsManifest:
     counts = sum((f.counts for f in facts), Counter())
     shards = tuple(f.shard for f in facts)
     return RecordsManifest(
@@ -274,4 +292,5 @@ def _summarise(facts: Sequence[_ShardFacts], split_name: str, table: ClassTable)
         max_dont_care=max(f.max_dont_care for f in facts),
         shards=shards,
         digest=records_digest(table, shards),
+        images_of=images_of,
     )

@@ -10,6 +10,7 @@ from kittidet.eval.coco_format import coco_results
 from kittidet.files import write_json
 from kittidet.progress import FrameProgress
 from kittidet.records.manifest import read_manifest
+from kittidet.steps.fetch import dataset_images
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.scoring import detect_on_records, val_frames
 from kittidet.steps.train import checkpoint_path
@@ -85,7 +86,8 @@ def score_checkpoint(
     def make(folder: Path) -> dict[str, Any]:
         records = store.read(data.val_records)
         table = read_manifest(records).table
-        detections = detect_on_records(path, records, config, progress=progress)
+        with dataset_images(store, data.dataset) as images_dir:
+            detections = detect_on_records(path, records, images_dir, config, progress=progress)
         frames = val_frames(store, data.dataset, data.split, table)
         metrics = coco_metrics(frames, detections, table, engine="pycocotools")
         scores = metrics.to_json()

@@ -5,12 +5,14 @@ is: the output only records the place, and later steps are keyed by the digest o
 another place finds their results.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kittidet.config import SourceConfig
 from kittidet.convert.to_tree import LabelledImages, coco_images, write_tree, yolo_images
-from kittidet.errors import ConfigError, DatasetContractError
+from kittidet.errors import ConfigError, DatasetContractError, RecordError
 from kittidet.files import digest_of, write_json
 from kittidet.kitti.archive import digest_archives, fetch_official, has_archives, unpack_archives
 from kittidet.kitti.inventory import digest_files
@@ -124,6 +126,24 @@ def dataset_tree(store: Store, dataset: StepOutput) -> KittiTree:
             f"{tree.root}: the files changed after they were fetched. Start the run again; it uses them as they are."
         )
     return tree
+
+
+@contextmanager
+def dataset_images(store: Store, dataset: StepOutput) -> Iterator[Path]:
+    """Yield the folder of a data set's images, for as long as records that refer to them are read.
+
+    Raises:
+        DatasetContractError, DamagedOutputError: as `dataset_tree`; the latter also where a reader met an image of the
+            store's own that is not the one that was fetched, though its size and times are.
+    """
+    images_dir = dataset_tree(store, dataset).images_dir
+    try:
+        yield images_dir
+    except RecordError:
+        if not Path(dataset.summary["root"]).is_absolute():
+            # What is damaged is made again; a person's own files are theirs to copy again, as the error says.
+            store.read(dataset)
+        raise
 
 
 def _foreign(source: SourceConfig) -> LabelledImages:

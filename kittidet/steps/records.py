@@ -1,4 +1,4 @@
-"""Step 4, records: one side of the split as sharded TFRecords."""
+"""Step 4, records: one side of the split as sharded TFRecords, which refer to the images or hold them."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ VERSION = 2
 
 
 def records_key(dataset: StepOutput, split: StepOutput, side: Side, config: RecordsConfig) -> StepKey:
-    """Return the identity of a record set: the data, the frames of this side, classes and shards."""
+    """Return the identity of a record set: the data, the frames of this side, classes, shards, where images are."""
     return step_key(
         f"records-{side}",
         VERSION,
@@ -24,6 +24,8 @@ def records_key(dataset: StepOutput, split: StepOutput, side: Side, config: Reco
         ignored=config.table().ignored,
         edge_tolerance_px=split.summary["edge_tolerance_px"],
         shards=_num_shards(split, side, config),
+        # Records that hold their images have the key, and the digest, of the versions that knew no others.
+        **({} if config.images == "embedded" else {"images": config.images}),
     )
 
 
@@ -35,6 +37,7 @@ def write(store: Store, dataset: StepOutput, split: StepOutput, side: Side, conf
     """
 
     def make(folder: Path) -> dict[str, Any]:
+        images_of = None if config.images == "embedded" else dataset.summary["content"]
         manifest = write_records(
             dataset_tree(store, dataset),
             split_ids(store, split, side),
@@ -43,6 +46,7 @@ def write(store: Store, dataset: StepOutput, split: StepOutput, side: Side, conf
             num_shards=_num_shards(split, side, config),
             out_dir=folder,
             edge_tolerance_px=split.summary["edge_tolerance_px"],
+            images_of=images_of,
         )
         return {
             "split": side,
@@ -52,6 +56,8 @@ def write(store: Store, dataset: StepOutput, split: StepOutput, side: Side, conf
             "classes": list(manifest.table.names),
             "shards": len(manifest.shards),
             "bytes": sum(shard.bytes for shard in manifest.shards),
+            "images": config.images,
+            "images_of": images_of,
             "records_digest": manifest.digest,
         }
 

@@ -19,7 +19,12 @@ from kittidet.store import StepOutput, Store
 
 
 def detect_on_records(
-    checkpoint: Path, records_dir: Path, config: EvalConfig, *, progress: FrameProgress | None = None
+    checkpoint: Path,
+    records_dir: Path,
+    images_dir: Path,
+    config: EvalConfig,
+    *,
+    progress: FrameProgress | None = None,
 ) -> Sequence[Detections]:
     """Return what a checkpoint finds in every frame of a folder of records, in original pixels.
 
@@ -30,7 +35,7 @@ def detect_on_records(
     from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
 
     with warm_detector(checkpoint) as detector:
-        return predict_records(detector, records_dir, config=config, progress=progress)
+        return predict_records(detector, records_dir, config=config, images_dir=images_dir, progress=progress)
 
 
 def val_frames(store: Store, dataset: StepOutput, split: StepOutput, table: ClassTable) -> tuple[Frame, ...]:

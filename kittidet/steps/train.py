@@ -9,6 +9,7 @@ from kittidet.errors import EvaluationError
 from kittidet.eval.coco import coco_metrics
 from kittidet.files import digest_path
 from kittidet.records.manifest import read_manifest
+from kittidet.steps.fetch import dataset_images
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.scoring import detect_on_records, val_frames
 from kittidet.store import StepKey, StepOutput, Store, step_key
@@ -71,10 +72,16 @@ def train(
         from kittidet.training.fit import fit_detector  # noqa: PLC0415  TensorFlow is loaded by this step alone
 
         records = store.read(data.train_records)
-        validation = validation_set(store, data, scoring)
-        result = fit_detector(
-            records, model=model, train=recipe, work_dir=folder, validation=validation, on_epoch=on_epoch
-        )
+        with dataset_images(store, data.dataset) as images_dir:
+            result = fit_detector(
+                records,
+                model=model,
+                train=recipe,
+                work_dir=folder,
+                images_dir=images_dir,
+                validation=validation_set(store, data, scoring, images_dir),
+                on_epoch=on_epoch,
+            )
         return {
             "checkpoints": [
                 {
@@ -94,7 +101,7 @@ def train(
     return store.get_or_make(train_key(data, model, recipe), make, resumable=True)
 
 
-def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig) -> "ValidationSet":
+def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig, images_dir: Path) -> "ValidationSet":
     """Return how a checkpoint is scored: the same detections and labels as in the evaluation, by the faster engine.
 
     Raises:
@@ -113,7 +120,7 @@ def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig) -> "Val
     frames = val_frames(store, data.dataset, data.split, table)
 
     def score(checkpoint: Path) -> ValScores:
-        detections = detect_on_records(checkpoint, records, scoring)
+        detections = detect_on_records(checkpoint, records, images_dir, scoring)
         metrics = coco_metrics(frames, detections, table, engine="hotcoco")
         return ValScores(metrics.ap, metrics.ap50, metrics.per_class_ap)
 

@@ -55,6 +55,7 @@ def fit_detector(
     model: ModelConfig,
     train: TrainConfig,
     work_dir: Path,
+    images_dir: Path | None = None,
     validation: ValidationSet | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainResult:
@@ -69,6 +70,7 @@ def fit_detector(
         model: the detector.
         train: the recipe.
         work_dir: receives ``checkpoints/step-*/``, ``history.csv``, ``tensorboard/``.
+        images_dir: the folder of the images, of records that refer to them.
         validation: scores checkpoints as ``train.evaluate_every_epochs`` says; None: none is scored, so none is the
             best or averaged, and the training never stalls.
         on_epoch: called after each epoch, when its state is saved.
@@ -86,7 +88,7 @@ def fit_detector(
         return finished
     start = find_initial_weights(train, model)
     coverage = check_records(train_records_dir, manifest, model=model, augment=train.augment)
-    run = _Run(train_records_dir, manifest, model, train, work_dir, identity, start, validation, on_epoch)
+    run = _Run(train_records_dir, images_dir, manifest, model, train, work_dir, identity, start, validation, on_epoch)
     micro_batch, halvings = first_micro_batch(work_dir, train), halvings_of(work_dir)
     while True:
         try:
@@ -115,6 +117,7 @@ class _Run:
     """What stays the same in every attempt at a run."""
 
     records_dir: Path
+    images_dir: Path | None
     manifest: RecordsManifest
     model: ModelConfig
     train: TrainConfig
@@ -218,6 +221,7 @@ def _fit(run: _Run, session: Session, progress: Progress | None, callbacks: list
         first_batch=batch,
         pixel_mean=spec.pixel_mean,
         pixel_std=spec.pixel_std,
+        images_dir=run.images_dir,
     ).map(lambda batch: {key: batch[key] for key in BATCH_KEYS})
     # The cut epoch has its own number of steps, which `fit` takes for all epochs of a call.
     parts = [(epoch + 1, steps - batch), (train.epochs, steps)] if batch else [(train.epochs, steps)]

@@ -46,7 +46,9 @@ def free_holdings(store_dir: Path, runs: Sequence[Path], *, older_than_s: float)
         and holding.changed <= newest
         and not runs_that_need(holding, needs, holdings)
     ]
-    return sorted(free, key=lambda holding: -holding.bytes)
+    # Records that stay, such as pinned ones, keep the data set whose images they refer to.
+    shown = {holding.summary.get("images_of") for holding in holdings if holding not in free} - {None}
+    return sorted((h for h in free if h.summary.get("content") not in shown), key=lambda holding: -holding.bytes)
 
 
 def remove_holdings(holdings: Sequence[Holding]) -> list[Holding]:

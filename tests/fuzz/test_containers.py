@@ -108,6 +108,22 @@ def test_inspect_of_features_of_any_kind(fuzz, records, tmp_path):
     fuzz(st.dictionaries(st.sampled_from(sorted(good)), values, min_size=1, max_size=3), read)
 
 
+def test_records_that_refer_to_images(fuzz, referring, small_tree, tmp_path):
+    folder = tmp_path / "records"
+    shutil.copytree(referring, folder)
+    shard = min(folder.glob("*.tfrecord"))
+    good = list(read_records(shard))
+
+    def read(payload):
+        with ShardWriter(shard) as writer:
+            for one in (payload, *good[1:]):
+                writer.write(one)
+        inspect_records(folder, images_dir=small_tree.images_dir)
+        draw_grid(folder, tmp_path / "grid.png", images_dir=small_tree.images_dir)
+
+    fuzz(damaged_bytes(good[:1]), read)
+
+
 def test_manifests_of_records(fuzz, records, tmp_path):
     import json
 

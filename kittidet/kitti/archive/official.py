@@ -14,8 +14,8 @@ from kittidet.progress import FileProgress
 
 log = logging.getLogger(__name__)
 
-# An archive of PNGs unpacks to about its own size.
-_UNPACKED_SHARE = 1.0
+# Of the image archive, whose PNGs hardly shrink, the training half is unpacked: 7,481 of 14,999 images.
+_UNPACKED_SHARE = 0.55
 
 
 def fetch_official(

@@ -1,5 +1,6 @@
 """kittidet.cli.data: drawing a set, and the exit code of an inspection."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,27 @@ def test_inspect_ends_with_exit_code_1_on_damage(runner, tmp_path, synthetic_roo
     result = runner.invoke(app, ["inspect", str(records)])
     assert result.exit_code == 1
     assert shard.name in result.output
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_inspect_finds_the_images_that_records_refer_to_in_the_store_around_them(
+    runner, tmp_path, synthetic_root, named
+):
+    tree = open_tree(synthetic_root)
+    records = tmp_path / "store" / "records-train-1"
+    options = {"split_name": "train", "table": ClassTable(("Car", "Van")), "num_shards": 1, "images_of": tree.digest()}
+    write_records(tree, tree.frame_ids[:3], out_dir=records, **options)
+    result = runner.invoke(app, ["inspect", str(records)])
+    assert result.exit_code == 0, result.output
+    assert "were not looked at" in result.output
+    if named:
+        arguments = ["--images", str(tree.images_dir)]
+    else:
+        arguments = []
+        (tmp_path / "store" / "fetch-1").mkdir()
+        note = {"root": str(tree.root), "content": tree.digest()}
+        (tmp_path / "store" / "fetch-1" / "dataset.json").write_text(json.dumps(note))
+    result = runner.invoke(app, ["inspect", str(records), *arguments, "--grid", str(tmp_path / "grid.png")])
+    assert result.exit_code == 0, result.output
+    assert "were not looked at" not in result.output
+    assert (tmp_path / "grid.png").stat().st_size > 1000

@@ -179,6 +179,20 @@ def test_damage_in_a_shard_stops_the_run_with_its_name(records, tmp_path):
         numpy_of(evaluate(copy))
 
 
+@pytest.mark.parametrize("batches", [train, evaluate])
+def test_batches_are_the_same_to_the_bit_wherever_the_images_lie(records, referring, small_tree, batches):
+    held = numpy_of(batches(records))
+    assert_equal(held, numpy_of(batches(referring, images_dir=small_tree.images_dir)))
+    assert sum(len(batch["image"]) for batch in held) > 4
+
+
+def test_an_image_that_changed_meanwhile_stops_the_run_with_its_name(referring, small_tree, tmp_path):
+    shutil.copytree(small_tree.images_dir, tmp_path / "image_2")
+    Image.new("RGB", (124, 37)).save(tmp_path / "image_2" / "000003.png")
+    with pytest.raises(RecordError, match=r"^\S+000003\.png: expected the image with CRC"), plain_record_errors():
+        numpy_of(evaluate(referring, images_dir=tmp_path / "image_2"))
+
+
 def test_an_error_of_tensorflow_about_something_else_stays_itself():
     with pytest.raises(tf.errors.InvalidArgumentError), plain_record_errors():
         tf.reshape(tf.zeros([3]), [2])

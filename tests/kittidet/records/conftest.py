@@ -44,6 +44,15 @@ def three_frames(make_tree: MakeTree) -> KittiTree:
 
 
 @pytest.fixture
+def referring_records(three_frames: KittiTree, tmp_path: Path) -> Path:
+    """The records of `three_records`, which refer to the images of data set ``dddd...``."""
+    folder = tmp_path / "referring"
+    options = {"split_name": "val", "table": KITTI8, "num_shards": 2, "workers": 1, "images_of": "d" * 64}
+    write_records(three_frames, three_frames.frame_ids, out_dir=folder, **options)
+    return folder
+
+
+@pytest.fixture
 def three_records(three_frames: KittiTree, tmp_path: Path) -> Path:
     """Records of `three_frames` in two shards."""
     folder = tmp_path / "records"

@@ -86,3 +86,11 @@ def test_a_box_far_outside_the_image_costs_no_time(three_records, tmp_path, side
     change(three_records, **{f"image/dont_care/bbox/{name}": ("float", [-side, side]) for name in SIDES})
     draw_grid(three_records, tmp_path / "grid.png")
     assert (tmp_path / "grid.png").is_file()
+
+
+def test_images_that_records_refer_to_are_drawn_alike(three_records, referring_records, three_frames, tmp_path):
+    draw_grid(three_records, tmp_path / "held.png")
+    draw_grid(referring_records, tmp_path / "referred.png", images_dir=three_frames.images_dir)
+    assert (tmp_path / "held.png").read_bytes() == (tmp_path / "referred.png").read_bytes()
+    with pytest.raises(RecordError, match="or the folder of the image it refers to, got neither"):
+        draw_grid(referring_records, tmp_path / "none.png")

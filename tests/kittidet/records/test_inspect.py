@@ -190,3 +190,19 @@ def test_values_of_another_kind_are_a_problem(three_records, name, values, probl
     report = inspect_records(three_records)
     assert any(problem in line for line in report.problems)
     assert report.num_frames == 3
+
+
+def test_images_that_records_refer_to_are_looked_at_where_their_folder_is_named(referring_records, three_frames):
+    report = inspect_records(referring_records, images_dir=three_frames.images_dir)
+    assert (report.problems, report.notes, report.sizes) == ((), (), {(80, 50): 3})
+    path = three_frames.image_path("000003")
+    path.write_bytes(path.read_bytes()[:-1])
+    (problem,) = inspect_records(referring_records, images_dir=three_frames.images_dir).problems
+    assert "(frame 000003)" in problem
+    assert "expected the image with CRC-32C" in problem
+
+
+def test_images_that_records_refer_to_are_said_to_be_unseen_where_it_is_not(referring_records):
+    report = inspect_records(referring_records)
+    assert (report.problems, report.num_frames, report.num_objects, report.sizes) == ((), 3, 2, {})
+    assert report.notes == ("the images, of data set dddddddddddddddd, were not looked at: name their folder",)

@@ -238,3 +238,27 @@ def test_real_frames_are_written_and_counted(tmp_path):
     manifest = write(open_tree(root), tmp_path / "out", num_shards=4)
     assert (manifest.num_frames, manifest.num_objects, manifest.num_dont_care) == (11, 36, 29)
     assert manifest.counts["Car"] == 29
+
+
+def test_records_that_refer_to_images_are_small_and_say_whose_those_are(five_frames, tmp_path):
+    held, referring = (write(five_frames, tmp_path / name, images_of=of) for name, of in (("a", None), ("b", "d" * 64)))
+    assert (held.images_of, referring.images_of) == (None, "d" * 64)
+    assert read_manifest(tmp_path / "b") == referring
+    images = sum(five_frames.image_path(i).stat().st_size for i in five_frames.frame_ids)
+    less = sum(shard.bytes for shard in held.shards) - sum(shard.bytes for shard in referring.shards)
+    # Their digests take some of the room.
+    assert images - 200 * 5 < less < images
+    assert write(five_frames, tmp_path / "c", images_of="d" * 64, workers=2) == referring
+
+
+def test_records_that_refer_to_another_image_have_another_digest(five_frames, tmp_path):
+    first = write(five_frames, tmp_path / "a", images_of="d" * 64).digest
+    Image.new("RGB", (80, 50), (1, 2, 3)).save(five_frames.image_path("000001"))
+    assert write(five_frames, tmp_path / "b", images_of="d" * 64).digest != first
+
+
+def test_a_damaged_image_is_not_referred_to(five_frames, tmp_path):
+    path = five_frames.image_path("000001")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DatasetContractError, match=r"000001\.png.*truncated"):
+        write(five_frames, tmp_path / "out", images_of="d" * 64)

@@ -64,7 +64,7 @@ def test_a_perfect_detector_scores_one_and_a_second_request_is_cached(outputs, m
 
     calls = []
 
-    def see_everything(detector, records_dir, *, config, progress):
+    def see_everything(detector, records_dir, *, config, images_dir, progress):
         calls.append((detector.path, records_dir))
         found = []
         for frame in val_frames(outputs.store, outputs.dataset, outputs.split, KITTI8):

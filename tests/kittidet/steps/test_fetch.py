@@ -9,8 +9,8 @@ from fixtures.damage import flip_a_bit
 from PIL import Image
 
 from kittidet.config import SourceConfig
-from kittidet.errors import ConfigError, DamagedOutputError, DatasetContractError
-from kittidet.steps.fetch import dataset_tree, fetch, fetch_key
+from kittidet.errors import ConfigError, DamagedOutputError, DatasetContractError, RecordError
+from kittidet.steps.fetch import dataset_images, dataset_tree, fetch, fetch_key
 from kittidet.store import Store
 
 
@@ -165,6 +165,19 @@ def test_damage_in_the_stores_own_data_is_made_again_and_not_reported_for_ever(s
         dataset_tree(store, output)
     assert not fetch(store, source).cached
     assert dataset_tree(store, output).digest() == output.summary["content"]
+
+
+def test_a_bit_that_the_disk_lost_is_found_once_a_reader_meets_it(store):
+    source = SourceConfig(kind="synthetic", synthetic_frames=3, synthetic_seed=5)
+    output = fetch(store, source)
+    with pytest.raises(RecordError, match="no image of the data"), dataset_images(store, output) as images_dir:
+        raise RecordError("no image of the data")
+    flip_a_bit(images_dir / "000001.png")
+    with pytest.raises(DamagedOutputError, match=r"000001\.png: changed"), dataset_images(store, output):
+        raise RecordError("another image")
+    assert not fetch(store, source).cached
+    with dataset_images(store, output) as images_dir:
+        assert images_dir.name == "image_2"
 
 
 def yolo_set(folder: Path) -> Path:

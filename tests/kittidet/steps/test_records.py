@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from kittidet.config import RecordsConfig, SourceConfig, SplitConfig, ValidateConfig
+from kittidet.records.inspect import inspect_records
 from kittidet.records.manifest import read_manifest
-from kittidet.steps.fetch import fetch
+from kittidet.steps.fetch import dataset_tree, fetch
 from kittidet.steps.records import records_key, write
 from kittidet.steps.split import split, split_ids
 from kittidet.steps.validate import validate
@@ -54,3 +55,22 @@ def test_a_box_that_validation_lets_leave_the_image_is_clipped_not_refused(tmp_p
     parts = split(store, dataset, validation, SplitConfig())
     frames = sum(write(store, dataset, parts, side, RecordsConfig()).summary["frames"] for side in ("train", "val"))
     assert frames == 10
+
+
+def test_images_stay_the_data_sets_files_and_another_table_costs_kilobytes(inputs):
+    store, dataset, parts = inputs
+    images = sum(path.stat().st_size for path in dataset_tree(store, dataset).images_dir.iterdir())
+    for table in ("kitti8", "kitti3"):
+        outputs = [write(store, dataset, parts, side, RecordsConfig(classes=table)) for side in ("train", "val")]
+        assert sum(output.summary["bytes"] for output in outputs) < images / 20
+        assert {output.summary["images_of"] for output in outputs} == {dataset.summary["content"]}
+
+
+def test_records_that_hold_their_images_are_another_output_of_the_same_frames(inputs):
+    store = inputs[0]
+    held, referring = (write(*inputs, "train", RecordsConfig(images=images)) for images in ("embedded", "referenced"))
+    assert held.digest != referring.digest
+    assert read_manifest(store.path(held)).images_of is held.summary["images_of"] is None
+    assert inspect_records(store.path(held)).sizes
+    same = ("frames", "objects", "counts", "classes", "shards")
+    assert [held.summary[name] for name in same] == [referring.summary[name] for name in same]

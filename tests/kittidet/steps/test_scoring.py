@@ -12,7 +12,7 @@ from kittidet.kitti import frames
 from kittidet.kitti.labels import parse_label_file
 from kittidet.presets import STARTER
 from kittidet.steps.evaluate import evaluate
-from kittidet.steps.fetch import fetch
+from kittidet.steps.fetch import dataset_images, fetch
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.records import write
 from kittidet.steps.scoring import _load_frames, val_frames
@@ -60,7 +60,8 @@ def test_ap_while_training_is_the_number_of_record(made):
     trained = made.store.get_or_make(step_key("train", 1), training)
     checkpoint = made.store.path(trained) / "checkpoints" / facts["name"]
     config = EvalConfig(batch_size=2)
-    seen = validation_set(made.store, made.data, config).score(checkpoint)
+    with dataset_images(made.store, made.data.dataset) as images_dir:
+        seen = validation_set(made.store, made.data, config, images_dir).score(checkpoint)
     recorded = evaluate(made.store, trained, facts["name"], made.data, config).summary["metrics"]
     assert seen.ap50 > 0.05  # the starter knows these scenes
     assert seen.ap == pytest.approx(recorded["ap"], abs=1e-6)

@@ -80,7 +80,7 @@ def test_a_validation_set_without_objects_is_refused_before_training(tmp_path):
     data = some_data("r", "v")
     records = data.val_records.model_copy(update={"summary": {"objects": 0, "frames": 7, "classes": ["Car", "Van"]}})
     with pytest.raises(EvaluationError, match="the 7 validation frames hold no object of the classes Car, Van"):
-        validation_set(Store(tmp_path), data.model_copy(update={"val_records": records}), EvalConfig())
+        validation_set(Store(tmp_path), data.model_copy(update={"val_records": records}), EvalConfig(), tmp_path)
 
 
 def test_a_checkpoint_lies_in_its_trainings_output_and_is_as_that_left_it(tmp_path):

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from fixtures.small_records import write_small
 from fixtures.training_results import StoppedError, assert_same_run, rows_of, stop_after
 
 from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
 from kittidet.detect.detector import Detector
 from kittidet.errors import ConfigError, TrainingError
+from kittidet.kitti.tree import open_tree
 from kittidet.training.fit import fit_detector
 
 TINY_MODELS = Path(__file__).parents[2] / "fixtures" / "tiny_models.py"
@@ -61,6 +63,18 @@ def test_a_run_interrupted_early_and_again_at_its_end_goes_on_and_equals_an_undi
     assert resumed.resumed_from_step == 6
     assert seen == []
     assert_same_run(resumed, undisturbed[0])
+
+
+def test_a_run_on_images_left_where_they_are_equals_one_on_records_that_hold_them(
+    tiny_models, small_model, short_recipe, synthetic_root, undisturbed, tmp_path
+):
+    tree = open_tree(synthetic_root)
+    records = write_small(tree, tmp_path / "records", images_of=tree.digest())
+    assert sum(f.stat().st_size for f in records.iterdir()) < 100_000
+    found = fit_detector(
+        records, model=small_model, train=short_recipe, work_dir=tmp_path / "run", images_dir=tree.images_dir
+    )
+    assert_same_run(found, undisturbed[0])
 
 
 def test_a_finished_run_is_found_and_not_run_again(fit, undisturbed):

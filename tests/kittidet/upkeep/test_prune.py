@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from filelock import FileLock
-from fixtures.kept_store import age
+from fixtures.kept_store import age, make_output
 
 from kittidet.errors import StoreError
 from kittidet.store import Store
@@ -84,3 +84,16 @@ def test_a_removal_that_was_killed_is_finished_by_the_next(store, kept_store, fr
     assert half.name in free()
     remove_holdings(free_holdings(store, [tmp_path / "runs"], older_than_s=DAY_S))
     assert not half.exists()
+
+
+def test_records_that_stay_keep_the_data_set_whose_images_they_refer_to(tmp_path):
+    store = Store(tmp_path / "store")
+    data, other = (make_output(store, "fetch", 100, content=letter * 64) for letter in "ab")
+    records = make_output(store, "records-train", 10, images_of="a" * 64)
+    (tmp_path / "runs").mkdir()
+    age(store.root, days=3)
+    assert {h.name for h in free_holdings(store.root, [tmp_path / "runs"], older_than_s=DAY_S)} == {
+        *(key.name for key in (data, other, records))
+    }
+    pin(store.root, records.name, "for the paper")
+    assert [h.name for h in free_holdings(store.root, [tmp_path / "runs"], older_than_s=DAY_S)] == [other.name]
