@@ -33,7 +33,7 @@ MANIFEST = "_output.json"
 # What a reader found wrong with an output, one line each; with it, the output is made again.
 DAMAGED = "_damaged.txt"
 # Files up to this size are hashed whenever their output is looked up: lists, findings, metrics, labels. KITTI's images
-# and records are larger, 24 GB of them: looked up, they count by size and time; read, by their digest.
+# are larger, 6 GB of them: looked up, they count by size and time; read, by their digest.
 SMALL_BYTES = 64 * 1024
 
 
@@ -143,8 +143,8 @@ class Store:
     def problems(self, key: StepKey, *, within: str = "", thorough: bool = False) -> list[str]:
         """Return what is wrong with the output of this key, one line each; empty if it is complete and undamaged.
 
-        A large file whose size and modification time are those of the day it was published is taken as unchanged (tens
-        of gigabytes are not read on every run); any other file is hashed.
+        A large file whose size and modification time are those of the day it was published is taken as unchanged
+        (gigabytes are not read on every run); any other file is hashed.
 
         Args:
             key: of the output.

@@ -32,7 +32,7 @@ def test_a_full_disk_is_told_before_the_download(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10**9})())
     finding = doctor.examine_disk(tmp_path / "not" / "yet")
     assert finding.ok is None
-    assert "40 GB" in finding.advice
+    assert "20 GB" in finding.advice
 
 
 def test_a_read_only_store_cannot_work(monkeypatch, tmp_path):

@@ -49,9 +49,9 @@ def test_a_changed_byte_in_any_file_of_a_run_and_its_store_is_found_and_the_file
 
 def test_the_quick_look_reads_no_large_file_and_asks_no_network(published_copy, monkeypatch):
     monkeypatch.setattr(Run, "detector", lambda _: pytest.fail("the network was asked"))
-    image = next(published_copy.parents[1].glob("store/fetch-*/kitti/training/image_2/*.png"))
-    assert image.stat().st_size > SMALL_BYTES
-    flip_a_bit(image)
+    weights = next(published_copy.parents[1].glob("store/train-*/checkpoints/*/model.weights.h5"))
+    assert weights.stat().st_size > SMALL_BYTES
+    flip_a_bit(weights)
     assert {c.state for c in verify_run(Run.open(published_copy), quick=True)} == {"same"}
 
 
