@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from kittidet.masking import USER_INFO
 from kittidet.store_place import store_place
@@ -97,7 +97,7 @@ LocalPath = Annotated[Path, AfterValidator(_check_path)]
 # A folder, or the URL of an object store as text; in a form one field.
 StorePlace = Annotated[
     Path | str,
-    BeforeValidator(_check_store_place),
+    PlainValidator(_check_store_place),
     WithJsonSchema({"type": "string", "pattern": _PASSWORDLESS}),
 ]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -11,7 +11,7 @@ from typing import Literal
 
 from kittidet.errors import PromotionLostError, RegistryError
 from kittidet.object_store import ObjectStore
-from kittidet.registry.objects import ObjectFolder, Objects, append_record, numbers, read_record
+from kittidet.registry.objects import ObjectFolder, Objects, append_record, numbers, read_record, read_records
 from kittidet.registry.records import Decision, ModelVersion, Promotion, said_writer
 from kittidet.store_place import local_folder, store_place
 
@@ -45,8 +45,7 @@ class Registry:
 
     def versions(self, model: str) -> list[ModelVersion]:
         """Return every version of a model, oldest first; none of a model that is not known."""
-        folder = _folder(model, "versions")
-        return [read_record(self.objects, folder, n, ModelVersion) for n in numbers(self.objects, folder)]
+        return read_records(self.objects, _folder(model, "versions"), ModelVersion)
 
     def version(self, model: str, number: int) -> ModelVersion:
         """Return one version.
@@ -75,8 +74,7 @@ class Registry:
 
     def history(self, model: str) -> list[Promotion]:
         """Return every move of the champion, oldest first."""
-        folder = _folder(model, "aliases/champion")
-        return [read_record(self.objects, folder, n, Promotion) for n in numbers(self.objects, folder)]
+        return read_records(self.objects, _folder(model, "aliases/champion"), Promotion)
 
     def champion(self, model: str) -> ModelVersion | None:
         """Return the version in use, or None where none was ever promoted."""
@@ -127,8 +125,7 @@ class Registry:
 
     def decisions(self, model: str) -> list[Decision]:
         """Return every comparison of a challenger with the champion, oldest first."""
-        folder = _folder(model, "decisions")
-        return [read_record(self.objects, folder, n, Decision) for n in numbers(self.objects, folder)]
+        return read_records(self.objects, _folder(model, "decisions"), Decision)
 
     def decide(self, model: str, make: Callable[[int], Decision]) -> Decision:
         """Return the decision that ``make`` builds for the next look.

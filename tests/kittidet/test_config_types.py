@@ -1,11 +1,12 @@
 """kittidet.config_types: no value that would fill a memory, run for years or overflow gets in."""
 
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from kittidet.config_types import Count, LocalPath, Seconds, Seed, Shards, Share, Side, Variant, Weight
+from kittidet.config_types import Count, LocalPath, Seconds, Seed, Shards, Share, Side, StorePlace, Variant, Weight
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,25 @@ def test_a_path_that_no_system_opens_is_refused(path):
 @pytest.mark.parametrize("path", ["", "a~", "a/~", "~a", "n" * 255, "/data/\u00e9"])
 def test_any_other_path_is_kept(path):
     assert TypeAdapter(LocalPath).validate_python(path) == Path(path)
+
+
+def test_a_store_is_a_folder_or_a_url_and_keeps_its_kind_through_json():
+    kind = TypeAdapter(StorePlace)
+    for given, expected in (("a/b", Path("a/b")), (Path("a"), Path("a")), ("s3://b/p/", "s3://b/p")):
+        place = kind.validate_python(given)
+        assert (place, type(place)) == (expected, type(expected))
+        assert kind.validate_json(kind.dump_json(place)) == expected
+
+
+@pytest.mark.parametrize("given", ["http://a/b", "s3://", "~/store", "a\0b", 3, None, b"a"])
+def test_what_is_no_store_is_refused(given):
+    with pytest.raises(ValidationError):
+        TypeAdapter(StorePlace).validate_python(given)
+
+
+def test_a_password_in_the_url_of_a_store_is_refused_by_the_form_too():
+    with pytest.raises(ValidationError, match="no user or password"):
+        TypeAdapter(StorePlace).validate_python("s3://key:secret@bucket/p")
+    pattern = TypeAdapter(StorePlace).json_schema()["pattern"]
+    assert re.search(pattern, "s3://bucket/p")
+    assert not re.search(pattern, "s3://key:secret@bucket/p")

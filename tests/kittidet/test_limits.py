@@ -7,7 +7,7 @@ import pytest
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
 from kittidet.errors import ConfigError
-from kittidet.limits import HOSTS, ROOTS, check_host, check_limits, check_path
+from kittidet.limits import HOSTS, ROOTS, check_host, check_limits, check_path, check_store
 
 KEYS = ["store_dir", "runs_dir", "source.path", "source.annotations", "source.images_dir", "split.val_list"]
 
@@ -74,3 +74,25 @@ def test_another_host_may_not(monkeypatch, host):
 def test_an_address_that_is_not_used_may_be_any(monkeypatch):
     monkeypatch.setenv(HOSTS, "data.example")
     assert load_run_config(RunConfig(), None, ["source.kind=synthetic"]).source.kind == "synthetic"
+
+
+@pytest.mark.parametrize("url", ["s3://ours", "s3://ours/store", "gs://theirs/kitti", "gs://theirs/kitti/a"])
+def test_an_allowed_object_store_may_be_named(monkeypatch, url):
+    monkeypatch.setenv(HOSTS, "data.example, s3://ours/, gs://theirs/kitti")
+    check_store(url, what="store_dir")
+
+
+@pytest.mark.parametrize("url", ["s3://ours2", "s3://data.example/a", "gs://theirs", "gs://theirs/kitti2", "az://ours"])
+def test_another_object_store_may_not(monkeypatch, url):
+    monkeypatch.setenv(HOSTS, "data.example, s3://ours/, gs://theirs/kitti")
+    with pytest.raises(ConfigError, match=rf"store_dir: {url} is not among the object stores .*{HOSTS}"):
+        load_run_config(RunConfig(source={"kind": "synthetic"}), None, [f"store_dir={url}"])
+
+
+def test_where_folders_are_limited_an_object_store_has_to_be_allowed(roots, monkeypatch):
+    monkeypatch.delenv(HOSTS, raising=False)
+    with pytest.raises(ConfigError, match="not among the object stores"):
+        check_store("s3://ours/store", what="store_dir")
+    check_store(roots[0] / "store", what="store_dir")
+    with pytest.raises(ConfigError, match="outside of the folders"):
+        check_store(roots[0].parent, what="store_dir")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from kittidet.errors import ConfigError
+from kittidet.object_store import ObjectStore
+from kittidet.shared_outputs import commit_key
 from kittidet.store import StepKey, StepOutput, Store, step_key
 from tasks.caching import RECORD, StepCache, _with_records
 
@@ -120,3 +122,21 @@ def test_records_are_json_in_the_store(tmp_path):
     assert stored.result_serializer == "json"
     assert stored.result_storage == tmp_path
     assert stored.cache_policy is split.cache_policy
+
+
+def test_the_record_of_an_output_that_others_cannot_have_goes(bucket):
+    dataset = Store(bucket).get_or_make(step_key("fetch", 1), lambda _: {"content": "c"})
+    inputs = {"store_dir": bucket, "dataset": dataset, "size": 3}
+    record = write_record(make_output(inputs))
+    assert compute(inputs) == f"{record.parent.name}/{RECORD}"
+    assert record.exists()
+    ObjectStore(bucket).remove(commit_key(record.parent.name))
+    compute(inputs)
+    assert not record.exists()
+    assert record.parent.is_dir()
+
+
+def test_records_of_a_store_on_a_url_are_in_its_folder_here(bucket):
+    from tasks.steps import split
+
+    assert _with_records(split, bucket).result_storage == Store(bucket).root

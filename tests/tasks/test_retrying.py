@@ -7,7 +7,15 @@ import pytest
 from prefect.states import Failed
 from prefect.task_engine import TaskRunTimeoutError
 
-from kittidet.errors import ArchiveError, DatasetContractError, DiskSpaceError, RecordError, ServerError
+from kittidet.errors import (
+    ArchiveError,
+    DatasetContractError,
+    DiskSpaceError,
+    RecordError,
+    ServerError,
+    StoreError,
+    StoreServerError,
+)
 from tasks.retrying import is_passing, may_pass
 
 
@@ -21,6 +29,8 @@ CASES = [
     (httpx.ConnectError(""), True),
     (httpx.ReadTimeout(""), True),
     (ServerError("answered 503"), True),
+    (StoreServerError("cannot be reached"), True),
+    (StoreError("refused"), False),
     (OSError(errno.ESTALE, "stale file handle"), True),
     (OSError(errno.ENOSPC, "no space"), False),
     (PermissionError(errno.EACCES, "denied"), False),

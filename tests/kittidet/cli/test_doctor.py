@@ -137,3 +137,12 @@ def test_versions_and_cores_have_a_line_each(monkeypatch, tmp_path, capsys):
     assert {"kittidet", "tensorflow", "keras", "prefect", "cores", "start weights"} <= set(lines)
     assert lines["kittidet"] == version("kittidet")
     assert int(lines["cores"]) >= 1
+
+
+def test_an_object_store_is_asked_whether_it_can_be_used(bucket):
+    finding = doctor.examine_object_store(bucket)
+    assert finding.ok
+    assert bucket in finding.found
+    finding = doctor.examine_object_store("s3://no-such-bucket")
+    assert not finding.ok
+    assert "no such bucket" in finding.advice

@@ -86,3 +86,21 @@ def test_lineage_goes_both_ways(store):
     assert "no registered model saw frame 5" in call(store, "lineage", "--frame", "5")
     with pytest.raises(RegistryError, match="has no champion"):
         call(store, "lineage", "n")
+
+
+def test_the_models_of_a_store_on_a_url_are_listed_promoted_and_pulled_on_any_machine(
+    bucket, on_machine, published, tmp_path
+):
+    on_machine("first")
+    for name in ("first", "second"):
+        assert f"version {['first', 'second'].index(name) + 1} is the champion" in call(
+            bucket, "promote", "m", str(published(name, weights=name.encode()).path)
+        )
+    on_machine("second")
+    rows = [line for line in call(bucket, "list").splitlines() if line.strip().startswith("m ")]
+    assert ["champion" in row for row in rows] == [False, True]
+    assert "version 1 is the champion again" in call(bucket, "rollback", "m")
+    call(bucket, "pull", "m", "--out", str(tmp_path / "out"))
+    assert (tmp_path / "out" / "weights" / "best" / "model.weights.h5").read_bytes() == b"first"
+    assert "frames" in call(bucket, "lineage", "m")
+    assert "m " in call(bucket, "lineage", "--frame", "900001")

@@ -1,11 +1,13 @@
 """`kittidet store`: what a person sees of a store, and that nothing goes without --yes."""
 
 import pytest
+from fixtures.kept_store import make_output
 from typer.testing import CliRunner
 
 from kittidet.__main__ import app
 from kittidet.cli.store import describe_age, describe_size
-from kittidet.errors import StoreError
+from kittidet.errors import ConfigError, StoreError
+from kittidet.store import Store
 from kittidet.upkeep.holdings import list_holdings
 
 
@@ -78,3 +80,40 @@ def test_a_size_is_said_in_the_unit_that_fits(count, said):
 @pytest.mark.parametrize(("seconds", "said"), [(-5, "0 min"), (300, "5 min"), (3 * 3600, "3 h"), (864_000, "10 days")])
 def test_an_age_is_said_in_the_unit_that_fits(seconds, said):
     assert describe_age(seconds) == said
+
+
+@pytest.fixture
+def shared(bucket, tmp_path, monkeypatch):
+    """Return a function as `call`, for a store in an object store with one free output, `free`, and a pinned one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    store = Store(bucket)
+    for step in ("evaluate", "split"):
+        make_output(store, step, 500, of=step)
+
+    def run(*arguments):
+        result = CliRunner().invoke(app, ["store", *arguments, "--store", bucket])
+        if result.exception is not None:
+            raise result.exception
+        return result.output
+
+    return run
+
+
+def test_a_store_on_a_url_is_listed_measured_pinned_and_pruned(shared, bucket):
+    names = [name for name, *_ in Store(bucket).shared.commits()]
+    shared("pin", names[1], "--reason", "for the paper")
+    lines = {line.split()[1]: line for line in shared("list").splitlines() if "│" in line}
+    assert "500 B" in lines[names[0]]
+    assert "pin: for the paper" in lines[names[1]]
+    assert "objects/" in shared("size")
+    assert "nothing to remove" in shared("prune")
+    assert f"{names[0]}\n" in shared("prune", "--older-than", "0")
+    assert "removed: 1, 500 B" in shared("prune", "--older-than", "0", "--yes")
+    assert [name for name, *_ in Store(bucket).shared.commits()] == names[1:]
+    assert "not pinned any more" in shared("pin", names[1], "--remove")
+
+
+def test_a_url_of_another_kind_is_a_wrong_setting(call):
+    with pytest.raises(ConfigError, match=r"--store: expected a folder, or a URL such as s3://BUCKET/PREFIX"):
+        call("list", "--store", "ftp://a/b")

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from kittidet.errors import RegistryError
-from kittidet.registry.objects import ObjectFolder, append_record, numbers, read_record
+from kittidet.registry.objects import ObjectFolder, append_record, numbers, read_record, read_records
 
 
 class Note(BaseModel):
@@ -74,6 +74,9 @@ def test_records_are_numbered_without_gaps_by_any_number_of_writers(objects):
     assert numbers(objects, "notes") == list(range(1, 21))
     written = {read_record(objects, "notes", number, Note).writer.rpartition(" ")[0] for number in range(1, 21)}
     assert written == {f"{writer} {turn}" for writer in range(4) for turn in range(5)}
+    assert [note.writer.rpartition(" ")[2] for note in read_records(objects, "notes", Note)] == [
+        str(number) for number in range(1, 21)
+    ]
 
 
 def test_what_a_shared_disk_wrote_and_reports_as_there_already_is_one_s_own(objects, monkeypatch):

@@ -6,7 +6,8 @@ import pytest
 
 from kittidet.errors import RegistryError, StoreError
 from kittidet.files import digest_files, digest_path
-from kittidet.registry.register import checkpoint_of, pull, read_file, register
+from kittidet.object_store import ObjectStore
+from kittidet.registry.register import checkpoint_of, pull, pulled_here, read_file, register
 from kittidet.registry.registry import Registry
 from kittidet.runs.run import Run
 
@@ -96,3 +97,34 @@ def test_a_profile_is_kept_with_the_version(registry, published, tmp_path):
     assert version.lineage.config == "asked"
     with pytest.raises(RegistryError, match=r"has no file nothing\.txt"):
         read_file(registry, version, "nothing.txt")
+
+
+def test_a_version_registered_on_one_machine_is_pulled_on_another_with_nothing_else_shared(
+    bucket, on_machine, published, tmp_path, line
+):
+    on_machine("first")
+    run = published("first", weights=bytes(100_000))
+    version = register(Registry(bucket), run, model="m")
+    started = checkpoint_of(Registry(bucket), version)
+    # The same weights in another run are not sent again.
+    line.requests.clear()
+    register(Registry(bucket), published("second", weights=bytes(100_000)), model="m")
+    assert not [size for method, _, size in line.requests if method == "PUT" and size >= 100_000]
+
+    on_machine("second")
+    registry = Registry(bucket)
+    out = pull(registry, registry.version("m", 1), tmp_path / "pulled")
+    assert digest_path(out / "weights" / "best") == version.checkpoint
+    started.rename(tmp_path / "elsewhere")
+    here = pulled_here(registry, started)
+    assert here.is_relative_to(registry.folder)
+    assert digest_path(here) == version.checkpoint
+    assert pulled_here(registry, tmp_path / "my.h5") == tmp_path / "my.h5"
+
+
+def test_a_file_damaged_in_the_object_store_is_refused(bucket, published):
+    registry = Registry(bucket)
+    version = register(registry, published("first"), model="m")
+    ObjectStore(bucket).write(f"registry/files/{version.files['val.txt']}", b"000000\n")
+    with pytest.raises(RegistryError, match=r"changed since it was registered \(val\.txt"):
+        read_file(registry, version, "val.txt")

@@ -37,7 +37,17 @@ def a_version(number: int, **more) -> ModelVersion:
 
 @pytest.fixture
 def registry(tmp_path) -> Registry:
-    found = Registry(tmp_path / "store")
+    return with_versions(Registry(tmp_path / "store"))
+
+
+@pytest.fixture(params=["folder", "URL"])
+def anywhere(request, tmp_path) -> Registry:
+    """A registry in a folder, and one in an object store."""
+    is_url = request.param == "URL"
+    return with_versions(Registry(request.getfixturevalue("bucket") if is_url else tmp_path / "store"))
+
+
+def with_versions(found: Registry) -> Registry:
     for _ in range(4):
         found.add("m", a_version)
     return found
@@ -56,7 +66,8 @@ def test_an_empty_registry_has_nothing(tmp_path):
     assert registry.history("m") == []
 
 
-def test_the_last_promoted_is_the_champion_and_the_history_is_kept(registry):
+def test_the_last_promoted_is_the_champion_and_the_history_is_kept(anywhere):
+    registry = anywhere
     assert champion(registry) is None
     registry.promote("m", 1, reason="the first")
     registry.promote("m", 3, reason="better")
@@ -69,7 +80,8 @@ def test_the_last_promoted_is_the_champion_and_the_history_is_kept(registry):
     assert len(registry.history("m")) == 2
 
 
-def test_a_rollback_goes_one_champion_back_each_time(registry):
+def test_a_rollback_goes_one_champion_back_each_time(anywhere):
+    registry = anywhere
     for version in (1, 2, 3):
         registry.promote("m", version, reason="better")
     assert registry.rollback("m", reason="it misses trams").version == 2
@@ -81,7 +93,8 @@ def test_a_rollback_goes_one_champion_back_each_time(registry):
     assert registry.rollback("m", reason="not mended").version == 1
 
 
-def test_of_two_promoters_at_once_one_wins_and_the_other_says_who(registry):
+def test_of_two_promoters_at_once_one_wins_and_the_other_says_who(anywhere):
+    registry = anywhere
     registry.promote("m", 1, reason="the first")
 
     def promote(version: int):
@@ -157,3 +170,26 @@ def test_decisions_are_numbered_by_look(registry):
     registry.decide("m", decision)
     assert registry.decide("m", decision).look == 2
     assert [d.look for d in registry.decisions("m")] == [1, 2]
+
+
+def test_what_one_machine_promotes_the_other_has_at_once(bucket, on_machine):
+    on_machine("first")
+    first = with_versions(Registry(bucket))
+    on_machine("second")
+    second = Registry(bucket)
+    assert second.folder != first.folder
+    assert second.models() == ["m"]
+    assert len(second.versions("m")) == 4
+    first.promote("m", 2, reason="better")
+    assert champion(second) == 2
+    with pytest.raises(PromotionLostError, match="expected to be none, but version 2 became the champion"):
+        second.promote("m", 3, reason="better", expected=None)
+    second.promote("m", 3, reason="better", expected=2)
+    assert first.rollback("m", reason="it misses trams").version == 2
+
+
+def test_a_move_whose_reply_was_lost_is_known_as_ones_own(bucket, line):
+    registry = with_versions(Registry(bucket))
+    line.matching, line.lost = ("PUT",), ["reply"]
+    assert registry.promote("m", 2, reason="better").number == 1
+    assert [move.version for move in registry.history("m")] == [2]

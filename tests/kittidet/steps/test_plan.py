@@ -4,13 +4,15 @@ import json
 
 import pytest
 
+from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
 from kittidet.errors import ConfigError, DatasetContractError
 from kittidet.files import digest_path
 from kittidet.kitti.lists import read_ids
+from kittidet.registry.register import checkpoint_of, register
 from kittidet.registry.registry import Registry
 from kittidet.steps.fetch import fetch
-from kittidet.steps.plan import plan_retraining
+from kittidet.steps.plan import plan_retraining, with_start_here
 from kittidet.steps.retrain import retrain
 from kittidet.steps.validate import validate
 from kittidet.store import Store
@@ -76,3 +78,17 @@ def test_what_cannot_be_compared_is_refused_before_it_is_trained(plan):
     with pytest.raises(ConfigError, match=r"cannot start a d2 from the champion, version 1, a d0\. Set retrain\.start"):
         plan("model.variant=d2")
     assert plan("model.variant=d2", "retrain.start=coco").is_needed
+
+
+def test_a_start_that_another_machine_planned_is_pulled_on_this_one(bucket, on_machine, published):
+    on_machine("first")
+    store = Store(bucket)
+    version = register(Registry(bucket), published("one"), model="street")
+    config = RunConfig(store_dir=bucket, train={"initial_weights": checkpoint_of(Registry(bucket), version)})
+    assert with_start_here(store, config) == config
+    config.train.initial_weights.rename(store.root / "gone")
+    on_machine("second")
+    there = with_start_here(Store(bucket), config).train.initial_weights
+    assert there.is_relative_to(Store(bucket).root)
+    assert digest_path(there) == version.checkpoint
+    assert with_start_here(store, RunConfig()) == RunConfig()

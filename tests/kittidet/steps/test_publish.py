@@ -11,6 +11,7 @@ from PIL import Image
 from kittidet.config import RunConfig, SourceConfig, TrainConfig
 from kittidet.errors import DamagedOutputError, EvaluationError, StoreError
 from kittidet.kitti.tree import open_tree
+from kittidet.runs.note import RUNS, RunNote
 from kittidet.steps.outputs import PipelineOutputs
 from kittidet.steps.publish import pick_best, publish
 from kittidet.store import StepKey, StepOutput, Store, step_key
@@ -207,3 +208,15 @@ def test_where_the_data_lies_is_no_part_of_a_run(store, config, tmp_path):
     first = publish(store, make_outputs(store, {5: 0.3}), config)
     moved = config.model_copy(update={"source": config.source.model_copy(update={"path": tmp_path})})
     assert publish(store, make_outputs(store, {5: 0.3}), moved).path == first.path
+
+
+def test_a_run_from_a_store_on_a_url_names_the_url_and_notes_there_what_it_needs(bucket, config):
+    store = Store(bucket)
+    outputs = make_outputs(store, {5: 0.3})
+    run = publish(store, outputs, config)
+    assert json.loads((run.path / "config.json").read_text())["store_dir"] == bucket
+    assert "store" not in run.summary
+    publish(store, outputs, config)
+    (name,) = store.shared.objects.names(RUNS)
+    note = RunNote.read(store.shared.objects.read(f"{RUNS}/{name}"), where=name)
+    assert set(note.outputs) == {output["digest"] for output in run.summary["outputs"]}
