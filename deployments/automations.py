@@ -1,6 +1,7 @@
-"""Two automations that recover runs whose machine died: no heartbeat means Crashed, Crashed means start again.
+"""Three automations that recover runs whose machine died: no heartbeat or no start means Crashed, Crashed starts again.
 
-They cannot count; ``flows/attempts.py`` limits how often one run may start.
+They cannot count; ``flows/attempts.py`` limits how often one run may start. A run that waits on the server (Scheduled,
+Late, AwaitingRetry) has no process that could die: the next worker takes it.
 """
 
 from collections.abc import Collection
@@ -16,13 +17,18 @@ from deployments.catalog import HEARTBEAT_S
 
 # One heartbeat may be lost, and the server may be restarted in between.
 SILENCE_S = 3 * HEARTBEAT_S
+# A worker has taken the run, whose process still has to load; on a busy machine that took two minutes.
+BEGUN_WITHIN_S = 600
 # A killed run is reported twice: by its runner at once, and by its worker some 20 s later. A run restarted in between
 # would be declared dead by the second report and started again alongside itself.
 SETTLED_S = 60
 
+# States in which no process is needed: the run ended, or it waits on the server for a worker.
+_AT_REST = ("Completed", "Failed", "TimedOut", "Cancelled", "Crashed", "Scheduled", "Late", "AwaitingRetry")
 
-def automations(deployment_ids: Collection[UUID]) -> tuple[AutomationCore, AutomationCore]:
-    """Return both automations, for runs of these deployments only."""
+
+def automations(deployment_ids: Collection[UUID]) -> tuple[AutomationCore, ...]:
+    """Return the automations, for runs of these deployments only."""
     silent = AutomationCore(
         name="kittidet: a run without heartbeat has crashed",
         description=f"No sign of life for {SILENCE_S} s: its process and its worker are gone.",
@@ -30,14 +36,22 @@ def automations(deployment_ids: Collection[UUID]) -> tuple[AutomationCore, Autom
             deployment_ids,
             # A run may be killed before its first heartbeat is sent.
             after=("Running", "heartbeat"),
-            expect=("heartbeat", "Completed", "Failed", "TimedOut", "Cancelled", "Crashed", "AwaitingRetry"),
+            expect=("heartbeat", *_AT_REST),
             within_s=SILENCE_S,
         ),
-        actions=[
-            ChangeFlowRunState(
-                state=StateType.CRASHED, name="Crashed", message=f"No heartbeat for {SILENCE_S} s.", force=False
-            )
-        ],
+        actions=[_set_crashed(f"No heartbeat for {SILENCE_S} s.")],
+    )
+    stuck = AutomationCore(
+        name="kittidet: a run that does not begin has crashed",
+        description=f"A worker took it {BEGUN_WITHIN_S} s ago, and it does not run: worker and process are gone.",
+        trigger=_absence(
+            deployment_ids,
+            # A worker that takes it again starts the time anew.
+            after=("Pending",),
+            expect=("Running", "heartbeat", *_AT_REST),
+            within_s=BEGUN_WITHIN_S,
+        ),
+        actions=[_set_crashed(f"It did not begin within {BEGUN_WITHIN_S} s.")],
     )
     crashed = AutomationCore(
         name="kittidet: a crashed run starts again",
@@ -54,7 +68,11 @@ def automations(deployment_ids: Collection[UUID]) -> tuple[AutomationCore, Autom
             )
         ],
     )
-    return silent, crashed
+    return silent, stuck, crashed
+
+
+def _set_crashed(message: str) -> ChangeFlowRunState:
+    return ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=message, force=False)
 
 
 def _absence(
@@ -78,7 +96,7 @@ def _absence(
 
 
 def ensure_automations(deployment_ids: Collection[UUID]) -> None:
-    """Create or update both automations on the server; one that a person switched off stays off.
+    """Create or update the automations on the server; one that a person switched off stays off.
 
     Args:
         deployment_ids: the deployments whose runs are recovered.

@@ -53,7 +53,8 @@ class Entry:
     tags: tuple[str, ...] = ("kitti",)
 
 
-CPU_POOL = Pool("kitti-cpu", 2, "Data steps, and the runs that wait for training.")
+# Of these runs only two work at a time on one machine (tasks/slots.py); the others wait for training, or for them.
+CPU_POOL = Pool("kitti-cpu", 10, "Data steps, and the runs that wait for training.")
 GPU_POOL = Pool("kitti-gpu", 1, "Training and evaluation: one run per GPU.")
 POOLS = (CPU_POOL, GPU_POOL)
 

@@ -20,6 +20,7 @@ from kittidet.store import Store
 from tasks.caching import in_store
 from tasks.gpu_pool import cancel_children, has_gpu_worker, is_trained, train_on_gpu_pool
 from tasks.logs import show_library_lines
+from tasks.slots import working
 from tasks.steps import fetch, publish, report, split, validate, write_records
 
 PresetName = Literal["kitti_d0", "kitti_d2", "demo"]
@@ -65,17 +66,18 @@ def _all_steps(run: RunConfig, trainer: Trainer) -> PublishedRun:
 
     # The steps and their order are those of kittidet/steps/pipeline.py, where a change of them begins; here each is a
     # task, and training may be another machine's.
-    dataset = in_store(fetch, store_dir)(store_dir, run.source)
-    validation = in_store(validate, store_dir)(store_dir, dataset, run.validation, run.records)
-    parts = in_store(split, store_dir)(store_dir, dataset, validation, run.split)
-    # One after the other: each already uses every core, and only in the main thread can a timeout end a task.
-    data = DataOutputs(
-        dataset=dataset,
-        validation=validation,
-        split=parts,
-        train_records=in_store(write_records, store_dir)(store_dir, dataset, parts, "train", run.records),
-        val_records=in_store(write_records, store_dir)(store_dir, dataset, parts, "val", run.records),
-    )
+    with working():
+        dataset = in_store(fetch, store_dir)(store_dir, run.source)
+        validation = in_store(validate, store_dir)(store_dir, dataset, run.validation, run.records)
+        parts = in_store(split, store_dir)(store_dir, dataset, validation, run.split)
+        # One after the other: each already uses every core, and only in the main thread can a timeout end a task.
+        data = DataOutputs(
+            dataset=dataset,
+            validation=validation,
+            split=parts,
+            train_records=in_store(write_records, store_dir)(store_dir, dataset, parts, "train", run.records),
+            val_records=in_store(write_records, store_dir)(store_dir, dataset, parts, "val", run.records),
+        )
 
     # Asked again: hours may have passed, and a worker may have come or gone.
     if (
@@ -84,10 +86,10 @@ def _all_steps(run: RunConfig, trainer: Trainer) -> PublishedRun:
         and (trainer == "gpu-pool" or has_gpu_worker())
     ):
         train_on_gpu_pool(store_dir, run, data)
-    # Cached where the GPU pool has just done it.
-    trained, evaluations = train_and_evaluate(store_dir, run, data)
-
-    outputs = PipelineOutputs(**dict(data), trained=trained, evaluations=evaluations)
-    published = publish(store_dir, outputs, run)
-    report(store_dir, published, dataset)
+    with working():
+        # Cached where the GPU pool has just done it.
+        trained, evaluations = train_and_evaluate(store_dir, run, data)
+        outputs = PipelineOutputs(**dict(data), trained=trained, evaluations=evaluations)
+        published = publish(store_dir, outputs, run)
+        report(store_dir, published, dataset)
     return published

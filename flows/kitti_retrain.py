@@ -19,6 +19,7 @@ from tasks.caching import in_store
 from tasks.gpu_pool import cancel_children
 from tasks.logs import show_library_lines
 from tasks.retraining import drift, judge, plan, show_outcome
+from tasks.slots import working
 from tasks.steps import fetch, validate
 
 
@@ -53,15 +54,18 @@ def kitti_retrain(
     store_dir = Store(run.store_dir).place
 
     # The order is that of kittidet/steps/retrain.py.
-    dataset = in_store(fetch, store_dir)(store_dir, run.source)
-    validation = in_store(validate, store_dir)(store_dir, dataset, run.validation, run.records)
-    planned = plan(store_dir, run, dataset, validation)
-    if not planned.is_needed:
-        return cast("Outcome", _ended(unchanged(planned)))
-    if planned.champion is not None:
-        drift(store_dir, planned, dataset)
+    with working():
+        dataset = in_store(fetch, store_dir)(store_dir, run.source)
+        validation = in_store(validate, store_dir)(store_dir, dataset, run.validation, run.records)
+        planned = plan(store_dir, run, dataset, validation)
+        if not planned.is_needed:
+            return cast("Outcome", _ended(unchanged(planned)))
+        if planned.champion is not None:
+            drift(store_dir, planned, dataset)
     published = kitti_finetune(preset=preset, config=planned.config, trainer=trainer)
-    return cast("Outcome", _ended(judge(store_dir, planned, published)))
+    with working():
+        outcome = judge(store_dir, planned, published)
+    return cast("Outcome", _ended(outcome))
 
 
 def _ended(outcome: Outcome) -> State:

@@ -2,169 +2,60 @@
 
 import json
 import os
-import shutil
-import signal
-import time
-from importlib.metadata import version
-from pathlib import Path
 
 import pytest
-from fixtures.web_server import free_port
+from fixtures.real_runs import (
+    EPOCHS,
+    TRAINED_WITHIN_S,
+    child_of,
+    kill,
+    processes_of,
+    start,
+    state_of,
+    states_of,
+    training_of,
+    wait_for,
+    wait_for_saved_state,
+)
 
-from deployments.automations import SETTLED_S, SILENCE_S, ensure_automations
-from deployments.catalog import CPU_POOL, GPU_POOL, HEARTBEAT_S
-from deployments.deploy import deploy_all
-from deployments.local.server import ensure_server, server_process
+from deployments.automations import SETTLED_S, SILENCE_S
+from deployments.catalog import CPU_POOL, HEARTBEAT_S
 from deployments.local.workers import ensure_workers, worker_process
-from deployments.project import Project, connected
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(1800)]
 
-# A training of seconds, a state saved at each epoch, and enough of them to be caught in between.
-EPOCHS = 12
-SMALL = [
-    "source.synthetic_frames=10",
-    "source.synthetic_seed=3",
-    "model.input_hw=[64,192]",
-    "records.train_shards=2",
-    "records.val_shards=1",
-    f"train.epochs={EPOCHS}",
-    "train.batch_size=4",
-    "train.checkpoint_every_epochs=12",
-    "train.initial_weights=null",
-]
-# Starting a process, importing TensorFlow and training take a minute, and on a busy machine many: what gets here hangs.
-TRAINED_WITHIN_S = 1500
 
-
-@pytest.fixture
-def project(tmp_path, monkeypatch, request):
-    """A server with deployments, automations and both workers; stopped at the end whatever is left of it."""
-    project = Project(tmp_path)
-    project.prefect_home.mkdir()
-    template = request.config.cache.mkdir("prefect") / f"{version('prefect')}.db"
-    if template.is_file():
-        shutil.copyfile(template, project.prefect_home / "prefect.db")
-    monkeypatch.setenv("PREFECT_UI_ENABLED", "false")
-    try:
-        url = ensure_server(project, port=free_port("127.0.0.1"), host="127.0.0.1").api_url
-        with connected(project, url):
-            ensure_automations(deploy_all(project, schedule=None).ids.values())
-            ensure_workers(project, url)
-            yield project
-    finally:
-        for process in (worker_process(project, CPU_POOL), worker_process(project, GPU_POOL), server_process(project)):
-            process.stop()
-        for pid in processes_of(str(project.root)):
-            os.kill(pid, signal.SIGKILL)
-
-
-def start(trainer: str, project: Project):
-    from prefect.deployments import run_deployment
-
-    places = [
-        f"{name}={json.dumps(str(project.root / name.removesuffix('_dir')))}" for name in ("store_dir", "runs_dir")
-    ]
-    parameters = {"preset": "demo", "overrides": [*SMALL, *places], "trainer": trainer}
-    return run_deployment("kitti-finetune/kitti-demo", parameters=parameters, timeout=0)
-
-
-def state_of(run_id) -> str:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        return client.read_flow_run(run_id).state_name
-
-
-def states_of(run_id) -> list[str]:
-    """Return the names of every state a run was in, in order."""
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        return [state.name for state in client.read_flow_run_states(run_id)]
-
-
-def child_of(parent_id):
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
-
-    with get_client(sync_client=True) as client:
-        children = client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[parent_id]))
-        )
-    return children[0].id
-
-
-def wait_for(run_id, names: set[str], within_s: float) -> str:
-    deadline = time.monotonic() + within_s
-    while (name := state_of(run_id)) not in names:
-        assert time.monotonic() < deadline, f"still {name} after {within_s} s; was {states_of(run_id)}"
-        time.sleep(0.5)
-    return name
-
-
-def wait_for_saved_state(project: Project) -> None:
-    deadline = time.monotonic() + TRAINED_WITHIN_S
-    while not list((project.root / "store").glob("train-*.partial/**/epoch-*/progress.json")):
-        assert time.monotonic() < deadline, "no epoch was saved"
-        time.sleep(0.05)
-
-
-def processes_of(text: str) -> list[int]:
-    """Return the processes that run a flow and have a text in their environment: a run's id or its project's folder."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (folder / "environ").read_bytes()
-        except OSError:
-            continue
-        if b"PREFECT__FLOW_RUN_ID=" in environment and text.encode() in environment and int(folder.name) != os.getpid():
-            found.append(int(folder.name))
-    return found
-
-
-def kill(pids: list[int]) -> None:
-    assert pids
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-
-
-def training_of(project: Project) -> dict:
-    (folder,) = (p for p in (project.root / "store").glob("train-*") if not p.name.endswith(".partial"))
-    return json.loads((folder / "_output.json").read_text())["summary"]
-
-
-def test_a_training_killed_in_the_gpu_pool_goes_on_from_its_saved_state_while_its_parent_waits(project):
-    run = start("gpu-pool", project)
-    wait_for_saved_state(project)
+def test_a_training_killed_in_the_gpu_pool_goes_on_from_its_saved_state_while_its_parent_waits(running_project):
+    run = start("gpu-pool", running_project)
+    wait_for_saved_state(running_project)
     child_id = child_of(run.id)
     kill(processes_of(str(child_id)))
     assert wait_for(child_id, {"Crashed"}, 60) == "Crashed"
     assert wait_for(run.id, {"Completed", "Failed", "Crashed"}, SETTLED_S + TRAINED_WITHIN_S) == "Completed"
     assert states_of(child_id)[-1] == "Completed"
-    assert training_of(project)["resumed_from_step"] > 0
-    assert json.loads((project.root / "runs" / "demo" / "summary.json").read_text())["best_epoch"] == EPOCHS
+    assert training_of(running_project)["resumed_from_step"] > 0
+    assert json.loads((running_project.root / "runs" / "demo" / "summary.json").read_text())["best_epoch"] == EPOCHS
 
 
-def test_a_killed_run_started_anew_goes_on_from_the_saved_state(project):
-    first = start("here", project)
-    wait_for_saved_state(project)
+def test_a_killed_run_started_anew_goes_on_from_the_saved_state(running_project):
+    first = start("here", running_project)
+    wait_for_saved_state(running_project)
     kill(processes_of(str(first.id)))
     assert wait_for(first.id, {"Crashed"}, 60) == "Crashed"
-    second = start("here", project)
+    second = start("here", running_project)
     assert wait_for(second.id, {"Completed", "Failed", "Crashed"}, TRAINED_WITHIN_S) == "Completed"
-    assert training_of(project)["resumed_from_step"] > 0
+    assert training_of(running_project)["resumed_from_step"] > 0
 
 
-def test_a_run_killed_with_its_worker_is_found_crashed_and_goes_on_once_a_worker_is_back(project):
-    run = start("here", project)
-    wait_for_saved_state(project)
-    worker = worker_process(project, CPU_POOL).pid()
+def test_a_run_killed_with_its_worker_is_found_crashed_and_goes_on_once_a_worker_is_back(running_project):
+    run = start("here", running_project)
+    wait_for_saved_state(running_project)
+    worker = worker_process(running_project, CPU_POOL).pid()
     kill([worker, *processes_of(str(run.id))])
     assert state_of(run.id) == "Running"
     # The last heartbeat may be as old as the process; the server looks every few seconds.
     wait_for(run.id, {"Crashed"}, HEARTBEAT_S + SILENCE_S + 60)
     wait_for(run.id, {"AwaitingRetry", "Late"}, SETTLED_S + 60)
-    ensure_workers(project, os.environ["PREFECT_API_URL"])
+    ensure_workers(running_project, os.environ["PREFECT_API_URL"])
     assert wait_for(run.id, {"Completed", "Failed", "Crashed"}, TRAINED_WITHIN_S) == "Completed"
-    assert training_of(project)["resumed_from_step"] > 0
+    assert training_of(running_project)["resumed_from_step"] > 0
