@@ -6,6 +6,7 @@ from prefect import flow
 
 from flows.attempts import check_starts, failed, run_name
 from flows.kitti_train import train_and_evaluate
+from flows.passwords import without_passwords
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
 from kittidet.config_types import NoPassword
@@ -27,6 +28,7 @@ PresetName = Literal["kitti_d0", "kitti_d2", "demo"]
 Trainer = Literal["auto", "gpu-pool", "here"]
 
 
+@without_passwords
 @flow(
     name="kitti-finetune",
     description=(

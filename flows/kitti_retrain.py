@@ -7,6 +7,7 @@ from prefect.states import Completed
 
 from flows.attempts import check_starts, failed, run_name
 from flows.kitti_finetune import PresetName, Trainer, kitti_finetune
+from flows.passwords import without_passwords
 from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
 from kittidet.config_types import NoPassword
@@ -23,6 +24,7 @@ from tasks.slots import working
 from tasks.steps import fetch, validate
 
 
+@without_passwords
 @flow(
     name="kitti-retrain",
     description=(

@@ -125,12 +125,14 @@ class SplitConfig(Section):
     train_list: LocalPath | None = Field(
         None, description="lists: a file with a frame id, or the name of its image, a line"
     )
-    val_list: LocalPath | None = Field(None, description="lists: the same of the frames to score on")
+    val_list: LocalPath | None = Field(
+        None, description="lists: the same of the frames to score on; None: those that are trained on, on purpose"
+    )
 
     @model_validator(mode="after")
     def _check_lists(self) -> "SplitConfig":
-        if self.method == "lists" and (self.train_list is None or self.val_list is None):
-            raise ValueError("method lists: expected split.train_list and split.val_list")
+        if self.method == "lists" and self.train_list is None:
+            raise ValueError("method lists: expected split.train_list, and split.val_list for the frames to score on")
         return self
 
 

@@ -74,7 +74,7 @@ def _read_mapping(file: Path) -> dict[str, Any]:
     if file.suffix not in {".json", ".yaml", ".yml"}:
         raise ConfigError(f"{file}: expected a .json, .yaml or .yml file.")
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{file}: cannot read the configuration file: {error.strerror}.") from error
     except UnicodeDecodeError as error:

@@ -113,7 +113,8 @@ def read_json(path: Path, *, error: type[KittidetError], advice: str) -> Any:
         KittidetError: of the given kind, if the file is missing, cannot be read or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        # Some editors begin a file with a byte order mark.
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as problem:
         raise error(f"{path}: cannot read it: {problem.strerror or problem}. {advice}") from problem
     except (ValueError, RecursionError) as problem:

@@ -13,7 +13,7 @@ from typing import Any
 from kittidet.classes import COCO_OF_KITTI, DONT_CARE, KITTI_TYPES, label_name
 from kittidet.errors import DatasetContractError, LabelParseError
 from kittidet.frame import Frame, KittiObject
-from kittidet.kitti.labels import format_label_line, parse_label_line
+from kittidet.kitti.labels import BYTE_ORDER_MARK, format_label_line, parse_label_line
 
 LICENCE = {
     "id": 1,
@@ -99,8 +99,8 @@ def from_coco(
 ) -> tuple[list[LabelledFile], Counter[str]]:
     """Return the label files of a COCO document, and counts of what they cannot hold, by description.
 
-    KITTI type names are kept, other category names go through ``class_map``; crowd boxes become DontCare. Annotation
-    ids are not used, so that one of 0, which COCO tools do not count, is as good as any.
+    KITTI type names are kept, other category names go through ``class_map``; boxes marked ``iscrowd`` or ``ignore``
+    become DontCare. Annotation ids are not used, so that one of 0, which COCO tools do not count, is as good as any.
 
     Args:
         document: the parsed JSON.
@@ -108,14 +108,27 @@ def from_coco(
         class_map: COCO category name -> KITTI type; None keeps every category under its own name, in one word.
 
     Raises:
-        DatasetContractError: if it is not a COCO document, or a file name leads out of its folder.
+        DatasetContractError: if it is not a COCO document, gives an id twice, names an image or a category that it does
+            not list, or a file name leads out of its folder.
         LabelParseError: if an entry does not make a KITTI row.
     """
     lost: Counter[str] = Counter()
     try:
-        categories = {entry["id"]: str(entry["name"]) for entry in document["categories"]}
-        by_image: dict[Any, list[Mapping[str, Any]]] = {entry["id"]: [] for entry in document["images"]}
-        for annotation in document["annotations"]:
+        categories = {i: str(entry["name"]) for i, entry in _by_id(document, "categories", where).items()}
+        by_image: dict[Any, list[Mapping[str, Any]]] = {i: [] for i in _by_id(document, "images", where)}
+        for number, annotation in enumerate(document["annotations"]):
+            for key, known in (("image_id", by_image), ("category_id", categories)):
+                if annotation[key] not in known:
+                    some = ", ".join(map(repr, list(known)[:3])) or "none"
+                    raise DatasetContractError(
+                        f"{where}: annotations[{number}]: {key} {annotation[key]!r} is not in the document, which has "
+                        f"ids such as {some}. Correct it; an id is the same number, or the same text, in both places."
+                    )
+            if len(annotation.get("bbox", ())) != 4:
+                raise DatasetContractError(
+                    f"{where}: annotations[{number}]: expected bbox with left, top, width and height, got "
+                    f"{annotation.get('bbox')!r}. Add the box that encloses the object, or remove the annotation."
+                )
             by_image[annotation["image_id"]].append(annotation)
         files = [
             LabelledFile(
@@ -131,6 +144,19 @@ def from_coco(
             "file_name, width, height), categories (id, name) and annotations (image_id, category_id, bbox of four)."
         ) from error
     return files, lost
+
+
+def _by_id(document: Mapping[str, Any], kind: str, where: str) -> dict[Any, Mapping[str, Any]]:
+    """Return the entries of ``images`` or ``categories`` by their ids, in the document's order."""
+    found: dict[Any, Mapping[str, Any]] = {}
+    for entry in document[kind]:
+        if entry["id"] in found:
+            raise DatasetContractError(
+                f"{where}: {kind}: id {entry['id']!r} is given twice: it is not known whose the annotations are. "
+                "Give each its own."
+            )
+        found[entry["id"]] = entry
+    return found
 
 
 def _image_text(
@@ -162,21 +188,22 @@ def _object_of(
 ) -> KittiObject | None:
     left, top, width, height = (float(value) for value in annotation["bbox"])
     xyxy = (left, top, left + width, top + height)
+    is_region = bool(annotation.get("iscrowd") or annotation.get("ignore"))
     kind = label_name(category) if class_map is None or category in KITTI_TYPES else class_map.get(category)
-    if kind is None and not annotation.get("iscrowd"):
+    if kind is None and not is_region:
         lost[f"boxes of {category!r}, which has no KITTI type (assign one with --map '{category}=Type')"] += 1
         return None
     if round(xyxy[0], 2) >= round(xyxy[2], 2) or round(xyxy[1], 2) >= round(xyxy[3], 2):
         lost["boxes narrower or lower than a hundredth of a pixel"] += 1
         return None
-    if kind is not None and "kitti" in annotation:
+    if kind is not None and not is_region and "kitti" in annotation:
         remembered = _recalled(annotation["kitti"])
         if max(abs(a - b) for a, b in zip(_xywh(remembered.xyxy), annotation["bbox"], strict=True)) <= _MOVED_PX:
             xyxy = remembered.xyxy
         return replace(remembered, type=kind, xyxy=xyxy)
     if annotation.get("segmentation"):
         lost["segmentation masks, reduced to their boxes"] += 1
-    if kind is None or annotation.get("iscrowd"):
+    if kind is None or is_region:
         return KittiObject.of_box(DONT_CARE, xyxy)
     # Not 3, "unknown": an object of that state counts at no level of KITTI, so that nothing could be scored.
     return replace(KittiObject.of_box(kind, xyxy), truncated=0.0, occluded=0)
@@ -192,7 +219,7 @@ def _recalled(item: Mapping[str, Any]) -> KittiObject:
 def _parsed(text: str) -> tuple[KittiObject, ...] | None:
     """Return the rows of the original label text; None where it does not parse and only the boxes count."""
     try:
-        lines = [line for line in text.splitlines() if line.strip()]
+        lines = [line for line in text.removeprefix(BYTE_ORDER_MARK).splitlines() if line.strip()]
         return tuple(parse_label_line(line, where="kitti.text", types=None) for line in lines)
     except LabelParseError:
         return None

@@ -85,13 +85,15 @@ def yolo_images(data_yaml: Path) -> LabelledImages:
 
     Raises:
         DatasetContractError: if the file describes no data set, or an image or a row is wrong.
+        ConfigError: if it names what is not in an allowed folder of this machine.
     """
     lost: Counter[str] = Counter()
     data = read_yolo(data_yaml)
     found = []
     for split, images in data.images.items():
         for name, image, labels in images:
-            text = rows_of(labels, look_at(image).size_wh, data.names, lost)
+            size = look_at(image).size_wh
+            text = rows_of(labels, size, data.names, lost, has_keypoints=data.has_keypoints)
             found.append(LabelledImage(f"{split}/{name}", image, text, split))
     return LabelledImages(tuple(found), lost)
 
@@ -153,4 +155,7 @@ def _frame_ids(names: Sequence[str]) -> list[str]:
     paths = ["-".join(name.rpartition(".")[0].split("/")) for name in names]
     order = {name: position for position, name in enumerate(sorted(names))}
     numbers = [f"{order[name]:06d}" for name in names]
-    return next(ids for ids in (stems, paths, numbers) if all(ids) and len(set(ids)) == len(ids))
+    # Files whose names begin with a dot are no frames.
+    return next(
+        ids for ids in (stems, paths, numbers) if len(set(ids)) == len(ids) and all(i and i[0] != "." for i in ids)
+    )

@@ -8,6 +8,8 @@ from kittidet.classes import CLASS_TABLES
 NO_TRUTH = "no ground truth"
 # What stands beside every score of, and detection by, a detector that was trained on synthetic data.
 SYNTHETIC = "synthetic scenes, not KITTI"
+# What stands beside every score on the frames of training.
+VAL_IS_TRAIN = "scored on the frames that it was trained on"
 
 
 def is_kitti(classes: Sequence[str], source: str | None) -> bool:
@@ -45,8 +47,10 @@ def leakage_text(summary: Mapping[str, Any]) -> str:
     """Return in one line how near validation is to training, to stand beside a run's AP.
 
     Args:
-        summary: holds ``leakage`` and ``nearness`` of a split; what is missing is not known.
+        summary: holds ``leakage``, ``nearness`` and ``val_is_train`` of a split; what is missing is not known.
     """
+    if summary.get("val_is_train"):
+        return f"all of it, on purpose: {VAL_IS_TRAIN}"
     leakage, nearness = summary.get("leakage"), summary.get("nearness")
     if leakage is not None:
         away = ""

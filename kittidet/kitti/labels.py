@@ -46,6 +46,8 @@ _LABEL_LINE = re.compile(_ROW + f"(?:{_GAP}{_FLOAT})?" + r"[ \t]*")
 _RESULT_LINE = re.compile(_ROW + f"{_GAP}({_FLOAT})" + r"[ \t]*")
 _MAX_OCCLUDED = 10**9
 _LFS_POINTER = "version https://git-lfs"
+# Some editors begin a text file with it.
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def parse_label_line(
@@ -116,13 +118,16 @@ def parse_label_file(
 ) -> list[KittiObject]:
     r"""Return every row of a label (or result) file in file order, DontCare included.
 
-    Lines may end in ``\n`` or ``\r\n``, and blank lines may follow the last row; a blank line between rows is an error.
+    The file may begin with a byte order mark, lines may end in ``\n`` or ``\r\n``, and blank lines may follow the last
+    row; a blank line between rows is an error.
     An empty file is a frame without objects.
 
     Raises:
         LabelParseError: naming file and line, if the file cannot be read or a line is wrong.
     """
     lines = read_lines(path)
+    if lines:
+        lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
     while lines and is_blank(lines[-1]):
         lines.pop()
     where = f"{path.parent.name}/{path.name}"
@@ -133,7 +138,9 @@ def parse_label_file(
 
 
 def read_lines(path: Path) -> list[str]:
-    r"""Return the lines of a label file, split at ``\n`` alone (a ``\r`` before it stays); none for an empty file.
+    r"""Return the lines of a label file, split at ``\n`` alone; none for an empty file.
+
+    A ``\r`` before it stays, and so does a byte order mark, which the devkit reads as part of the first class.
 
     Raises:
         LabelParseError: if the file cannot be read, is not text, or is far too long.

@@ -23,7 +23,7 @@ def read_ids(path: Path) -> tuple[str, ...]:
         DatasetContractError: if it cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetContractError(f"{path}: cannot read the list of frames: {error}.") from error
     return tuple(line.strip() for line in lines if line.strip())

@@ -1,4 +1,4 @@
-"""Splits frames into two disjoint lists, train and val, identified by one digest.
+"""Splits frames into two lists, train and val, disjoint or, on purpose, the same; identified by one digest.
 
 The lists depend only on the set of frames, the method and the seed, not on the order of the frames or on the
 machine. Neighbouring frames of a drive look alike, so a val frame whose drive is also in train is half familiar to the
@@ -38,7 +38,7 @@ class Leakage:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Two disjoint lists of frame ids, each sorted.
+    """Two lists of frame ids, each sorted, which are disjoint or the same.
 
     Attributes:
         method: how they were made.
@@ -59,7 +59,7 @@ class Split:
     unlisted_ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        both = set(self.train_ids) & set(self.val_ids)
+        both = set(self.train_ids) & set(self.val_ids) if self.train_ids != self.val_ids else set()
         if both or len(set(self.train_ids)) != len(self.train_ids) or len(set(self.val_ids)) != len(self.val_ids):
             raise ValueError(
                 f"split {self.method}: expected disjoint lists of different ids, shared: {sorted(both)[:5]}"
@@ -79,12 +79,13 @@ def split_frames(
         frame_ids: the frames that passed validation, in any order.
         config: method, seed and share of val.
         drive_of: frame id -> drive; empty where it is not known.
-        lists: given and lists: ``train`` and ``val`` -> frame ids, or names of their files.
+        lists: given and lists: ``train`` and ``val`` -> frame ids, or names of their files. Without ``val``, or where
+            both are equal, the frames that are trained on are scored.
 
     Raises:
         ValueError: if an id is given twice.
-        DatasetContractError: if a list would be empty, a frame is in both, or the method needs drives or lists that
-            are not known.
+        DatasetContractError: if a list would be empty, some frames are in both, or the method needs drives or lists
+            that are not known.
     """
     ids = sorted(frame_ids)
     if len(set(ids)) != len(ids):
@@ -137,11 +138,12 @@ def _find_lists(method: str, lists: Mapping[str, Sequence[str]], known: set[str]
             f"split {method}: expected the data set to come with ImageSets/train.txt and ImageSets/val.txt, or as COCO "
             "or YOLO with train and val, got neither. Choose another `split.method`."
         )
-    train, val = ({i if i in known else frame_id_of(i) for i in lists[name]} for name in ("train", "val"))
-    if train & val:
+    named = (lists["train"], lists.get("val", lists["train"]))
+    train, val = ({i if i in known else frame_id_of(i) for i in entries} for entries in named)
+    if train & val and train != val:
         raise DatasetContractError(
             f"split {method}: {len(train & val)} frames are in both lists: {sorted(train & val)[:5]}. "
-            "A frame that is trained on cannot be scored; remove it from one."
+            "A frame that is trained on cannot be scored; remove it from one, or give one list for both on purpose."
         )
     return train, val
 

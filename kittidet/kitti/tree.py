@@ -53,6 +53,11 @@ class KittiTree:
         return {Path(n).stem: n for n in reversed(self._images) if _is_image(n)}
 
     @cached_property
+    def _label_of(self) -> dict[str, str]:
+        """Frame id -> name of its label file; of ``a.TXT`` and ``a.txt`` the latter."""
+        return {Path(n).stem: n for n in self._labels if n.lower().endswith(LABEL_SUFFIX)}
+
+    @cached_property
     def image_ids(self) -> frozenset[str]:
         """Names without suffix of the image files."""
         return frozenset(self._image_of)
@@ -60,7 +65,7 @@ class KittiTree:
     @cached_property
     def label_ids(self) -> frozenset[str]:
         """Names without suffix of the ``.txt`` files among the labels."""
-        return frozenset(name.removesuffix(LABEL_SUFFIX) for name in self._labels if name.endswith(LABEL_SUFFIX))
+        return frozenset(self._label_of)
 
     @cached_property
     def frame_ids(self) -> tuple[str, ...]:
@@ -87,7 +92,8 @@ class KittiTree:
     def strays(self) -> tuple[str, ...]:
         """Files in the two folders that are neither image nor label, with their folder, sorted."""
         images = [f"{self.image_dir}/{name}" for name in self._images if not _is_image(name)]
-        labels = [f"{self.label_dir}/{name}" for name in self._labels if not name.endswith(LABEL_SUFFIX)]
+        used = set(self._label_of.values())
+        labels = [f"{self.label_dir}/{name}" for name in self._labels if name not in used]
         return tuple(sorted(images + labels))
 
     def image_file(self, frame_id: str) -> str:
@@ -96,7 +102,7 @@ class KittiTree:
 
     def label_file(self, frame_id: str) -> str:
         """Return the label file of a frame with its folder, ``label_2/000000.txt``."""
-        return f"{self.label_dir}/{frame_id}{LABEL_SUFFIX}"
+        return f"{self.label_dir}/{self._label_of.get(frame_id, frame_id + LABEL_SUFFIX)}"
 
     def image_path(self, frame_id: str) -> Path:
         """Return where the image of a frame is, or would be."""

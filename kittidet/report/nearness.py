@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kittidet.eval.score_text import VAL_IS_TRAIN
 from kittidet.eval.subset import SubsetAp
 from kittidet.kitti.nearness import NEAR_SECONDS, OTHER_DRIVE
 from kittidet.report.tables import between, number
@@ -21,6 +22,12 @@ def describe_nearness(summary: Mapping[str, Any], groups: Sequence[SubsetAp]) ->
         groups: AP of the validation frames by how near they are; empty in runs that did not measure it.
     """
     leakage, nearness, n_val = summary["leakage"], summary.get("nearness"), summary["n_val"]
+    if summary.get("val_is_train"):
+        return _told(
+            "Validation is training.",
+            f"The detector was {VAL_IS_TRAIN}, all {n_val:,} of them. AP says how well these were learned, and nothing "
+            "of how well objects are found in other images.",
+        )
     if leakage is None:
         return _told("Leakage is unknown.", _UNKNOWN) if nearness is None else _describe_alike(nearness, groups)
     shared, share = leakage["shared_val_frames"], leakage["share"]
@@ -43,6 +50,8 @@ def describe_nearness(summary: Mapping[str, Any], groups: Sequence[SubsetAp]) ->
 def nearness_tiles(summary: Mapping[str, Any], groups: Sequence[SubsetAp]) -> list[dict[str, str]]:
     """Return what stands beside AP in the headline; nothing where no validation frame's drive is in training."""
     leakage, nearness = summary["leakage"], summary.get("nearness")
+    if summary.get("val_is_train"):
+        return [{"value": "-", "label": f"AP on new images: not known, {VAL_IS_TRAIN}"}]
     if leakage is None:
         if nearness is None:
             return [{"value": "?", "label": "leakage: it is unknown whether validation shares drives with training"}]

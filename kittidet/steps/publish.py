@@ -193,6 +193,7 @@ def summarise(config: RunConfig, outputs: PipelineOutputs, best: StepOutput) -> 
         "n_val": outputs.split.summary["n_val"],
         "n_set_aside": outputs.validation.summary["set_aside"],
         "split": outputs.split.summary["method"],
+        "val_is_train": outputs.split.summary.get("val_is_train", False),
         "leakage": outputs.split.summary["leakage"],
         "nearness": outputs.split.summary["nearness"],
         "synthetic": outputs.dataset.summary.get("synthetic", config.source.kind == "synthetic"),

@@ -62,6 +62,7 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
             "val_digest": digest_of(list(result.val_ids)),
             "absent": len(result.absent_ids),
             "unlisted": len(result.unlisted_ids),
+            "val_is_train": result.train_ids == result.val_ids,
             "leakage": asdict(result.leakage) if result.leakage is not None else None,
             "nearness": nearness.summary(),
         }
@@ -73,8 +74,9 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
 
 def _lists(store: Store, dataset: StepOutput, config: SplitConfig) -> dict[str, tuple[str, ...]]:
     """Return the lists that the method reads: a person's, or the data set's own."""
-    if config.method == "lists" and config.train_list is not None and config.val_list is not None:
-        return {"train": read_ids(config.train_list), "val": read_ids(config.val_list)}
+    if config.method == "lists":
+        files = {"train": config.train_list, "val": config.val_list}
+        return {name: read_ids(file) for name, file in files.items() if file is not None}
     return given_lists(dataset_tree(store, dataset)) if config.method == "given" else {}
 
 

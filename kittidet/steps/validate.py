@@ -9,7 +9,7 @@ from kittidet.kitti.validation.findings import FINDINGS, check_share, read_valid
 from kittidet.steps.fetch import dataset_tree
 from kittidet.store import StepKey, StepOutput, Store, step_key
 
-VERSION = 4
+VERSION = 5
 # KITTI's eight classes.
 _KITTI = RecordsConfig()
 

@@ -121,6 +121,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text, word):
     assert len(str(error.value)) < 1000
 
 
+@pytest.mark.parametrize("name", ["c.json", "c.yaml"])
+def test_a_byte_order_mark_is_passed_over(tmp_path, name):
+    (tmp_path / name).write_text('\ufeff{"train": {"epochs": 3}}')
+    assert load_run_config(RunConfig(), tmp_path / name).train.epochs == 3
+
+
 def test_an_absent_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.json"):
         load_run_config(RunConfig(), tmp_path / "none.json")

@@ -88,6 +88,8 @@ def test_json_is_read_as_it_was_written_and_damage_is_named(tmp_path):
     write_json(path, {"b": 1, "a": [1.5, None]})
     assert path.read_text() == '{\n "a": [\n  1.5,\n  null\n ],\n "b": 1\n}\n'
     assert read_json(path, error=StoreError, advice="Make it again.") == {"b": 1, "a": [1.5, None]}
+    path.write_text("\ufeff[1]")
+    assert read_json(path, error=StoreError, advice="") == [1]
     path.write_text("{")
     with pytest.raises(StoreError, match=r"a\.json: not valid JSON: .* Make it again\.") as caught:
         read_json(path, error=StoreError, advice="Make it again.")

@@ -120,7 +120,7 @@ def read_frame_list(path: Path) -> list[str]:
         EvaluationError: if the file cannot be read, names no frame, or names one twice (with both line numbers).
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise EvaluationError(f"{path}: cannot read the list of frames: {error}.") from error
     first: dict[str, int] = {}

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from kittidet.classes import KITTI_TYPES
 from kittidet.config import ValidateConfig
 from kittidet.errors import LabelParseError
-from kittidet.kitti.labels import RESULT_FIELDS, is_blank, parse_fields, read_lines
+from kittidet.kitti.labels import BYTE_ORDER_MARK, RESULT_FIELDS, is_blank, parse_fields, read_lines
 from kittidet.kitti.tree import KittiTree
 from kittidet.kitti.validation.findings import Finding, ValidationReport, build_report
 from kittidet.kitti.validation.image_files import find_image_faults
@@ -68,6 +68,13 @@ def _read_rows(
             raise
         yield Finding(frame_id, file, 0, "label_readable", "error", str(error))
         return
+    if lines and lines[0].startswith(BYTE_ORDER_MARK):
+        lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
+        yield Finding(
+            *(frame_id, file, 1, "label_mark", "warning"),
+            f"{file}:1: expected the file to begin with its first row, got a byte order mark before it. It is passed "
+            "over here; KITTI's own tools take it for a part of the class.",
+        )
     last_row = max((n for n, line in enumerate(lines, start=1) if not is_blank(line)), default=0)
     if last_row == 0:
         yield Finding(

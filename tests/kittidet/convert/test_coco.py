@@ -15,7 +15,8 @@ DONT_CARE = "DontCare -1 -1 -10 503.89 169.71 590.61 190.13 -1 -1 -1 -1000 -1000
 
 
 def frame(text: str, frame_id: str = "000007") -> tuple[Frame, str]:
-    rows = tuple(parse_label_line(line, where="t") for line in text.splitlines() if line.strip())
+    lines = text.removeprefix("\ufeff").splitlines()
+    rows = tuple(parse_label_line(line, where="t") for line in lines if line.strip())
     return Frame(frame_id, Path(f"{frame_id}.png"), (1242, 375), rows), text
 
 
@@ -37,6 +38,7 @@ TEXTS = {
     "no line end at the end": f"{CAR}\n{VAN}",
     "blank line after the rows": f"{CAR}\n\n",
     "six decimals": CAR.replace("599.41", "599.414243") + "\n",
+    "byte order mark": f"\ufeff{CAR}\n",
     "two spaces": CAR.replace(" ", "  ") + "\n",
 }
 
@@ -103,6 +105,52 @@ def test_a_foreign_document_keeps_what_has_a_kitti_type_and_counts_the_rest():
         "boxes of 'dog', which has no KITTI type (assign one with --map 'dog=Type')": 1,
         "boxes narrower or lower than a hundredth of a pixel": 1,
     }
+
+
+@pytest.mark.parametrize("key", ["iscrowd", "ignore"])
+@pytest.mark.parametrize("more", [{}, {"segmentation": {"counts": [0, 9], "size": [480, 640]}}])
+def test_what_is_not_to_be_counted_becomes_dont_care(key, more):
+    made = document(f"{CAR}\n")
+    box = {"image_id": 7, "category_id": 6, "bbox": [1, 2, 3, 4]}
+    made["annotations"] += [{"id": 9, **box, **more, key: 1}, {"id": 10, **box, key: 0}]
+    made["annotations"][0][key] = 1
+    text, _ = back(made)
+    assert [line.split()[0] for line in text.splitlines()] == ["DontCare", "DontCare", "Cyclist"]
+
+
+def test_ids_may_be_text_and_have_gaps():
+    foreign = {
+        "images": [{"id": "a", "file_name": "1.jpg", "width": 64, "height": 48}],
+        "categories": [{"id": "90", "name": "car"}, {"id": 3, "name": "person"}],
+        "annotations": [
+            {"image_id": "a", "category_id": "90", "bbox": [1, 2, 3, 4]},
+            {"image_id": "a", "category_id": 3, "bbox": ["1", "2.5", 3, 4]},
+        ],
+    }
+    text, lost = back(foreign, **KITTI_OF_COCO)
+    assert [line.split()[0] for line in text.splitlines()] == ["Car", "Pedestrian"]
+    assert " 1.00 2.50 4.00 6.50 " in text
+    assert lost == {}
+
+
+def test_a_wrong_annotation_is_named_with_what_is_wrong():
+    for wrong, said in (
+        ({"image_id": "7"}, r"annotations\[0\]: image_id '7' is not in the document, which has ids such as 7"),
+        ({"category_id": 99}, r"annotations\[0\]: category_id 99 is not in the document"),
+        ({"bbox": []}, r"annotations\[0\]: expected bbox with left, top, width and height, got \[\]"),
+    ):
+        made = document(f"{CAR}\n")
+        made["annotations"][0].update(wrong)
+        with pytest.raises(DatasetContractError, match=said):
+            back(made)
+
+
+@pytest.mark.parametrize("kind", ["images", "categories"])
+def test_an_id_given_twice_is_refused_for_its_boxes_would_go_to_both(kind):
+    made = document(f"{CAR}\n")
+    made[kind].append({**made[kind][0], "name": "other", "file_name": "other.png"})
+    with pytest.raises(DatasetContractError, match=rf"d\.json: {kind}: id \d+ is given twice"):
+        back(made)
 
 
 def test_coco_names_go_to_the_plain_kitti_type():

@@ -75,6 +75,8 @@ def test_the_size_of_a_turned_image_is_the_one_that_labelling_tools_show(tmp_pat
         (["a/1.jpg", "b/2.jpg"], ["1", "2"]),
         (["a/1.jpg", "b/1.jpg"], ["a-1", "b-1"]),
         (["b/1.png", "a-1.jpg", "a/1.jpg"], ["000002", "000000", "000001"]),
+        (["a/.1.jpg", "b/c.d e.JPG"], ["a-.1", "b-c.d e"]),
+        ([".1.jpg", "2.jpg"], ["000000", "000001"]),
     ],
 )
 def test_frames_are_called_after_their_images_where_that_is_unique(tmp_path, names, ids):

@@ -73,3 +73,6 @@ def test_ap_beyond_cocos_hundred_detections_is_said_with_the_one_that_stops_ther
 def test_how_near_validation_is_to_training_is_one_line(leakage, nearness, text):
     assert leakage_text({"leakage": leakage, "nearness": nearness}) == text
     assert leakage_text({}) == "not known"
+    assert leakage_text({"val_is_train": True, "leakage": leakage}).endswith(
+        "scored on the frames that it was trained on"
+    )

@@ -211,6 +211,9 @@ def test_a_score_is_written_with_all_its_digits():
         (CAR, 1),
         (f"{CAR}\r\n{DONT_CARE}\r\n", 2),
         (f"{CAR}\n{CAR}\n\n\n", 2),
+        (f"\ufeff{CAR}\n", 1),
+        ("\ufeff\n", 0),
+        (f"{CAR} \t\n", 1),
     ],
 )
 def test_a_file_is_read_whatever_ends_its_lines(tmp_path, text, count):

@@ -13,8 +13,8 @@ def test_ids_come_back_as_they_were(tmp_path, ids):
     assert read_ids(tmp_path / "a.txt") == ids
 
 
-def test_blank_lines_and_windows_line_ends_are_passed_over(tmp_path):
-    (tmp_path / "a.txt").write_bytes(b"000001\r\n\n000002")
+def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_passed_over(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf000001\r\n\n000002")
     assert read_ids(tmp_path / "a.txt") == ("000001", "000002")
 
 

@@ -189,6 +189,16 @@ def test_lists_that_share_a_frame_are_no_split():
         Split("x", ("a", "b"), ("b",), "0", None)
 
 
+@pytest.mark.parametrize("lists", [{"train": ["b", "a.jpg"]}, {"train": ["a", "b"], "val": ["b.png", "a"]}])
+def test_one_list_for_both_scores_what_was_trained_on(lists):
+    made = SplitConfig(method="lists", train_list=Path("t"))
+    split = split_frames(["a", "b", "c"], config=made, drive_of={"a": "d", "b": "d"}, lists=lists)
+    assert split.train_ids == split.val_ids == ("a", "b")
+    assert split.unlisted_ids == ("c",)
+    assert split.leakage is not None
+    assert split.leakage.share == 1
+
+
 @pytest.mark.parametrize("method", ["given", "lists"])
 def test_lists_decide_by_id_or_by_the_names_of_images(method):
     made = SplitConfig(method=method, train_list=Path("t"), val_list=Path("v"))

@@ -43,6 +43,19 @@ def test_half_pairs_and_strays_are_listed(small_tree):
     assert (tree.without_image, tree.without_label, tree.strays) == (("000000",), ("000001",), ("image_2/notes.md",))
 
 
+def test_suffixes_may_be_in_capitals(small_tree):
+    for folder, name in (("image_2", "000001.png"), ("label_2", "000001.txt")):
+        file = small_tree / "training" / folder / name
+        file.rename(file.with_suffix(file.suffix.upper()))
+    (small_tree / "training" / "label_2" / "000002.TXT").touch()
+    tree = open_tree(small_tree)
+    assert len(tree.frame_ids) == 4
+    assert tree.image_path("000001").name == "000001.PNG"
+    assert tree.label_path("000001").name == "000001.TXT"
+    assert tree.label_path("000002").name == "000002.txt"
+    assert tree.strays == ("label_2/000002.TXT",)
+
+
 def test_the_digest_is_of_content_not_of_place(small_tree, tmp_path):
     shutil.copytree(small_tree, tmp_path / "elsewhere" / "copy")
     digest = open_tree(small_tree).digest()

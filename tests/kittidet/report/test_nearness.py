@@ -51,6 +51,14 @@ def test_it_is_said_how_near_validation_is_to_training_and_what_to_expect(leakag
     assert words in f"{told['title']} {told['text']}"
 
 
+def test_of_a_detector_scored_on_what_it_was_trained_on_nothing_is_promised():
+    summary = {"leakage": SHARED, "nearness": SECONDS, "n_val": 40, "val_is_train": True}
+    told = describe_nearness(summary, (NEAR, OTHER))
+    assert not told["fine"]
+    assert "scored on the frames that it was trained on, all 40 of them" in told["text"]
+    assert [tile["value"] for tile in nearness_tiles(summary, (NEAR, OTHER))] == ["-"]
+
+
 @pytest.mark.parametrize(
     ("leakage", "nearness", "groups", "values", "words"),
     [

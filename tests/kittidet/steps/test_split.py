@@ -105,8 +105,17 @@ def test_own_lists_are_known_by_what_they_say(inputs, tmp_path):
     assert not split(*inputs, moved).cached
 
 
+def test_without_a_list_to_score_on_the_frames_of_training_are_scored_and_the_summary_says_so(inputs, tmp_path):
+    (tmp_path / "t.txt").write_text("000000\n000001\n000002\n")
+    output = split(*inputs, SplitConfig(method="lists", train_list=tmp_path / "t.txt"))
+    assert split_ids(inputs[0], output, "train") == split_ids(inputs[0], output, "val")
+    assert output.summary["val_is_train"]
+    assert output.summary["nearness"]["near"] == 3
+    assert not split(*inputs, SplitConfig()).summary["val_is_train"]
+
+
 def test_lists_without_files_are_a_wrong_configuration():
-    with pytest.raises(ValueError, match=r"expected split\.train_list and split\.val_list"):
+    with pytest.raises(ValueError, match=r"expected split\.train_list, and split\.val_list"):
         SplitConfig(method="lists")
 
 

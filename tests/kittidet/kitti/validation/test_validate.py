@@ -55,6 +55,9 @@ def test_real_frames_pass_whole(real_mini):
         ("{row}\n\n{van}\n", [(2, "row_form", "error")]),
         ("{row}\n\n\n", [(2, "label_blank_end", "warning")]),
         ("{row}\r\n{van}\r\n", [(1, "label_line_end", "warning")]),
+        ("\ufeff{row}\n", [(1, "label_mark", "warning")]),
+        ("\ufeff", [(0, "label_empty", "warning"), (1, "label_blank_end", "warning"), (1, "label_mark", "warning")]),
+        ("{row}  \t\n", []),
         ("", [(0, "label_empty", "warning")]),
         (
             "{short}\nBus{rest}\n{nan}\n",
