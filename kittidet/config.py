@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from kittidet.classes import DONT_CARE, ClassTable, class_table, label_name
 from kittidet.config_retrain import RetrainConfig
-from kittidet.config_train import AugmentConfig, RateShape, TrainConfig
+from kittidet.config_train import AugmentConfig, BatchNormMode, RateShape, TrainConfig
 from kittidet.config_types import (
     MAX_NAME,
     MAX_SIDE_PX,
@@ -40,6 +40,7 @@ __all__ = [
     "VARIANTS",
     "AugmentConfig",
     "BackoffConfig",
+    "BatchNormMode",
     "ClassTableName",
     "CompareConfig",
     "EvalConfig",

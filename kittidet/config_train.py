@@ -8,6 +8,7 @@ from kittidet.config_types import Count, LocalPath, Seed, Weight
 from kittidet.section import Section
 
 RateShape = Literal["cosine", "cosine_restarts", "step", "constant", "reference"]
+BatchNormMode = Literal["frozen", "refresh_then_freeze", "affine", "train"]
 # Peaks at a batch of 64: the published one, and that of the demo's recipe, twenty times smaller: AdamW's steps do not
 # shrink with the gradient.
 _PEAK_RATES = {"sgd": 0.08, "adamw": 0.004}
@@ -33,6 +34,9 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """The fine-tune."""
 
+    renamed_keys: ClassVar = {"freeze_batch_norm": "batch_norm"}
+    renamed_values: ClassVar = {"batch_norm": {True: "frozen", False: "train", None: "auto"}}
+
     # How a training is done, not what: may change while it runs, and what is finished is not done again for it.
     no_identity: ClassVar = ("keep_checkpoints", "micro_batch", "save_every_minutes")
 
@@ -57,8 +61,14 @@ class TrainConfig(Section):
     l2: float = Field(4e-5, ge=0, le=1, description="sgd: L2 penalty on kernels, part of the loss")
     weight_decay: float = Field(1e-2, ge=0, le=10, description="adamw: decoupled decay of kernels, instead of l2")
     ema_decay: float = Field(0.999, ge=0, lt=1, description="moving average of the weights; 0 turns it off")
-    freeze_batch_norm: bool | None = Field(
-        None, description="None: frozen if training starts from weights and the batch is below 16"
+    batch_norm: Literal["auto"] | BatchNormMode = Field(
+        "auto",
+        description="train: batch statistics; frozen: nothing of it learns; affine: gamma and beta learn, statistics "
+        "are kept; refresh_then_freeze: statistics are measured again before the first step, then frozen; auto: frozen "
+        "if training starts from weights and the batch is below 16, else train",
+    )
+    refresh_batches: Count = Field(
+        32, description="refresh_then_freeze: training batches that the statistics are measured on"
     )
     focal_alpha: float = Field(0.25, gt=0, lt=1, description="class loss: weight of anchors that match an object")
     focal_gamma: float = Field(

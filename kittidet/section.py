@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
@@ -23,7 +23,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
     renamed_keys: ClassVar[Mapping[str, str]] = {}
-    renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    renamed_values: ClassVar[Mapping[str, Mapping[Any, str]]] = {}
 
     @classmethod
     def current_names(cls, values: Any) -> Any:
@@ -50,7 +50,7 @@ class Section(BaseModel):
         if isinstance(kind, type) and issubclass(kind, Section):
             return kind.current_names(value)
         known = cls.renamed_values.get(key, {})
-        if not isinstance(value, str) or value not in known:
+        if not isinstance(value, Hashable) or value not in known:
             return value
         log.warning(
             *("config.renamed %s=%s is now %s=%s; the next version drops the old value", key, value),

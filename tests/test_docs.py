@@ -89,7 +89,7 @@ def test_quick_command_lines_run(page, reader_folder):
 # The demo's own settings take minutes.
 TINY = (
     *("source.synthetic_frames=8", "split.val_share=0.25", "model.variant=lite0", "model.input_hw=[64,128]"),
-    *("train.epochs=1", "train.batch_size=4", "train.initial_weights=null", "train.freeze_batch_norm=true"),
+    *("train.epochs=1", "train.batch_size=4", "train.initial_weights=null", "train.batch_norm=frozen"),
 )
 
 

@@ -31,7 +31,7 @@ SMALL = (
     "train.batch_size=4",
     "train.initial_weights=null",
     # As a fine-tune with small batches has it; its step takes half as long to trace.
-    "train.freeze_batch_norm=true",
+    "train.batch_norm=frozen",
 )
 KITTI = (*SMALL, "name=small", "source.kind=synthetic", "source.synthetic_frames=8", "train.epochs=2")
 OWN_CLASSES = ["hard_hat", "vest"]

@@ -24,15 +24,17 @@ class BatchNorm(keras.layers.BatchNormalization):
     """Batch norm with the reference's constants, over the last axis of ``[b, h, w, c]``.
 
     The moving variance tracks the unbiased batch variance ``n / (n - 1)``, as the reference's fused kernel does;
-    Keras' own layer tracks the population variance. Set ``trainable = False`` to use and keep the moving statistics.
+    Keras' own layer tracks the population variance. Set ``trainable = False`` to use and keep the moving statistics,
+    or ``keeps_statistics`` to do so while gamma and beta learn.
     """
 
     def __init__(self, momentum: float = MOMENTUM, epsilon: float = EPSILON, **kwargs: Any) -> None:
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+        self.keeps_statistics = False
 
     def uses_batch_statistics(self, *, training: bool | None) -> bool:
         """Whether a call in this mode normalises with the batch's statistics."""
-        return bool(training) and self.trainable
+        return bool(training) and self.trainable and not self.keeps_statistics
 
     def moving_affine(self) -> tuple[Any, Any]:
         """Return ``(scale, shift)``, float32 ``[c]``: the moving statistics turn ``x`` into ``x * scale + shift``."""

@@ -18,6 +18,7 @@ from kittidet.model.scaling import variant_spec
 from kittidet.progress import in_words
 from kittidet.records.manifest import RecordsManifest, read_manifest
 from kittidet.training.averaging import write_average
+from kittidet.training.batch_norm import mode_of, refresh_statistics
 from kittidet.training.callbacks import EpochEnd
 from kittidet.training.guards import LossGuard, NotFiniteError
 from kittidet.training.halved_rate import halve_rate, halvings_of
@@ -147,6 +148,10 @@ def _attempt(run: _Run, micro_batch: int, *, rate_share: float) -> int | None:
         sentence = f"going on after epoch {progress.epoch} of {train.epochs}, step {progress.step}"
         log.info("fit.resume epoch=%d step=%d", progress.epoch, progress.step, extra=in_words(sentence))
         write_history(work_dir / "history.csv", rows)
+    elif mode_of(train) == "refresh_then_freeze":
+        with plain_record_errors():
+            images = _batches(run).take(train.refresh_batches).map(lambda batch: batch["image"])
+            refresh_statistics(session.detector.network, images)
     facts = DetectorFacts(run.model, run.manifest.table, records_digest=run.manifest.digest)
 
     def save(now: Progress) -> None:
@@ -203,26 +208,31 @@ def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig)
     return digest_of({"records": manifest.digest, "model": model, "train": recipe, "initial_weights": start})
 
 
+def _batches(run: _Run, epoch: int = 0, batch: int = 0) -> tf.data.Dataset:
+    """Return the batches of a run from one of an epoch on."""
+    spec = variant_spec(run.model.variant)
+    return training_batches(
+        run.records_dir,
+        input_hw=run.model.input_hw,
+        batch_size=run.train.batch_size,
+        augment=run.train.augment,
+        seed=run.train.seed,
+        epochs=run.train.epochs,
+        first_epoch=epoch,
+        first_batch=batch,
+        pixel_mean=spec.pixel_mean,
+        pixel_std=spec.pixel_std,
+        images_dir=run.images_dir,
+    )
+
+
 @plain_record_errors()
 def _fit(run: _Run, session: Session, progress: Progress | None, callbacks: list[keras.callbacks.Callback]) -> None:
     """Let Keras train the epochs that are left; one that was interrupted first, for it has fewer steps."""
     train = run.train
     steps = steps_per_epoch(run.manifest.num_frames, train.batch_size)
     epoch, batch = (0, 0) if progress is None else (progress.epoch, progress.batch)
-    spec = variant_spec(run.model.variant)
-    batches = training_batches(
-        run.records_dir,
-        input_hw=run.model.input_hw,
-        batch_size=train.batch_size,
-        augment=train.augment,
-        seed=train.seed,
-        epochs=train.epochs,
-        first_epoch=epoch,
-        first_batch=batch,
-        pixel_mean=spec.pixel_mean,
-        pixel_std=spec.pixel_std,
-        images_dir=run.images_dir,
-    ).map(lambda batch: {key: batch[key] for key in BATCH_KEYS})
+    batches = _batches(run, epoch, batch).map(lambda batch: {key: batch[key] for key in BATCH_KEYS})
     # The cut epoch has its own number of steps, which `fit` takes for all epochs of a call.
     parts = [(epoch + 1, steps - batch), (train.epochs, steps)] if batch else [(train.epochs, steps)]
     for last, steps_each in parts:

@@ -188,7 +188,7 @@ def build_optimizer(train: TrainConfig, *, learning_rate: Any, model: keras.Mode
 
 def moving_statistics(model: keras.Model) -> list[Any]:
     """Return the moving means and variances of the batch norms that training updates."""
-    norms = [norm for norm in batch_norms(model) if norm.trainable]
+    norms = [norm for norm in batch_norms(model) if norm.trainable and not getattr(norm, "keeps_statistics", False)]
     return [v for norm in norms for v in (norm.moving_mean, norm.moving_variance)]
 
 

@@ -13,19 +13,16 @@ from kittidet.config import ModelConfig, TrainConfig
 from kittidet.machine import find_accelerators, usable_cores
 from kittidet.model.anchors import anchors_of
 from kittidet.model.efficientdet import EfficientDet, build_efficientdet
-from kittidet.model.normalization import freeze_batch_norm
 from kittidet.progress import in_words
 from kittidet.records.manifest import RecordsManifest
 from kittidet.training.accumulation import AccumulatingDetector
+from kittidet.training.batch_norm import IN_WORDS, apply_mode, mode_of
 from kittidet.training.initial import load_initial_weights
 from kittidet.training.model import TrainableDetector
 from kittidet.training.optimizer import FineTuneOptimizer, build_optimizer
 from kittidet.training.schedule import fine_tune_schedule, warn_if_it_rises
 
 log = logging.getLogger(__name__)
-
-# Below this many images per step, batch statistics are too noisy for a network that starts from good ones.
-_SMALL_BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ def open_session(
         detector = TrainableDetector(network, anchors_xyxy=anchors_xyxy, recipe=train)
     else:
         detector = AccumulatingDetector(network, anchors_xyxy=anchors_xyxy, recipe=train, micro_batch=micro_batch)
-        if not freezes_batch_norm(train):
+        if mode_of(train) == "train":
             log.warning("fit.batch_norm statistics are those of %d images, not of the batch", micro_batch)
     schedule = fine_tune_schedule(train, steps_per_epoch=steps_per_epoch, rate_share=rate_share)
     warn_if_it_rises(schedule)
@@ -94,16 +91,6 @@ def open_session(
     return Session(detector, optimizer, variables)
 
 
-def freezes_batch_norm(train: TrainConfig) -> bool:
-    """Return whether batch norm keeps its statistics: as configured, else for small batches that start from weights.
-
-    Statistics are not frozen by default after a random start, which has none worth keeping.
-    """
-    if train.freeze_batch_norm is not None:
-        return train.freeze_batch_norm
-    return train.initial_weights is not None and train.batch_size < _SMALL_BATCH
-
-
 def _build_network(
     model: ModelConfig, train: TrainConfig, manifest: RecordsManifest, start: Path | None
 ) -> EfficientDet:
@@ -120,16 +107,13 @@ def _build_network(
     )
     if start is not None:
         load_initial_weights(network, start, model=model, table=manifest.table)
-    frozen = freezes_batch_norm(train)
-    if frozen:
-        freeze_batch_norm(network)
+    mode = mode_of(train)
+    apply_mode(network, mode)
     log.info(
         "fit.network variant=%s input=%dx%d classes=%d parameters=%d batch_norm=%s start=%s",
         *(model.variant, model.input_hw[1], model.input_hw[0], len(manifest.table), network.count_params()),
-        *("frozen" if frozen else "trained", start or "random"),
-        extra=in_words(
-            f"{network.count_params() / 1e6:.1f} million parameters, batch norm {'frozen' if frozen else 'trained'}"
-        ),
+        *(mode, start or "random"),
+        extra=in_words(f"{network.count_params() / 1e6:.1f} million parameters, batch norm {IN_WORDS[mode]}"),
     )
     return network
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.small_records import write_small
-from fixtures.training_results import StoppedError, assert_same_run, rows_of, stop_after
+from fixtures.training_results import StoppedError, arrays_of, assert_same_run, rows_of, same_arrays, stop_after
 
 from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
 from kittidet.detect.detector import Detector
@@ -75,6 +75,22 @@ def test_a_run_on_images_left_where_they_are_equals_one_on_records_that_hold_the
         records, model=small_model, train=short_recipe, work_dir=tmp_path / "run", images_dir=tree.images_dir
     )
     assert_same_run(found, undisturbed[0])
+
+
+def test_statistics_are_measured_once_before_the_first_step_and_a_run_that_goes_on_has_them(
+    fit, tmp_path, short_recipe
+):
+    recipe = short_recipe.model_copy(update={"batch_norm": "refresh_then_freeze", "refresh_batches": 3})
+    undisturbed = fit(tmp_path / "a", recipe=recipe)
+    statistics = [
+        {name: value for name, value in arrays_of(c).items() if "norm" in name} for c in undisturbed.checkpoints
+    ]
+    frozen = fit(tmp_path / "b", recipe=recipe.model_copy(update={"batch_norm": "frozen"}))
+    same_arrays(*statistics)
+    assert any((arrays_of(frozen.checkpoints[-1])[name] != value).any() for name, value in statistics[0].items())
+    with pytest.raises(StoppedError):
+        fit(tmp_path / "c", recipe=recipe, on_epoch=stop_after(1))
+    assert_same_run(fit(tmp_path / "c", recipe=recipe), undisturbed)
 
 
 def test_a_finished_run_is_found_and_not_run_again(fit, undisturbed):
@@ -162,7 +178,7 @@ def test_a_run_killed_at_any_moment_goes_on_and_equals_an_undisturbed_one(
 def test_the_real_detector_resumes_exactly(train_records, tmp_path, small_model, kind):
     """1 + 1 epochs equal 2 for d0 with training batch norm."""
     recipe = TrainConfig(
-        epochs=2, batch_size=5, optimizer=kind, learning_rate=0.01, checkpoint_every_epochs=1, freeze_batch_norm=False
+        epochs=2, batch_size=5, optimizer=kind, learning_rate=0.01, checkpoint_every_epochs=1, batch_norm="train"
     )
 
     def run(name, **more):

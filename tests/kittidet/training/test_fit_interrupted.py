@@ -80,7 +80,7 @@ def test_a_state_that_the_disk_damaged_is_passed_over_for_the_one_before(
 
 def test_where_memory_runs_out_fewer_images_are_in_it_and_the_update_stays_the_same(fit, recipe, tmp_path, monkeypatch):
     """As if three images were too many: the step that failed is not half applied to what goes on."""
-    recipe = recipe.model_copy(update={"batch_size": 4, "freeze_batch_norm": True})
+    recipe = recipe.model_copy(update={"batch_size": 4, "batch_norm": "frozen"})
     expected = fit(tmp_path / "two", recipe=recipe.model_copy(update={"micro_batch": 2}))
     whole = model.TrainableDetector.train_step
     tried = []

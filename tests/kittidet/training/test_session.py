@@ -1,36 +1,11 @@
 """What a run starts with: which batch norms learn, and whether a step goes through its batch in parts."""
 
-from pathlib import Path
-
 import pytest
 
 from kittidet.model.normalization import batch_norms
 from kittidet.records.manifest import read_manifest
 from kittidet.training.accumulation import AccumulatingDetector
-from kittidet.training.session import freezes_batch_norm, open_session
-
-
-@pytest.mark.parametrize(
-    ("frozen", "batch_size", "starts_from_weights", "expected"),
-    [
-        (None, 8, True, True),
-        (None, 16, True, False),
-        (None, 8, False, False),
-        (True, 8, False, True),
-        (False, 8, True, False),
-    ],
-)
-def test_batch_norm_is_frozen_on_request_or_for_small_batches_that_start_from_weights(
-    short_recipe, frozen, batch_size, starts_from_weights, expected
-):
-    recipe = short_recipe.model_copy(
-        update={
-            "freeze_batch_norm": frozen,
-            "batch_size": batch_size,
-            "initial_weights": Path("starter") if starts_from_weights else None,
-        }
-    )
-    assert freezes_batch_norm(recipe) == expected
+from kittidet.training.session import open_session
 
 
 @pytest.mark.parametrize(("micro_batch", "in_parts"), [(5, False), (1, True)])
