@@ -15,8 +15,9 @@ from deployments.automations import SETTLED_S, SILENCE_S, ensure_automations
 from deployments.catalog import CPU_POOL, GPU_POOL, HEARTBEAT_S
 from deployments.deploy import deploy_all
 from deployments.local.server import ensure_server, server_process
-from deployments.local.workers import ensure_workers, worker_process
+from deployments.local.workers import ensure_workers, start_worker, worker_process
 from deployments.project import Project, connected
+from kittidet.store import Store
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(1800)]
 
@@ -59,12 +60,11 @@ def project(tmp_path, monkeypatch, request):
             os.kill(pid, signal.SIGKILL)
 
 
-def start(trainer: str, project: Project):
+def start(trainer: str, project: Project, store: str | None = None):
     from prefect.deployments import run_deployment
 
-    places = [
-        f"{name}={json.dumps(str(project.root / name.removesuffix('_dir')))}" for name in ("store_dir", "runs_dir")
-    ]
+    store = str(project.root / "store") if store is None else store
+    places = [f"store_dir={json.dumps(store)}", f"runs_dir={json.dumps(str(project.root / 'runs'))}"]
     parameters = {"preset": "demo", "overrides": [*SMALL, *places], "trainer": trainer}
     return run_deployment("kitti-finetune/kitti-demo", parameters=parameters, timeout=0)
 
@@ -103,9 +103,9 @@ def wait_for(run_id, names: set[str], within_s: float) -> str:
     return name
 
 
-def wait_for_saved_state(project: Project) -> None:
+def wait_for_saved_state(project: Project, folder: str = "store") -> None:
     deadline = time.monotonic() + TRAINED_WITHIN_S
-    while not list((project.root / "store").glob("train-*.partial/**/epoch-*/progress.json")):
+    while not list((project.root / folder).glob("train-*.partial/**/epoch-*/progress.json")):
         assert time.monotonic() < deadline, "no epoch was saved"
         time.sleep(0.05)
 
@@ -168,3 +168,27 @@ def test_a_run_killed_with_its_worker_is_found_crashed_and_goes_on_once_a_worker
     ensure_workers(project, os.environ["PREFECT_API_URL"])
     assert wait_for(run.id, {"Completed", "Failed", "Crashed"}, TRAINED_WITHIN_S) == "Completed"
     assert training_of(project)["resumed_from_step"] > 0
+
+
+def test_workers_with_nothing_in_common_but_a_url_share_the_work_and_outlive_a_kill(project, bucket, monkeypatch):
+    # The worker of each pool has a cache of its own, as on a machine of its own.
+    for pool in (CPU_POOL, GPU_POOL):
+        worker_process(project, pool).stop()
+    for pool in (CPU_POOL, GPU_POOL):
+        monkeypatch.setenv("KITTIDET_STORE_CACHE", str(project.root / pool.name))
+        assert start_worker(project, pool, os.environ["PREFECT_API_URL"])
+    run = start("gpu-pool", project, bucket)
+    wait_for_saved_state(project, f"{GPU_POOL.name}/*")
+    child_id = child_of(run.id)
+    kill(processes_of(str(child_id)))
+    assert wait_for(child_id, {"Crashed"}, 60) == "Crashed"
+    assert wait_for(run.id, {"Completed", "Failed", "Crashed"}, SETTLED_S + TRAINED_WITHIN_S) == "Completed"
+    made, fetched = ([*(project.root / pool.name).glob("*/train-*/_shared.txt")] for pool in (GPU_POOL, CPU_POOL))
+    assert (len(made), len(fetched)) == (1, 1)
+    manifests = [(note[0].parent / "_output.json").read_text() for note in (made, fetched)]
+    assert manifests[0] == manifests[1]
+    # Its state in between stayed on the machine that trained.
+    assert json.loads(manifests[0])["summary"]["resumed_from_step"] > 0
+    names = {name.rpartition("-")[0] for name, *_ in Store(bucket).shared.commits()}
+    assert names == {"fetch", "validate", "split", "records-train", "records-val", "train", "evaluate"}
+    assert json.loads((project.root / "runs" / "demo" / "summary.json").read_text())["best_epoch"] == EPOCHS
