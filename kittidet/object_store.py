@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore as Client
 
 # The client asks again after broken connections, time-outs and errors of the server: so often, for so long.
-RETRIES, RETRY_WITHIN_S = 8, 60.0
+RETRIES, RETRY_WITHIN_S = 10, 60.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.3, 15.0
 _SILENCE_S = 60.0
 # Larger files are sent and fetched in parts, so that none takes longer than the client waits for a request.
 PART_BYTES = 32 * 2**20
@@ -236,7 +237,14 @@ class ObjectStore:
         options: ClientConfig = {"timeout": timedelta(seconds=_SILENCE_S)}
         if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
             options["allow_http"] = True
-        retry: RetryConfig = {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_WITHIN_S)}
+        retry: RetryConfig = {
+            "max_retries": RETRIES,
+            "retry_timeout": timedelta(seconds=RETRY_WITHIN_S),
+            "backoff": {
+                "init_backoff": timedelta(seconds=_FIRST_PAUSE_S),
+                "max_backoff": timedelta(seconds=_LONGEST_PAUSE_S),
+            },
+        }
         with self._asking(""):
             # Its credentials are found in the environment, of which kind they are the URL tells.
             return from_url(self.root, client_options=options, retry_config=retry)

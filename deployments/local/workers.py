@@ -24,10 +24,15 @@ def ensure_workers(project: Project, api_url: str) -> list[tuple[Pool, bool]]:
     Raises:
         ProcessError: if a worker does not start, or does not stop.
     """
-    return [(pool, _ensure_worker(project, pool, api_url)) for pool in POOLS]
+    return [(pool, start_worker(project, pool, api_url)) for pool in POOLS]
 
 
-def _ensure_worker(project: Project, pool: Pool, api_url: str) -> bool:
+def start_worker(project: Project, pool: Pool, api_url: str) -> bool:
+    """Return whether the worker of a pool was started now; a running one is left alone.
+
+    Raises:
+        ProcessError: if it does not start.
+    """
     process = worker_process(project, pool)
     pid = process.pid()
     if pid is not None:

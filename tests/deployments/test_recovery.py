@@ -19,8 +19,9 @@ from fixtures.real_runs import (
 )
 
 from deployments.automations import SETTLED_S, SILENCE_S
-from deployments.catalog import CPU_POOL, HEARTBEAT_S
-from deployments.local.workers import ensure_workers, worker_process
+from deployments.catalog import CPU_POOL, GPU_POOL, HEARTBEAT_S
+from deployments.local.workers import ensure_workers, start_worker, worker_process
+from kittidet.store import Store
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(1800)]
 
@@ -59,3 +60,30 @@ def test_a_run_killed_with_its_worker_is_found_crashed_and_goes_on_once_a_worker
     ensure_workers(running_project, os.environ["PREFECT_API_URL"])
     assert wait_for(run.id, {"Completed", "Failed", "Crashed"}, TRAINED_WITHIN_S) == "Completed"
     assert training_of(running_project)["resumed_from_step"] > 0
+
+
+def test_workers_with_nothing_in_common_but_a_url_share_the_work_and_outlive_a_kill(
+    running_project, bucket, monkeypatch
+):
+    # The worker of each pool has a cache of its own, as on a machine of its own.
+    for pool in (CPU_POOL, GPU_POOL):
+        worker_process(running_project, pool).stop()
+    for pool in (CPU_POOL, GPU_POOL):
+        monkeypatch.setenv("KITTIDET_STORE_CACHE", str(running_project.root / pool.name))
+        assert start_worker(running_project, pool, os.environ["PREFECT_API_URL"])
+    run = start("gpu-pool", running_project, bucket)
+    wait_for_saved_state(running_project, f"{GPU_POOL.name}/*")
+    child_id = child_of(run.id)
+    kill(processes_of(str(child_id)))
+    assert wait_for(child_id, {"Crashed"}, 60) == "Crashed"
+    assert wait_for(run.id, {"Completed", "Failed", "Crashed"}, SETTLED_S + TRAINED_WITHIN_S) == "Completed"
+    root = running_project.root
+    made, fetched = ([*(root / pool.name).glob("*/train-*/_shared.txt")] for pool in (GPU_POOL, CPU_POOL))
+    assert (len(made), len(fetched)) == (1, 1)
+    manifests = [(note[0].parent / "_output.json").read_text() for note in (made, fetched)]
+    assert manifests[0] == manifests[1]
+    # Its state in between stayed on the machine that trained.
+    assert json.loads(manifests[0])["summary"]["resumed_from_step"] > 0
+    names = {name.rpartition("-")[0] for name, *_ in Store(bucket).shared.commits()}
+    assert names == {"fetch", "validate", "split", "records-train", "records-val", "train", "evaluate"}
+    assert json.loads((running_project.root / "runs" / "demo" / "summary.json").read_text())["best_epoch"] == EPOCHS

@@ -212,3 +212,12 @@ def test_a_yolo_layout_as_a_folder_is_counted_and_pointed_on(store, tmp_path):
     yolo_set(tmp_path / "a")
     with pytest.raises(DatasetContractError, match=r"1 \.jpg in images/train/.*source\.kind=yolo"):
         fetch(store, folder_source(tmp_path / "a"))
+
+
+def test_the_data_that_another_machine_made_are_fetched_with_their_tree(bucket, on_machine):
+    on_machine("first")
+    output = fetch(Store(bucket), SourceConfig(kind="synthetic", synthetic_frames=3, synthetic_seed=5))
+    on_machine("second")
+    tree = dataset_tree(Store(bucket), output)
+    assert tree.root.is_relative_to(Store(bucket).root)
+    assert (len(tree.frame_ids), tree.digest()) == (3, output.summary["content"])

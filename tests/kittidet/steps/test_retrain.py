@@ -88,3 +88,24 @@ def test_not_worse_lets_an_equal_one_in(graded_training, growing_config):
     # A row of these is measured against what began it as well.
     slide = with_changes(growing_config, "train.epochs=1", "retrain.rule=not_worse", "retrain.margin=0.02")
     assert retrain(slide).kind == "kept"
+
+
+def test_machines_that_share_a_url_go_on_with_each_others_champion(
+    graded_training, growing_config, grow, bucket, on_machine, tmp_path
+):
+    def config(machine: str, *overrides: str):
+        on_machine(machine)
+        return with_changes(
+            growing_config, f"store_dir={bucket}", f"runs_dir={tmp_path / machine / 'runs'}", *overrides
+        )
+
+    assert retrain(config("first")).kind == "first"
+    assert retrain(config("second")).kind == "unchanged"
+    grow()
+    better = retrain(config("second", "train.epochs=30"))
+    assert (better.kind, better.champion) == ("promoted", 2)
+    on_machine("first")
+    versions = Registry(bucket).versions("street")
+    assert [version.parent for version in versions] == [None, 1]
+    assert retrain(config("third", "train.epochs=30")).kind == "unchanged"
+    assert graded_training["train"] == 2

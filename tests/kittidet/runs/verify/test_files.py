@@ -87,3 +87,13 @@ def test_a_file_of_a_persons_own_data_is_named(tmp_path, synthetic_root, change)
 def test_data_whose_inventory_is_not_known_is_refused_as_a_whole(tmp_path, synthetic_root):
     check = check_data(open_tree(synthetic_root), "0" * 64, Store(tmp_path), None, quick=False)
     assert f"{synthetic_root}: expected content 000" in check.problems[0]
+
+
+def test_outputs_that_another_machine_made_are_fetched_and_checked(bucket, on_machine):
+    key = step_key("demo", 1)
+    on_machine("first")
+    Store(bucket).get_or_make(key, lambda folder: (folder / "a").write_text("alpha") and {})
+    on_machine("second")
+    checks = list(check_outputs(Store(bucket), [key, step_key("gone", 1)], quick=False))
+    assert [(check.state, check.count) for check in checks] == [("same", 2), ("not checked", 0)]
+    assert checks[1].note == f"no longer in {bucket}"
