@@ -160,6 +160,8 @@ def _find_run(client: SyncPrefectClient, idempotency_key: str) -> FlowRun | None
 def _wait_for(child: FlowRun) -> State:
     bar = ProgressBar("kitti-gpu-pool-progress", f"Waiting for {child.name}")
     shown = None
+    # Counted here: this machine's clock may be another than the server's, and may be set meanwhile.
+    crashed_since: float | None = None
     with get_client(sync_client=True) as client:
         while True:
             state = client.read_flow_run(child.id).state
@@ -167,8 +169,15 @@ def _wait_for(child: FlowRun) -> State:
             if progress is not None and progress != shown:
                 bar.update(*progress)
                 shown = progress
-            if state is not None and _is_over(state):
-                return state
+            if state is not None and state.is_final():
+                if not state.is_crashed():
+                    return state
+                # Started again by an automation (``deployments/automations.py``).
+                crashed_since = crashed_since or time.monotonic()
+                if time.monotonic() - crashed_since > REVIVED_WITHIN_S:
+                    return state
+            else:
+                crashed_since = None
             time.sleep(POLL_S)
 
 
@@ -184,7 +193,7 @@ def _progress_of(client: SyncPrefectClient, child: FlowRun) -> tuple[float, str]
 
 
 def _is_over(state: State) -> bool:
-    """Whether a child's state is its last: a crashed one is started again (``deployments/automations.py``)."""
+    """Whether a child that was started before has ended; one that crashed lately may still be started again."""
     if not state.is_crashed():
         return state.is_final()
     return datetime.now(UTC) - state.timestamp > timedelta(seconds=REVIVED_WITHIN_S)

@@ -12,7 +12,7 @@ from fixtures.damage import flip_a_bit
 
 from kittidet.config import TrainConfig
 from kittidet.errors import DamagedOutputError, StoreError
-from kittidet.files import digest_file
+from kittidet.files import digest_file, list_files
 from kittidet.store import (
     DAMAGED,
     MANIFEST,
@@ -174,6 +174,19 @@ class TestGetOrMake:
             store.get_or_make(KEY, fail)
         assert store.load(KEY) is None
         assert store.get_or_make(KEY, make_two_files).summary == {"n": 2}
+
+    def test_a_clock_that_is_set_back_makes_nothing_twice_and_holds_no_lock(self, store, monkeypatch):
+        first = store.get_or_make(KEY, make_two_files)
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now - 86_400)
+        monkeypatch.setattr(time, "time_ns", lambda: int((now - 86_400) * 1e9))
+        assert store.get_or_make(KEY, make_two_files).cached
+        other = store.get_or_make(step_key("demo", 2), make_two_files)
+        # As if its files were made by that clock, and those it was made from after it.
+        for file in list_files(store.path(other)):
+            os.utime(file, (now - 86_400, now - 86_400))
+        assert store.load(step_key("demo", 2)) is not None
+        assert store.read(first, "").is_dir()
 
     def test_a_changed_summary_is_no_output(self, store):
         manifest = store.path(store.get_or_make(KEY, make_two_files)) / MANIFEST

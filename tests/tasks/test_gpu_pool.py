@@ -212,6 +212,22 @@ def test_a_child_that_stays_crashed_fails_its_parent_in_the_end(parent, monkeypa
         parent()
 
 
+def test_how_long_a_crashed_child_is_waited_for_does_not_hang_on_the_clock(parent, monkeypatch):
+    """The server's clock is two hours ahead of this machine's, as after one that was set back."""
+    from datetime import UTC, datetime, timedelta
+
+    from prefect.states import Crashed
+
+    monkeypatch.setattr(gpu_pool, "REVIVED_WITHIN_S", 0.5)
+    ahead = datetime.now(UTC) + timedelta(hours=2)
+
+    def crash(client, run) -> None:
+        client.set_flow_run_state(run.id, Crashed(message="killed", timestamp=ahead), force=True)
+
+    with worker(crash), pytest.raises(TrainingError, match="ended as Crashed: killed"):
+        parent()
+
+
 def test_success_without_output_means_that_the_store_is_not_shared(parent):
     with worker(complete_without_work), pytest.raises(TrainingError, match="must see the same store"):
         parent()

@@ -1,5 +1,6 @@
 """A training leaves what it promises, and one that was interrupted ends as if it had not been."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
 from kittidet.detect.detector import Detector
 from kittidet.errors import ConfigError, TrainingError
 from kittidet.kitti.tree import open_tree
+from kittidet.training import fit as fit_module
 from kittidet.training.fit import fit_detector
 
 TINY_MODELS = Path(__file__).parents[2] / "fixtures" / "tiny_models.py"
@@ -170,6 +172,27 @@ def test_a_run_killed_at_any_moment_goes_on_and_equals_an_undisturbed_one(
     assert done.returncode == -signal.SIGKILL
     resumed = fit(tmp_path)
     assert resumed.resumed_from_step == resumed_from
+    assert_same_run(resumed, undisturbed[0])
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.ENOENT])
+def test_a_disk_that_is_full_read_only_or_away_in_training_stops_it_and_it_goes_on_from_its_state(
+    fit, tmp_path, undisturbed, monkeypatch, code
+):
+    real, calls = fit_module.save_state, []
+
+    def failing(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 2:
+            raise OSError(code, os.strerror(code))
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(fit_module, "save_state", failing)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        fit(tmp_path)
+    resumed = fit(tmp_path)
+    assert resumed.resumed_from_step is not None
     assert_same_run(resumed, undisturbed[0])
 
 
