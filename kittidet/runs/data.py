@@ -1,4 +1,4 @@
-"""The data set a run was made from, found again in a store by the digest of its content."""
+"""The data and the records a run was made from, found again in a store by the digests of their content."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from kittidet.errors import StoreError
 from kittidet.files import read_json
 from kittidet.kitti.layout import is_tree
 from kittidet.kitti.tree import KittiTree, open_tree
+from kittidet.records.manifest import MANIFEST_NAME, read_manifest
 
 
 def tree_in_stores(stores: Sequence[Path], content: str) -> KittiTree | None:
@@ -30,3 +31,18 @@ def tree_in_stores(stores: Sequence[Path], content: str) -> KittiTree | None:
         if is_this and is_tree(root):
             return open_tree(root)
     return None
+
+
+def records_in_stores(stores: Sequence[Path], side: str, digest: str) -> Path | None:
+    """Return the first folder of records with this digest that a store holds; None if there is none.
+
+    Args:
+        stores: folders of step outputs; they need not exist.
+        side: ``train`` or ``val``.
+        digest: of the records.
+
+    Raises:
+        RecordError: if records in a store are incomplete.
+    """
+    folders = (path.parent for store in stores for path in sorted(store.glob(f"records-{side}-*/{MANIFEST_NAME}")))
+    return next((folder for folder in folders if read_manifest(folder).digest == digest), None)
