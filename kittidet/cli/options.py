@@ -19,6 +19,11 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="SECTION.KEY=VALUE", help="Dotted overrides, e.g. train.epochs=3.")
 ]
 
+Like = Annotated[
+    Path | None,
+    typer.Option("--like", help="Run or checkpoint whose network an exported model of another tool holds."),
+]
+
 
 def resolve_config(preset_name: str, file: Path | None, data: Path | None, overrides: list[str] | None) -> Any:
     """Return the ``RunConfig`` from preset, file, ``--data`` and overrides, applied in that order.
