@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kittidet.cli import doctor, models, operations, settings, steps, store
+from kittidet.cli.benchmark import benchmark
 from kittidet.cli.compare import compare
 from kittidet.cli.convert import convert
 from kittidet.cli.data import inspect, synth
@@ -56,6 +57,7 @@ GROUPS: dict[str, dict[Callable[..., None] | typer.Typer | str, str]] = {
         predict: "kittidet predict frames/ --model runs/kitti-d0",
         report: "kittidet report runs/kitti-d0 --gallery-frames 12",
         export: "kittidet export runs/kitti-d0 --to onnx --to tflite_float16",
+        benchmark: "kittidet benchmark runs/kitti-d0 --json times.json",
         compare: "kittidet compare runs/kitti-d0 runs/kitti-d0-2",
         verify: "kittidet verify runs/kitti-d0 --sample 64",
         evaluate_kitti: "kittidet evaluate-kitti --labels data/label_2 --detections predictions/kitti",
