@@ -18,6 +18,7 @@ from kittidet.cli.convert import convert
 from kittidet.cli.data import inspect, synth
 from kittidet.cli.evaluate_kitti import evaluate_kitti
 from kittidet.cli.export import export
+from kittidet.cli.fit import fit
 from kittidet.cli.log_output import keep_traceback, log_to_terminal
 from kittidet.cli.parity import parity
 from kittidet.cli.predict import predict
@@ -51,6 +52,7 @@ GROUPS: dict[str, dict[Callable[..., None] | typer.Typer | str, str]] = {
         steps.records: "kittidet records --data /data/kitti records.classes=kitti3",
         steps.train: "kittidet train --data /data/kitti train.batch_size=4",
         steps.evaluate: "kittidet evaluate --data /data/kitti evaluation.nms=hard",
+        fit: "kittidet fit --latency-ms 30 --on tflite_int8 --data /data/kitti",
         steps.retrain: "kittidet retrain --data /data/kitti retrain.rule=not_worse",
     },
     "After a run": {
