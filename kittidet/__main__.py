@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from kittidet.cli import doctor, models, operations, settings, steps, store
+from kittidet.cli.benchmark import benchmark
 from kittidet.cli.compare import compare
 from kittidet.cli.convert import convert
 from kittidet.cli.data import inspect, synth
 from kittidet.cli.evaluate_kitti import evaluate_kitti
 from kittidet.cli.export import export
+from kittidet.cli.fit import fit
 from kittidet.cli.log_output import keep_traceback, log_to_terminal
 from kittidet.cli.parity import parity
 from kittidet.cli.predict import predict
@@ -50,12 +52,14 @@ GROUPS: dict[str, dict[Callable[..., None] | typer.Typer | str, str]] = {
         steps.records: "kittidet records --data /data/kitti records.classes=kitti3",
         steps.train: "kittidet train --data /data/kitti train.batch_size=4",
         steps.evaluate: "kittidet evaluate --data /data/kitti evaluation.nms=hard",
+        fit: "kittidet fit --latency-ms 30 --on tflite_int8 --data /data/kitti",
         steps.retrain: "kittidet retrain --data /data/kitti retrain.rule=not_worse",
     },
     "After a run": {
         predict: "kittidet predict frames/ --model runs/kitti-d0",
         report: "kittidet report runs/kitti-d0 --gallery-frames 12",
         export: "kittidet export runs/kitti-d0 --to onnx --to tflite_float16",
+        benchmark: "kittidet benchmark runs/kitti-d0 --json times.json",
         compare: "kittidet compare runs/kitti-d0 runs/kitti-d0-2",
         verify: "kittidet verify runs/kitti-d0 --sample 64",
         evaluate_kitti: "kittidet evaluate-kitti --labels data/label_2 --detections predictions/kitti",

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from kittidet.classes import DONT_CARE, ClassTable, class_table, label_name
+from kittidet.config_export import ExportConfig
 from kittidet.config_retrain import RetrainConfig
 from kittidet.config_train import AugmentConfig, BatchNormMode, RateShape, TrainConfig
 from kittidet.config_types import (
@@ -228,12 +229,6 @@ class CompareConfig(Section):
     resamples: int = Field(1000, ge=100, le=1_000_000, description="bootstrap draws of the validation frames")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="share of draws inside an interval")
     seed: Seed = Field(0, description="random seed of the draws")
-
-
-class ExportConfig(Section):
-    """Exported models."""
-
-    formats: tuple[Literal["saved_model", "tflite_float16", "tflite_dynamic", "onnx"], ...] = ("saved_model",)
 
 
 class ReportConfig(Section):

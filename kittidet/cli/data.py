@@ -7,8 +7,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from kittidet.errors import RecordError
-
 
 def synth(
     out: Annotated[Path, typer.Option("--out", help="Folder to write; must not hold other data.")],
@@ -33,8 +31,9 @@ def inspect(
     """Show what is in TFRecords; exit 1 if boxes are not 0..1, labels are unknown, or a shard is damaged."""
     from kittidet.records.grid import draw_grid  # loaded only when needed
     from kittidet.records.inspect import inspect_records
+    from kittidet.runs.data import images_beside
 
-    images_dir = images or _images_beside(records)
+    images_dir = images or images_beside(records)
     report = inspect_records(records, images_dir=images_dir)
     console = Console()
     console.print(report.to_text(), soft_wrap=True, markup=False, highlight=False)
@@ -43,16 +42,3 @@ def inspect(
         console.print(f"image grid: {escape(str(grid))}", soft_wrap=True)
     if report.problems:
         raise typer.Exit(1)
-
-
-def _images_beside(records: Path) -> Path | None:
-    """Return the folder of the images that records refer to, where the store they lie in knows it."""
-    from kittidet.records.manifest import read_manifest
-    from kittidet.runs.data import tree_in_stores
-
-    try:
-        content = read_manifest(records).images_of
-    except RecordError:
-        return None  # the inspection says why
-    tree = None if content is None else tree_in_stores([records.absolute().parent], content)
-    return None if tree is None else tree.images_dir

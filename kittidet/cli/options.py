@@ -19,6 +19,11 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="SECTION.KEY=VALUE", help="Dotted overrides, e.g. train.epochs=3.")
 ]
 
+Like = Annotated[
+    Path | None,
+    typer.Option("--like", help="Run or checkpoint whose network an exported model of another tool holds."),
+]
+
 
 def named_place(store: str) -> Path | str:
     """Return the folder or URL that ``--store`` names.

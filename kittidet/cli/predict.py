@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kittidet.cli.log_output import without_native_output
+from kittidet.cli.options import Like
 from kittidet.config import EvalConfig, PredictConfig
 
 if TYPE_CHECKING:
@@ -23,7 +24,14 @@ Source = Annotated[
         help="What to predict on; quote a pattern. A camera is its number, 0 the first; Ctrl-C ends it.",
     ),
 ]
-Model = Annotated[Path, typer.Option("--model", "-m", help="Run folder (its best checkpoint) or checkpoint folder.")]
+Model = Annotated[
+    Path,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Run folder (its best checkpoint), checkpoint folder, or exported model: .tflite, .onnx, DIR.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder to make; default: predictions, predictions-2...")]
 SaveImages = Annotated[bool, typer.Option("--save-images/--no-save-images", help="Draw the detections into images/.")]
 SaveKitti = Annotated[bool, typer.Option("--save-kitti", help="Write KITTI result files into kitti/.")]
@@ -38,6 +46,7 @@ _MIN_SCORE, _BATCH = PredictConfig().min_score, EvalConfig().batch_size
 def predict(
     source: Source,
     model: Model,
+    like: Like = None,
     out: Out = None,
     save_images: SaveImages = True,
     save_kitti: SaveKitti = False,
@@ -50,11 +59,10 @@ def predict(
     from rich.console import Console
     from rich.progress import Progress
 
-    from kittidet.detect.checkpoint import detector_path
-    from kittidet.detect.detector import Detector
     from kittidet.detect.prediction_files import check_new_folder, prediction_writer
     from kittidet.detect.sources import find_images
     from kittidet.eval.score_text import SYNTHETIC
+    from kittidet.export.opened import load_detector
     from kittidet.files import next_free
     from kittidet.runs.run import is_trained_on_synthetic
 
@@ -62,7 +70,7 @@ def predict(
     images = find_images(source)
     out_dir = next_free(Path("predictions")) if out is None else check_new_folder(out)
     data = f"This detector was trained on {SYNTHETIC}.\n" if is_trained_on_synthetic(model) else ""
-    detector = Detector.load(detector_path(model))
+    detector = load_detector(model, like=like)
     saves = {"images": save_images, "kitti": save_kitti, "coco": save_json}
     saved = any(saves.values())
     failures: list[ImageError] = []

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
 
 from kittidet.cli.log_output import log_to_file
-from kittidet.cli.options import ConfigFile, DataDir, Overrides, Preset, resolve_config
+from kittidet.cli.options import ConfigFile, DataDir, Like, Overrides, Preset, resolve_config
 from kittidet.cli.summary import print_header, print_next_steps
-from kittidet.cli.tables import print_facts, print_scores
+from kittidet.cli.tables import print_facts, print_model_scores, print_scores
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.progress import FileProgress, file_progress
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from kittidet.config import RunConfig
     from kittidet.store import Store
 
+EvaluatedModel = Annotated[
+    Path | None,
+    typer.Option("--model", "-m", help="Score this run, checkpoint or exported model on the validation frames."),
+]
 # Does the work of a verb and returns what prints its result, called once the progress bars are gone.
 Work = Callable[["Store", "RunConfig", FileProgress], Callable[[], None]]
 
@@ -98,14 +104,35 @@ def train(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]
     return lambda: print_facts("training", store, output)
 
 
-@pipeline_verb
-def evaluate(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
-    """Score every kept checkpoint on the validation labels, without publishing a run."""
-    from kittidet.steps.pipeline import evaluate_all, train_on_records
-    from kittidet.steps.publish import pick_best, summarise
+def evaluate(
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    preset: Preset = DEFAULT_PRESET,
+    data: DataDir = None,
+    model: EvaluatedModel = None,
+    like: Like = None,
+) -> None:
+    """Score every kept checkpoint on the validation labels, without publishing a run; or one model that is named."""
 
-    outputs = evaluate_all(store, config, train_on_records(store, config, progress=progress))
-    return lambda: print_scores(summarise(config, outputs, pick_best(outputs.evaluations)))
+    def checkpoints(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
+        from kittidet.steps.pipeline import evaluate_all, train_on_records
+        from kittidet.steps.publish import pick_best, summarise
+
+        outputs = evaluate_all(store, config, train_on_records(store, config, progress=progress))
+        return lambda: print_scores(summarise(config, outputs, pick_best(outputs.evaluations)))
+
+    def one_model(store: Any, config: Any, progress: FileProgress) -> Callable[[], None]:
+        from kittidet.steps.pipeline import write_data
+        from kittidet.steps.scoring import score_model
+
+        scores = score_model(
+            store, Path(str(model)), like, write_data(store, config, progress=progress), config.evaluation
+        )
+        return lambda: print_model_scores(str(model), scores)
+
+    work = checkpoints if model is None else one_model
+    work.__name__ = "evaluate"
+    pipeline_verb(work)(overrides, config, preset, data)
 
 
 @pipeline_verb

@@ -10,6 +10,7 @@ from rich.table import Table
 from kittidet.eval.score_text import SYNTHETIC, fact_text, leakage_text, limit_text, score_text
 
 if TYPE_CHECKING:
+    from kittidet.eval.coco import CocoMetrics
     from kittidet.store import StepOutput, Store
 
 
@@ -36,6 +37,15 @@ def print_facts(title: str, store: "Store", output: "StepOutput") -> None:
     console = Console()
     console.print(table)
     console.print(f"saved in {escape(str(store.path(output)))}", soft_wrap=True)
+
+
+def print_model_scores(model: str, scores: "CocoMetrics") -> None:
+    """Print the AP table of one model: all classes first, then each by name."""
+    table = score_table(f"COCO AP of {model} on {scores.n_images} validation frames", ("class", "AP", "AP50", "AP75"))
+    table.add_row("all", *(score_text(one) for one in (scores.ap, scores.ap50, scores.ap75)), style="bold")
+    for name, ap in scores.per_class_ap.items():
+        table.add_row(name, score_text(ap), score_text(scores.per_class_ap50[name]), "")
+    Console().print(table)
 
 
 def print_scores(summary: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ what the undisturbed run would have seen.
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,7 @@ def evaluation_batches(
     pixel_mean: tuple[float, ...],
     pixel_std: tuple[float, ...],
     images_dir: Path | None = None,
+    places: Sequence[int] | None = None,
 ) -> tf.data.Dataset:
     """Return every frame once, unchanged, in the order of the shards; the last batch may be smaller.
 
@@ -134,6 +135,7 @@ def evaluation_batches(
         pixel_mean: per channel, 0..255.
         pixel_std: per channel, 0..255.
         images_dir: the folder of the images, of records that refer to them.
+        places: of the frames that are wanted, counted from 0 in that order; None: all.
 
     Returns:
         Elements as in `training_batches`; ``letterbox`` leads detections back to the original frame
@@ -160,7 +162,8 @@ def evaluation_batches(
         }
         return _finish(placed, max_objects=manifest.max_objects, max_dont_care=manifest.max_dont_care)
 
-    frames = tf.data.Dataset.range(manifest.num_frames).map(load, num_parallel_calls=_cores(), deterministic=True)
+    wanted = tf.constant(range(manifest.num_frames) if places is None else places, tf.int64)
+    frames = tf.data.Dataset.from_tensor_slices(wanted).map(load, num_parallel_calls=_cores(), deterministic=True)
     return frames.batch(batch_size).prefetch(_PREFETCH_BATCHES)
 
 

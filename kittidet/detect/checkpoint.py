@@ -119,13 +119,17 @@ def detector_path(path: Path) -> Path:
     )
 
 
-def read_facts(path: Path) -> DetectorFacts:
+def read_facts(path: Path, *, name: str = FACTS_NAME) -> DetectorFacts:
     """Return what a checkpoint says about itself.
+
+    Args:
+        path: its folder.
+        name: of the file in it.
 
     Raises:
         CheckpointMismatchError: if it is not a checkpoint of this project.
     """
-    file = path / FACTS_NAME
+    file = path / name
     advice = "Expected a checkpoint folder such as checkpoints/step-00001234."
     values = read_json(file, error=CheckpointMismatchError, advice=advice)
     try:
@@ -140,6 +144,20 @@ def read_facts(path: Path) -> DetectorFacts:
         )
     except (ValueError, OverflowError, KeyError, TypeError, AttributeError, KittidetError) as error:
         raise CheckpointMismatchError(f"{file}: not the facts of a detector ({error!r}). Train it again.") from error
+
+
+def facts_to_json(facts: DetectorFacts) -> dict[str, Any]:
+    """Return facts as JSON types, as `read_facts` reads them."""
+    table = facts.table.to_json()
+    return {
+        "model": facts.model.model_dump(mode="json"),
+        "classes": table.pop("names"),
+        **table,
+        "step": facts.step,
+        "epoch": facts.epoch,
+        "records_digest": facts.records_digest,
+        **({"average_of": list(facts.average_of)} if facts.average_of else {}),
+    }
 
 
 def load_weights(network: keras.Model, file: Path) -> None:
@@ -215,15 +233,4 @@ def _copy_half(name: str, item: Any, target: h5py.File) -> None:
 
 
 def _write_facts(folder: Path, facts: DetectorFacts) -> None:
-    table = facts.table.to_json()
-    values = {
-        "model": facts.model.model_dump(mode="json"),
-        "classes": table.pop("names"),
-        **table,
-        "step": facts.step,
-        "epoch": facts.epoch,
-        "records_digest": facts.records_digest,
-        _DIGEST: digest_file(folder / WEIGHTS_NAME),
-        **({"average_of": list(facts.average_of)} if facts.average_of else {}),
-    }
-    write_json(folder / FACTS_NAME, values)
+    write_json(folder / FACTS_NAME, {**facts_to_json(facts), _DIGEST: digest_file(folder / WEIGHTS_NAME)})

@@ -6,7 +6,7 @@ files; its face to a person is ``detect.detector``.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -120,16 +120,8 @@ class Predictor:
             sizes_wh: ``[b, 2]`` sizes of the originals, pixels.
             config: score threshold, suppression, detections an image.
         """
-        found = {name: value.numpy() for name, value in self._compile(config)(tf.convert_to_tensor(images)).items()}
-        return [
-            to_original(
-                frame_id,
-                *(found[name][i, : found["num_valid"][i]] for name in ("boxes_xyxy", "scores", "class_ids")),
-                letterbox=Letterbox.from_row(letterbox_rows[i]),
-                size_wh=(int(sizes_wh[i][0]), int(sizes_wh[i][1])),
-            )
-            for i, frame_id in enumerate(frame_ids)
-        ]
+        found = self._compile(config)(tf.convert_to_tensor(images))
+        return detections_of(found, frame_ids, letterbox_rows, sizes_wh)
 
     def _compile(self, config: EvalConfig) -> Any:
         """Return network, decoding and suppression as one compiled function.
@@ -172,6 +164,25 @@ class Predictor:
         share = (time.perf_counter() - started) / len(batch)
         for loaded, detections in zip(batch, found, strict=True):
             yield ImageDetections(loaded.image, detections, loaded.seconds, share)
+
+
+def detections_of(
+    found: Mapping[str, Any],
+    frame_ids: Sequence[str],
+    letterbox_rows: npt.NDArray[np.float32],
+    sizes_wh: npt.NDArray[np.integer],
+) -> list[Detections]:
+    """Return what `find_objects` found in a batch, in original pixels; the rest as in `Predictor.detect`."""
+    arrays = {name: value.numpy() for name, value in found.items()}
+    return [
+        to_original(
+            frame_id,
+            *(arrays[name][i, : arrays["num_valid"][i]] for name in ("boxes_xyxy", "scores", "class_ids")),
+            letterbox=Letterbox.from_row(letterbox_rows[i]),
+            size_wh=(int(sizes_wh[i][0]), int(sizes_wh[i][1])),
+        )
+        for i, frame_id in enumerate(frame_ids)
+    ]
 
 
 @cache

@@ -1,10 +1,14 @@
 """Errors of other runtimes as errors of this project."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from kittidet.errors import ExportError
+
+# What runtimes say of whole files with operations that they lack.
+_UNKNOWN = re.compile(r"custom op|not a registered|Select TensorFlow op|FlexDelegate|NOT_IMPLEMENTED", re.IGNORECASE)
 
 
 @contextmanager
@@ -20,9 +24,11 @@ def opening(path: Path, kind: str) -> Iterator[None]:
     """
     try:
         yield
+    except ExportError:
+        raise
     except Exception as error:  # TensorFlow alone raises seven classes for damage, IndexError among them
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise ExportError(
-            f"{path}: cannot be opened as {kind}: {reason.rstrip('.')}. "
-            "It is missing, cut short or damaged; export it again."
-        ) from error
+        advice = "It is missing, cut short or damaged; export it again."
+        if _UNKNOWN.search(reason):
+            advice = "This runtime lacks an operation of it: export the network alone, without what comes after it."
+        raise ExportError(f"{path}: cannot be opened as {kind}: {reason.rstrip('.')}. {advice}") from error

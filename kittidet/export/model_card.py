@@ -1,6 +1,6 @@
 """The card that travels with an exported model: what it is, made from what, how good, and for what not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -10,6 +10,7 @@ from kittidet.detect.checkpoint import DetectorFacts
 from kittidet.eval.interval import ApIntervals, Interval
 from kittidet.eval.score_text import SYNTHETIC, is_kitti, leakage_text, limit_text, score_text
 from kittidet.export.agreement import Agreement
+from kittidet.export.held_out import ApKept
 
 _BADGE = (
     f"> **Trained and scored on {SYNTHETIC}.** The scores below say nothing about photographs of streets, of which "
@@ -62,13 +63,15 @@ class ExportedFile:
         name: file or folder.
         kind: what it is, in words.
         megabytes: its size.
-        agreement: with the source.
+        agreement: with the source, score by score; None where it is judged by ``kept``.
+        kept: the AP that it keeps on held-out frames; None where it is judged by ``agreement``.
     """
 
     name: str
     kind: str
     megabytes: float
-    agreement: Agreement
+    agreement: Agreement | None
+    kept: ApKept | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +114,10 @@ def write_card(
         ),
         "## Files",
         _table(
-            ("file", "what", "MB", "largest score difference", "least overlap"),
-            [
-                (
-                    f"`{f.name}`",
-                    f.kind,
-                    f"{f.megabytes:.1f}",
-                    f"{f.agreement.max_score_difference:.4f}",
-                    f"{f.agreement.min_iou:.3f}",
-                )
-                for f in files
-            ],
+            ("file", "what", "MB", "largest score difference", "least overlap", "AP kept"),
+            [_file_row(f) for f in files],
         ),
-        (
-            f"Each was run on {files[0].agreement.frames} images and gave what the source model gives "
-            f"({files[0].agreement.compared} boxes compared in `{files[0].name}`); the rest says how well."
-        ),
+        *_judged(files),
         "## Use",
         _use(evaluation),
         "## Data and scores",
@@ -143,6 +134,35 @@ def write_card(
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _file_row(file: ExportedFile) -> tuple[str, ...]:
+    start = (f"`{file.name}`", file.kind, f"{file.megabytes:.1f}")
+    if file.kept is not None:
+        kept = file.kept
+        return (*start, f"{kept.max_score_difference:.4f}", "", f"{kept.exported:.4f} of {kept.source:.4f}")
+    if file.agreement is None:
+        raise ValueError(f"{file.name}: expected how it was judged")
+    return (*start, f"{file.agreement.max_score_difference:.4f}", f"{file.agreement.min_iou:.3f}", "")
+
+
+def _judged(files: Sequence[ExportedFile]) -> Iterator[str]:
+    """Yield how the files were compared with their source."""
+    first = next((f for f in files if f.agreement is not None), None)
+    if first is not None and first.agreement is not None:
+        yield (
+            f"Each with an overlap was run on {first.agreement.frames} images and gave what the source model gives "
+            f"({first.agreement.compared} boxes compared in `{first.name}`); the rest says how well."
+        )
+    kept = [f.kept for f in files if f.kept is not None]
+    if kept:
+        calibrated = max(one.calibrated_on for one in kept)
+        on = f" Files in 8 bits were calibrated on {calibrated} training frames." if calibrated else ""
+        yield (
+            f"Each with an AP was judged by it alone, on {kept[0].frames} validation frames that are not among those "
+            f"it was calibrated on: its own AP, and that of the source on the same frames.{on} Scores of a quantised "
+            "file differ from the source's by up to the difference above: choose thresholds on the file that is used."
+        )
 
 
 def _data_of(facts: DetectorFacts, run: RunScores | None) -> _Data:

@@ -11,10 +11,11 @@ from kittidet.config import EvalConfig
 from kittidet.detect.detector import Detector
 from kittidet.detect.preprocess import decode_rgb, preprocess, size_wh_of
 from kittidet.export.damage import opening
+from kittidet.export.signature import Port, RawModel, fit_ports
 from kittidet.model.decode import find_objects
 from kittidet.model.scaling import variant_spec
 
-_SERVE = "serving_default"
+_SERVE, _RAW = "serving_default", "network"
 
 
 class ServingModule(tf.Module):
@@ -28,11 +29,15 @@ class ServingModule(tf.Module):
 
     def __init__(self, detector: Detector, *, config: EvalConfig, class_names_path: Path) -> None:
         super().__init__(name="kittidet")
-        # tf.Module finds tf.Variables in its own attributes. The Keras model stays out of them, inside a function: with it
-        # every weight would be saved a second time, under its layer's name.
+        # tf.Module finds tf.Variables in its own attributes. The Keras model stays out of them, inside a function: with
+        # it every weight would be saved a second time, under its layer's name.
         network = detector.network
         self.weights = [variable.value for variable in network.weights]
-        self._network = lambda images, training: network(images, training=training)
+
+        def run(images: Any, *, training: bool) -> Any:
+            return network(images, training=training)
+
+        self._network = run
         self.class_names = tf.saved_model.Asset(str(class_names_path))
         self._model = detector.model
         self._input_hw = detector.model.input_hw
@@ -45,7 +50,7 @@ class ServingModule(tf.Module):
         encoded = tf.TensorSpec((None,), tf.string, name="image_bytes")
         return {
             _SERVE: tf.function(self._serve).get_concrete_function(encoded),
-            "network": tf.function(self._raw).get_concrete_function(images),
+            _RAW: tf.function(self._raw).get_concrete_function(images),
         }
 
     def _serve(self, image_bytes: Any) -> Mapping[str, Any]:
@@ -103,6 +108,36 @@ def open_saved_model(folder: Path) -> Callable[[list[bytes]], list[dict[str, Any
         if _SERVE not in model.signatures:
             raise ValueError(f"it has no signature {_SERVE}")
     return partial(_run, model)
+
+
+def open_network(folder: Path) -> RawModel:
+    """Return the network in a SavedModel, of this project or another, as a function: the signature before decoding.
+
+    Raises:
+        ExportError: if the folder is no SavedModel, is damaged, or takes or returns something else than the network.
+    """
+    with opening(folder, "a SavedModel"):
+        model = tf.saved_model.load(str(folder))
+        if not model.signatures:
+            raise ValueError("it has no signatures")
+    names = list(model.signatures)
+    function = model.signatures[_RAW if _RAW in names else _SERVE if _SERVE in names else names[0]]
+    inputs = [_port(name, spec) for name, spec in function.structured_input_signature[1].items()]
+    outputs = [_port(name, spec) for name, spec in function.structured_outputs.items()]
+    ports = fit_ports(folder, inputs, outputs)
+
+    def invoke(images: Any, held: Any = model) -> Mapping[str, Any]:
+        # The model, not only its signature, has to stay: it holds the weights.
+        del held
+        found = function(**{ports[0].name: tf.constant(images)})
+        return {port.name: found[port.name].numpy() for port in ports[1:]}
+
+    return RawModel(folder, *ports, invoke=invoke)
+
+
+def _port(name: str, spec: Any) -> Port:
+    shape = () if spec.shape.rank is None else tuple(spec.shape.as_list())
+    return Port(name, shape, "str" if spec.dtype == tf.string else spec.dtype.name)
 
 
 def _run(model: Any, encoded: list[bytes]) -> list[dict[str, Any]]:

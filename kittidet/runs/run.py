@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kittidet.classes import ClassTable
 from kittidet.config import RunConfig
@@ -20,7 +20,7 @@ from kittidet.files import digest_file, read_json, read_sealed
 from kittidet.frame import Detections, Frame
 from kittidet.kitti.nearness import Nearness
 from kittidet.kitti.tree import KittiTree, open_tree
-from kittidet.runs.data import tree_in_stores
+from kittidet.runs.data import records_in_stores, tree_in_stores
 from kittidet.runs.frames import check_ground_truth, check_results, frame_detections, labelled_frames, with_labels
 from kittidet.store_place import local_folder
 
@@ -215,9 +215,25 @@ class Run:
             return open_tree(data)
         with self._reading(SUMMARY):
             content = self.summary["digests"]["data"]
-            # Where it was from the run's folder, for both may have been moved together; else where it was on the disk.
-            stores = [self.path / self.summary["store"]] if "store" in self.summary else []
-        return tree_in_stores([*stores, local_folder(self.config.store_dir)], content)
+        return tree_in_stores(self._stores, content)
+
+    def find_records(self, side: Literal["train", "val"]) -> Path | None:
+        """Return the folder of the records it was trained or scored on, or None where they are gone.
+
+        Raises:
+            RecordError: if records in its store are incomplete.
+        """
+        with self._reading(SUMMARY):
+            # Runs of an earlier version do not know them.
+            digest = self.summary["digests"].get(f"{side}_records")
+        return None if digest is None else records_in_stores(self._stores, side, digest)
+
+    @property
+    def _stores(self) -> list[Path]:
+        """Where its store was from the run's folder, for both may have been moved together; then on the disk."""
+        with self._reading(SUMMARY):
+            beside = [self.path / self.summary["store"]] if "store" in self.summary else []
+        return [*beside, local_folder(self.config.store_dir)]
 
     def holds(self, digest: str) -> bool:
         """Return whether this is the run of a digest, with every published file still as it was."""

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from kittidet.classes import ClassTable
 from kittidet.config import EvalConfig
+from kittidet.eval.coco import CocoMetrics, coco_metrics
 from kittidet.frame import Detections, Frame
 from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import open_tree
 from kittidet.progress import FrameProgress
+from kittidet.records.manifest import read_manifest
 from kittidet.steps.fetch import dataset_tree
+from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.split import split_ids
 from kittidet.store import StepOutput, Store
 
@@ -36,6 +39,30 @@ def detect_on_records(
 
     with warm_detector(checkpoint) as detector:
         return predict_records(detector, records_dir, config=config, images_dir=images_dir, progress=progress)
+
+
+def score_model(store: Store, model: Path, like: Path | None, data: DataOutputs, config: EvalConfig) -> CocoMetrics:
+    """Return the scores of any run, checkpoint or exported model on the validation frames, as `steps.evaluate` does.
+
+    Nothing is kept: what runs an exported model is no part of a step's identity.
+
+    Args:
+        store: holds the data.
+        model: see `export.opened.load_detector`.
+        like: see there.
+        data: what to score on.
+        config: of the scoring.
+
+    Raises:
+        CheckpointMismatchError, ConfigError, ExportError, EvaluationError: if model or labels cannot be used.
+    """
+    from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
+    from kittidet.export.opened import load_detector  # noqa: PLC0415  loads TensorFlow
+
+    records = store.read(data.val_records)
+    detections = predict_records(load_detector(model, like=like), records, config=config)
+    table = read_manifest(records).table
+    return coco_metrics(val_frames(store, data.dataset, data.split, table), detections, table, engine="pycocotools")
 
 
 def val_frames(store: Store, dataset: StepOutput, split: StepOutput, table: ClassTable) -> tuple[Frame, ...]:

@@ -80,6 +80,16 @@ def check_records(
     return share
 
 
+def share_covered(records_dir: Path, manifest: RecordsManifest, *, model: ModelConfig) -> float:
+    """Return what `check_records` returns, and say nothing.
+
+    Raises:
+        TrainingError, RecordError: as `check_records`.
+    """
+    boxes, _ = _sampled_objects(records_dir, manifest, model.input_hw)
+    return float(_is_covered(boxes, anchors_of(model)).mean()) if len(boxes) else 1.0
+
+
 def _advice(boxes: FloatArray, model: ModelConfig, augment: AugmentConfig | None) -> str:
     """Return what other anchors would reach, under the configured resizing."""
     some = boxes[:: -(-len(boxes) // _TRIED_OBJECTS)]

@@ -1,6 +1,7 @@
 """kittidet.cli.steps: a verb does its step and those before it, and finds what is done already."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -78,6 +79,24 @@ def test_run_begins_with_a_header_and_ends_with_scores_and_what_to_do_next(
     header, _, end = result.text.partition("COCO AP")
     assert str(synthetic_root) in header.replace("\n", "").replace(" ", "")
     assert "kittidet predict IMAGES" in end
+
+
+def test_evaluate_scores_one_model_that_is_named(invoke, monkeypatch, tmp_path, synthetic_frames):
+    from kittidet.classes import KITTI8
+    from kittidet.eval.coco import coco_metrics
+    from kittidet.steps import scoring
+
+    seen = []
+
+    def fake(store, model, like, data, config):
+        seen.append((model, like, data.val_records.summary["split"]))
+        return coco_metrics(synthetic_frames, [], KITTI8, engine="hotcoco")
+
+    monkeypatch.setattr(scoring, "score_model", fake)
+    result = invoke("evaluate", "--model", str(tmp_path / "m.onnx"), "--like", "runs/x")
+    assert result.code == 0, result.text
+    assert seen == [(tmp_path / "m.onnx", Path("runs/x"), "val")]
+    assert f"{len(synthetic_frames)} validation frames" in " ".join(result.text.split())
 
 
 def test_a_stopped_verb_says_that_the_same_command_goes_on(invoke, monkeypatch):

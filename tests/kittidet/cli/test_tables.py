@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from kittidet.cli.tables import print_facts, print_scores
+from kittidet.classes import KITTI8
+from kittidet.cli.tables import print_facts, print_model_scores, print_scores
+from kittidet.eval.coco import coco_metrics
 from kittidet.store import StepOutput, Store
 
 SUMMARY = {
@@ -63,3 +65,11 @@ def test_a_step_shows_its_facts_and_whether_it_was_cached(capsys, cached):
     assert ("cached" in text) == cached
     assert "n_train" in text
     assert "/s/split-1" in text
+
+
+def test_the_scores_of_one_model_name_it_and_list_all_first(capsys, synthetic_frames):
+    print_model_scores("m.onnx", coco_metrics(synthetic_frames, [], KITTI8, engine="pycocotools"))
+    out = capsys.readouterr().out
+    assert f"COCO AP of m.onnx on {len(synthetic_frames)} validation frames" in out
+    rows = [line.split("│")[1].strip() for line in out.splitlines() if "│" in line]
+    assert rows == ["all", *KITTI8.names]

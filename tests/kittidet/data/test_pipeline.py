@@ -72,6 +72,12 @@ def test_shapes_are_known_without_reading(records):
     assert evaluate(records).element_spec["boxes_xyxy"].shape.as_list() == [None, 2, 4]
 
 
+def test_evaluation_takes_the_frames_that_are_named_in_their_order(records):
+    everything = [name for batch in ids_of(numpy_of(evaluate(records))) for name in batch]
+    some = numpy_of(evaluate(records, places=[4, 1, 2]))
+    assert ids_of(some) == [[everything[4], everything[1]], [everything[2]]]
+
+
 def test_an_epoch_shows_no_frame_twice_and_epochs_differ(records):
     batches = ids_of(numpy_of(train(records, batch_size=5, epochs=6)))
     assert all(sorted(batch) == ALL_IDS for batch in batches)

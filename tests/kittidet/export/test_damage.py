@@ -23,6 +23,17 @@ def test_whatever_a_runtime_raises_names_the_file_its_reason_and_the_next_step(r
     assert caught.value.__cause__ is raised
 
 
+def test_a_whole_file_with_operations_that_the_runtime_lacks_is_not_called_damaged():
+    with pytest.raises(ExportError, match="lacks an operation") as caught, opening(Path("m.tflite"), "a TFLite file"):
+        raise RuntimeError("Encountered unresolved custom op: TFLite_Detection_PostProcess.")
+    assert "damaged" not in str(caught.value)
+
+
+def test_an_error_in_the_projects_own_words_is_left_as_it_is():
+    with pytest.raises(ExportError, match=r"^said$"), opening(Path("m"), "a SavedModel"):
+        raise ExportError("said")
+
+
 def test_what_opens_goes_through():
     with opening(Path("m"), "a SavedModel"):
         opened = True

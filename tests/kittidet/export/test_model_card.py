@@ -8,6 +8,7 @@ from kittidet.config import EvalConfig, ModelConfig
 from kittidet.detect.checkpoint import DetectorFacts
 from kittidet.eval.interval import ApIntervals
 from kittidet.export.agreement import Agreement
+from kittidet.export.held_out import ApKept
 from kittidet.export.model_card import ExportedFile, RunScores, write_card
 
 FACTS = DetectorFacts(ModelConfig(variant="d2"), KITTI8, step=77, epoch=3, records_digest="cd" * 32)
@@ -47,8 +48,26 @@ def test_the_card_names_data_split_scores_licence_and_limits():
         assert words in card
 
 
+KEPT = ExportedFile("m.tflite", "8 bits", 5.0, None, ApKept(30, 0.215, 0.2148, 0.181, calibrated_on=60))
+
+
+def test_a_file_judged_by_ap_says_how_much_it_keeps_on_which_frames_and_how_far_scores_stray():
+    card = write_card(FACTS, [*FILES, KEPT], EvalConfig(), RUN)
+    for words in (
+        "| `m.tflite` | 8 bits | 5.0 | 0.1810 |  | 0.2148 of 0.2150 |",
+        "| `saved_model` | SavedModel | 31.2 | 0.0004 | 0.998 |  |",
+        "on 30 validation frames that are not among those it was calibrated on",
+        "calibrated on 60 training frames",
+        "Each with an overlap was run on 3 images",
+    ):
+        assert words in card
+    alone = write_card(FACTS, [KEPT], EvalConfig(), RUN)
+    assert "with an overlap" not in alone
+    assert "calibrated" not in write_card(FACTS, FILES, EvalConfig(), RUN)
+
+
 def test_every_table_has_as_many_cells_as_its_head():
-    card = write_card(FACTS, FILES, EvalConfig(), RUN)
+    card = write_card(FACTS, [*FILES, KEPT], EvalConfig(), RUN)
     for table in re.findall(r"(?:^\|.*\n)+", card, re.MULTILINE):
         assert len({line.count("|") for line in table.splitlines()}) == 1
 

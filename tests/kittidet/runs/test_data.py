@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from kittidet.errors import DatasetContractError, StoreError
-from kittidet.runs.data import tree_in_stores
+from kittidet.records.manifest import read_manifest
+from kittidet.runs.data import images_beside, records_in_stores, tree_in_stores
 from kittidet.runs.run import CONFIG, SUMMARY, Run
 
 
@@ -29,6 +30,32 @@ def run(finished_run, tmp_path) -> Path:
 
 def change(path: Path, **values: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_records_are_found_in_the_store_by_side_and_digest(run, train_records, tmp_path):
+    digest = read_manifest(train_records).digest
+    made = Path(shutil.copytree(train_records, tmp_path / "store" / "records-train-1"))
+    change(run / SUMMARY, digests={"data": "abc", "train_records": digest, "val_records": "gone"})
+    assert Run.open(run).find_records("train").resolve() == made
+    assert Run.open(run).find_records("val") is None
+    assert records_in_stores([tmp_path / "nowhere", tmp_path / "store"], "train", "other") is None
+    # Nor do runs of an earlier version know theirs.
+    change(run / SUMMARY, digests={"data": "abc"})
+    assert Run.open(run).find_records("train") is None
+
+
+def test_images_that_records_refer_to_are_found_in_their_store(small_tree, referring, records, tmp_path):
+    shutil.copytree(small_tree.root, tmp_path / "store" / "fetch-1" / "kitti")
+    note = {"root": "kitti", "content": small_tree.digest()}
+    (tmp_path / "store" / "fetch-1" / "dataset.json").write_text(json.dumps(note))
+    beside, apart = tmp_path / "store" / "records-val-1", tmp_path / "elsewhere" / "records-val-1"
+    for folder in (beside, apart):
+        shutil.copytree(referring, folder)
+    assert images_beside(beside) == tmp_path / "store" / "fetch-1" / "kitti" / "training" / "image_2"
+    assert images_beside(apart) is None
+    assert images_beside(records) is None
+    (beside / "manifest.json").unlink()
+    assert images_beside(beside) is None
 
 
 def test_the_data_is_found_in_the_store_by_its_content(run, tmp_path):

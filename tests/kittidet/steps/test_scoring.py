@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from kittidet.classes import KITTI8
-from kittidet.config import EvalConfig, RecordsConfig, SourceConfig, SplitConfig, ValidateConfig
+from kittidet.config import EvalConfig, ModelConfig, RecordsConfig, SourceConfig, SplitConfig, ValidateConfig
 from kittidet.kitti import frames
 from kittidet.kitti.labels import parse_label_file
 from kittidet.presets import STARTER
@@ -15,7 +15,7 @@ from kittidet.steps.evaluate import evaluate
 from kittidet.steps.fetch import dataset_images, fetch
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.records import write
-from kittidet.steps.scoring import _load_frames, val_frames
+from kittidet.steps.scoring import _load_frames, score_model, val_frames
 from kittidet.steps.split import split, split_ids
 from kittidet.steps.train import validation_set
 from kittidet.steps.validate import validate
@@ -67,3 +67,20 @@ def test_ap_while_training_is_the_number_of_record(made):
     assert seen.ap == pytest.approx(recorded["ap"], abs=1e-6)
     assert seen.ap50 == pytest.approx(recorded["ap50"], abs=1e-6)
     assert seen.per_class_ap == pytest.approx(recorded["per_class_ap"], abs=1e-6)
+
+
+def test_any_model_is_scored_on_the_validation_frames_by_the_rule_of_checkpoints(made, tmp_path, monkeypatch):
+    from fixtures.tiny_models import INPUT_HW, tiny_efficientdet
+
+    from kittidet.detect.checkpoint import DetectorFacts, write_detector
+    from kittidet.export.tflite import write_tflite
+
+    monkeypatch.setattr("kittidet.detect.detector.build_efficientdet", tiny_efficientdet)
+    network = tiny_efficientdet("d0", len(KITTI8), INPUT_HW)
+    checkpoint = write_detector(tmp_path / "checkpoint", network, DetectorFacts(ModelConfig(input_hw=INPUT_HW), KITTI8))
+    file = write_tflite(network, tmp_path / "model.tflite", precision="float16")
+    source = score_model(made.store, checkpoint, None, made.data, EvalConfig())
+    exported = score_model(made.store, file, checkpoint, made.data, EvalConfig())
+    assert source.n_images == exported.n_images == len(split_ids(made.store, made.data.split, "val"))
+    assert source.n_detections > 0
+    assert exported.ap == pytest.approx(source.ap, abs=0.02)
