@@ -105,7 +105,7 @@ def wait_for(run_id, names: set[str], within_s: float) -> str:
 
 def wait_for_saved_state(project: Project, folder: str = "store") -> None:
     deadline = time.monotonic() + TRAINED_WITHIN_S
-    while not list((project.root / folder).glob("train-*.partial/**/epoch-*/progress.json")):
+    while not list(project.root.glob(f"{folder}/train-*.partial/**/epoch-*/progress.json")):
         assert time.monotonic() < deadline, "no epoch was saved"
         time.sleep(0.05)
 
