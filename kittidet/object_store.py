@@ -19,6 +19,7 @@ from kittidet.errors import StoreError, StoreServerError
 from kittidet.masking import masked
 
 if TYPE_CHECKING:
+    from obstore import Bytes
     from obstore.store import ClientConfig, RetryConfig
     from obstore.store import ObjectStore as Client
 
@@ -137,17 +138,11 @@ class ObjectStore:
             StoreError: if the store refuses or cannot be reached.
             OSError: if the file cannot be written.
         """
-        import obstore  # noqa: PLC0415
-
-        if self.size(key) != size:
-            return None
         digest = hashlib.sha256()
         with file.open("wb") as stream:
-            for start in range(0, size, PART_BYTES):
-                try:
-                    with self._asking(key):
-                        part = obstore.get_range(self._client, key, start=start, end=min(size, start + PART_BYTES))
-                except FileNotFoundError:  # removed meanwhile
+            for start in range(0, max(1, size), PART_BYTES):
+                part = self._part(key, start, size)
+                if part is None:
                     return None
                 digest.update(part)
                 stream.write(part)
@@ -219,6 +214,20 @@ class ObjectStore:
             )
         _probed.add(server)
 
+    def _part(self, key: str, start: int, size: int) -> "Bytes | None":
+        """Return the bytes of an object from a place on, a part at most; None if there is none of this size."""
+        import obstore  # noqa: PLC0415
+
+        try:
+            with self._asking(key):
+                whole = size <= PART_BYTES
+                found = obstore.get(
+                    self._client, key, options=None if whole else {"range": (start, min(size, start + PART_BYTES))}
+                )
+                return found.bytes() if found.meta["size"] == size else None
+        except FileNotFoundError:
+            return None
+
     def _create(self, key: str, content: bytes | Path) -> bool:
         import obstore  # noqa: PLC0415
         from obstore.exceptions import AlreadyExistsError  # noqa: PLC0415
@@ -271,7 +280,8 @@ class ObjectStore:
                 "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and what they may do: read, write, list and delete."
             ) from error
         except BaseError as error:
-            if "404 Not Found" in str(error):  # as a listing of a bucket that is not there is answered
+            # As a listing is answered of a bucket that is not there, and a part of an object that ends before it.
+            if "404 Not Found" in str(error) or "416 Range Not Satisfiable" in str(error):
                 raise FileNotFoundError(where) from error
             raise StoreServerError(
                 f"{where}: the object store cannot be reached: {_first_line(error)}. Check the network, "

@@ -72,6 +72,8 @@ def test_a_large_object_goes_and_comes_in_parts_and_its_digest_is_told(objects, 
     assert objects.fetch("large", target, len(content)) == digest_file(source)
     assert target.read_bytes() == content
     assert objects.fetch("large", target, len(content) + 1) is None
+    objects.write("large", b"")
+    assert objects.fetch("large", target, len(content)) is None
     assert objects.fetch("none", target, 1) is None
 
 
