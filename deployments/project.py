@@ -54,6 +54,9 @@ class Project:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            # What is lent to a run with a concurrency limit survives a restart of the server, instead of being lent for
+            # ever.
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             # The newer pages ask an analytics host from the browser whatever the settings say; these ask nobody.
             "PREFECT_SERVER_UI_V2_ENABLED": "false",
             # The library's own log lines; their level is set in tasks/logs.py.

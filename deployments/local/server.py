@@ -12,6 +12,8 @@ from deployments.local.processes import Background, ProcessError
 from deployments.project import AUTH_VARIABLE, DEFAULT_PORT, Project, read_api_url, write_api_url
 
 LOOPBACK = "127.0.0.1"
+# Prefect's command, with what its SQLite needs.
+PREFECT = "deployments.local.serve"
 # A new database took 14 to 21 s on two cores; a busy machine takes several times that.
 HEALTHY_WITHIN_S = 300.0
 POLL_S = 0.25
@@ -79,7 +81,7 @@ def ensure_server(project: Project, *, port: int | None, host: str) -> Server:
         return Server(known, started=False)
     chosen = _choose_port(host, port, before=known)
     api_url = f"http://{LOOPBACK if host == '0.0.0.0' else host}:{chosen}/api"  # noqa: S104  compared, not bound
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(chosen)]
+    command = [sys.executable, "-m", PREFECT, "server", "start", "--host", host, "--port", str(chosen)]
     project.prefect_home.mkdir(parents=True, exist_ok=True)
     process.start(command, environment=project.environment(api_url), cwd=project.root)
     write_api_url(project, api_url)

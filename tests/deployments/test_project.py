@@ -1,5 +1,6 @@
 """deployments.project: which folder it is, and that its settings hold for as long as asked."""
 
+import importlib
 import json
 import os
 import re
@@ -65,6 +66,11 @@ def test_a_broken_address_file_is_no_address(tmp_path, content):
     project.state_dir.mkdir(parents=True)
     (project.state_dir / "server-address.json").write_text(content)
     assert read_api_url(project) is None
+
+
+def test_what_is_lent_to_runs_survives_the_server(tmp_path):
+    storage = Project(tmp_path).environment("http://127.0.0.1:1/api")["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"]
+    assert importlib.import_module(storage).ConcurrencyLeaseStorage()
 
 
 def test_nothing_is_sent_home(tmp_path):

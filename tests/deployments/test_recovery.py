@@ -71,7 +71,7 @@ def test_workers_with_nothing_in_common_but_a_url_share_the_work_and_outlive_a_k
     for pool in (CPU_POOL, GPU_POOL):
         monkeypatch.setenv("KITTIDET_STORE_CACHE", str(running_project.root / pool.name))
         assert start_worker(running_project, pool, os.environ["PREFECT_API_URL"])
-    run = start("gpu-pool", running_project, bucket)
+    run = start("gpu-pool", running_project, store=bucket)
     wait_for_saved_state(running_project, f"{GPU_POOL.name}/*")
     child_id = child_of(run.id)
     kill(processes_of(str(child_id)))
