@@ -271,37 +271,3 @@ def test_the_flow_loads_neither_tensorflow_nor_pandas_before_a_step_needs_them()
     code = "import flows.kitti_finetune, sys; print({'tensorflow', 'keras', 'pandas', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-def test_on_a_url_a_second_machine_makes_nothing_that_the_first_has_made(
-    run, config, fake_training, bucket, on_machine, tmp_path, monkeypatch
-):
-    synthetic = SourceConfig(kind="synthetic", synthetic_frames=10, synthetic_seed=3)
-    here = {"source": synthetic, "store_dir": bucket, "runs_dir": tmp_path / "first" / "runs"}
-    shared = RunConfig.model_validate(config.model_copy(update=here).model_dump())
-    on_machine("first")
-    first, states = run(config=shared)
-    steps = {name.replace("folder", "synthetic") for name in STEPS}
-    assert states == dict.fromkeys([*steps, *ALWAYS], "Completed")
-    _, states = run(config=shared)
-    assert states == dict.fromkeys(steps, "Cached") | dict.fromkeys(ALWAYS, "Completed")
-
-    on_machine("second")
-    with monkeypatch.context() as patch:
-        for step in (
-            "fetch.render_dataset",
-            "validate.write_validation",
-            "split.split_frames",
-            "records.write_records",
-        ):
-            patch.setattr(f"kittidet.steps.{step}", lambda *_, **__: pytest.fail("made again"))
-        second, states = run(config=shared, overrides=(f"runs_dir={tmp_path / 'second' / 'runs'}",))
-    assert states == dict.fromkeys([*steps, *ALWAYS], "Completed")
-    assert fake_training == {"train": 1, "evaluate": 3}
-    assert not second.cached
-    assert second.summary["digests"] == first.summary["digests"]
-    assert second.summary["outputs"] == first.summary["outputs"]
-    assert (second.path / "weights" / "best" / "model.weights.h5").read_bytes() == b"\2"
-    # From then on they are Cached there too.
-    _, states = run(config=shared, overrides=(f"runs_dir={tmp_path / 'second' / 'runs'}",))
-    assert states == dict.fromkeys(steps, "Cached") | dict.fromkeys(ALWAYS, "Completed")
