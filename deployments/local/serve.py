@@ -15,6 +15,8 @@ from prefect.cli import app
 from prefect.server.database import configurations
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
+from deployments.local.absence import forgive_absence
+
 
 @asynccontextmanager
 async def begin_immediately(
@@ -41,4 +43,5 @@ def take_the_lock_first() -> None:
 
 if __name__ == "__main__":
     take_the_lock_first()
+    forgive_absence()
     app()
