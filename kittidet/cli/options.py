@@ -20,6 +20,11 @@ Overrides = Annotated[
 ]
 
 
+Extend = Annotated[
+    int, typer.Option("--extend", min=0, max=1_000_000, help="Go on for so many epochs after the training has ended.")
+]
+
+
 def resolve_config(preset_name: str, file: Path | None, data: Path | None, overrides: list[str] | None) -> Any:
     """Return the ``RunConfig`` from preset, file, ``--data`` and overrides, applied in that order.
 

@@ -1,5 +1,6 @@
 """Verbs of the pipeline: each runs its step and, where the store lacks them, the steps before it."""
 
+import inspect
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from kittidet.cli.log_output import log_to_file
-from kittidet.cli.options import ConfigFile, DataDir, Overrides, Preset, resolve_config
+from kittidet.cli.options import ConfigFile, DataDir, Extend, Overrides, Preset, resolve_config
 from kittidet.cli.summary import print_header, print_next_steps
 from kittidet.cli.tables import print_facts, print_scores
 from kittidet.presets import DEFAULT_PRESET
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kittidet.config import RunConfig
     from kittidet.store import Store
 
+_TRAINING_VERBS = ("train", "evaluate", "run")
 # Does the work of a verb and returns what prints its result, called once the progress bars are gone.
 Work = Callable[["Store", "RunConfig", FileProgress], Callable[[], None]]
 
@@ -25,11 +27,17 @@ def pipeline_verb(work: Work) -> Callable[..., None]:
     """Return the verb that does ``work`` on the configuration it is given; name and help are those of ``work``."""
 
     def verb(
-        overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
+        overrides: Overrides = None,
+        config: ConfigFile = None,
+        preset: Preset = DEFAULT_PRESET,
+        data: DataDir = None,
+        extend: Extend = 0,
     ) -> None:
         from kittidet.store import Store
 
         resolved = resolve_config(preset, config, data, overrides)
+        if extend:
+            resolved = resolved.model_copy(update={"train": resolved.train.extended(extend)})
         with log_to_file(resolved.store_dir, work.__name__) as log_path:
             print_header(work.__name__, resolved, log_path)
             try:
@@ -42,6 +50,10 @@ def pipeline_verb(work: Work) -> Callable[..., None]:
         show()
 
     verb.__name__, verb.__doc__ = work.__name__, work.__doc__
+    if work.__name__ not in _TRAINING_VERBS:
+        signature = inspect.signature(verb)
+        kept = [parameter for name, parameter in signature.parameters.items() if name != "extend"]
+        verb.__dict__["__signature__"] = signature.replace(parameters=kept)
     return verb
 
 
