@@ -41,6 +41,9 @@ class TrainConfig(Section):
     no_identity: ClassVar = ("keep_checkpoints", "micro_batch", "save_every_minutes")
 
     epochs: Count = Field(60, description="passes over the training frames")
+    extends: tuple[Count, ...] = Field(
+        (), description="epochs at which shorter trainings ended that this one goes on from, such as [60] for one of 80"
+    )
     batch_size: Count = Field(16, description="images a step")
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd: with momentum and l2; adamw: with weight_decay")
     learning_rate: float | None = Field(
@@ -115,6 +118,26 @@ class TrainConfig(Section):
     def peak_rate(self) -> float:
         """The highest rate at a batch of 64: as set, or the optimiser's own."""
         return _PEAK_RATES[self.optimizer] if self.learning_rate is None else self.learning_rate
+
+    @property
+    def earlier(self) -> "TrainConfig | None":
+        """The recipe of the shorter training that this one goes on from; None if it begins by itself."""
+        if not self.extends:
+            return None
+        return self.model_copy(update={"epochs": self.extends[-1], "extends": self.extends[:-1]})
+
+    def extended(self, epochs: int) -> "TrainConfig":
+        """Return the recipe that goes on for some more epochs after this one has ended."""
+        return self.model_copy(update={"epochs": self.epochs + epochs, "extends": (*self.extends, self.epochs)})
+
+    @model_validator(mode="after")
+    def _check_extends(self) -> "TrainConfig":
+        ends = [*self.extends, self.epochs]
+        if sorted(set(ends)) != ends:
+            raise ValueError(
+                f"extends {[*self.extends]}: expected ascending numbers of epochs below epochs {self.epochs}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_micro_batch(self) -> "TrainConfig":

@@ -4,6 +4,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
+# Where a container's limit stands: control groups of version 2 and of version 1.
+_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
 
 def usable_cores() -> int:
     """Return how many processor cores this process may use."""
@@ -15,6 +20,17 @@ def user_cache_dir() -> Path:
     """Return the folder for what can be fetched again: published weights, copies of object stores."""
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "kittidet"
+
+
+def usable_memory(limits: tuple[Path, ...] = _LIMITS) -> int:
+    """Return how many bytes of memory this process may use: the machine's, or less where a container limits it.
+
+    Args:
+        limits: files that hold a limit, if there is one.
+    """
+    found = [file.read_text(encoding="ascii").strip() for file in limits if file.is_file()]
+    # `max` stands for no limit, as does a number near 2**63.
+    return min([psutil.virtual_memory().total, *(int(text) for text in found if text.isdigit())])
 
 
 def find_accelerators() -> list[str]:

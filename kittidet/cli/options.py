@@ -40,6 +40,11 @@ def named_place(store: str) -> Path | str:
         raise ConfigError(f"--store: {error}.") from error
 
 
+Extend = Annotated[
+    int, typer.Option("--extend", min=0, max=1_000_000, help="Go on for so many epochs after the training has ended.")
+]
+
+
 def resolve_config(preset_name: str, file: Path | None, data: Path | None, overrides: list[str] | None) -> Any:
     """Return the ``RunConfig`` from preset, file, ``--data`` and overrides, applied in that order.
 

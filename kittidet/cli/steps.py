@@ -1,5 +1,6 @@
 """Verbs of the pipeline: each runs its step and, where the store lacks them, the steps before it."""
 
+import inspect
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console
 
 from kittidet.cli.log_output import log_to_file
-from kittidet.cli.options import ConfigFile, DataDir, Like, Overrides, Preset, resolve_config
+from kittidet.cli.options import ConfigFile, DataDir, Extend, Like, Overrides, Preset, resolve_config
 from kittidet.cli.summary import print_header, print_next_steps
 from kittidet.cli.tables import print_facts, print_model_scores, print_scores
 from kittidet.presets import DEFAULT_PRESET
@@ -23,6 +24,7 @@ EvaluatedModel = Annotated[
     Path | None,
     typer.Option("--model", "-m", help="Score this run, checkpoint or exported model on the validation frames."),
 ]
+_TRAINING_VERBS = ("train", "evaluate", "run")
 # Does the work of a verb and returns what prints its result, called once the progress bars are gone.
 Work = Callable[["Store", "RunConfig", FileProgress], Callable[[], None]]
 
@@ -31,11 +33,17 @@ def pipeline_verb(work: Work) -> Callable[..., None]:
     """Return the verb that does ``work`` on the configuration it is given; name and help are those of ``work``."""
 
     def verb(
-        overrides: Overrides = None, config: ConfigFile = None, preset: Preset = DEFAULT_PRESET, data: DataDir = None
+        overrides: Overrides = None,
+        config: ConfigFile = None,
+        preset: Preset = DEFAULT_PRESET,
+        data: DataDir = None,
+        extend: Extend = 0,
     ) -> None:
         from kittidet.store import Store
 
         resolved = resolve_config(preset, config, data, overrides)
+        if extend:
+            resolved = resolved.model_copy(update={"train": resolved.train.extended(extend)})
         store = Store(resolved.store_dir)
         with log_to_file(store.root, work.__name__) as log_path:
             print_header(work.__name__, resolved, log_path)
@@ -49,6 +57,10 @@ def pipeline_verb(work: Work) -> Callable[..., None]:
         show()
 
     verb.__name__, verb.__doc__ = work.__name__, work.__doc__
+    if work.__name__ not in _TRAINING_VERBS:
+        signature = inspect.signature(verb)
+        kept = [parameter for name, parameter in signature.parameters.items() if name != "extend"]
+        verb.__dict__["__signature__"] = signature.replace(parameters=kept)
     return verb
 
 
@@ -111,6 +123,7 @@ def evaluate(
     data: DataDir = None,
     model: EvaluatedModel = None,
     like: Like = None,
+    extend: Extend = 0,
 ) -> None:
     """Score every kept checkpoint on the validation labels, without publishing a run; or one model that is named."""
 
@@ -132,7 +145,7 @@ def evaluate(
 
     work = checkpoints if model is None else one_model
     work.__name__ = "evaluate"
-    pipeline_verb(work)(overrides, config, preset, data)
+    pipeline_verb(work)(overrides, config, preset, data, extend)
 
 
 @pipeline_verb

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from kittidet.config import RunConfig
 from kittidet.machine import find_accelerators, usable_cores
+from kittidet.runs.run import TENSORBOARD
 
 # Verbs that end before the network is needed.
 _DATA_VERBS = ("fetch", "validate", "split", "records")
@@ -35,7 +36,9 @@ def describe_run(verb: str, config: RunConfig) -> Iterator[tuple[str, str]]:
         model, train = config.model, config.train
         height, width = model.input_hw
         yield "network", f"EfficientDet-{model.variant} at {width}x{height} from {_describe_start(config)}"
-        yield "training", f"{train.epochs} epochs, batch {train.batch_size}, {train.optimizer}"
+        after = f" after {train.extends[-1]}" if train.extends else ""
+        epochs = train.epochs - max(train.extends, default=0)
+        yield "training", f"{epochs} epochs{after}, batch {train.batch_size}, {train.optimizer}"
         yield "device", ", ".join(find_accelerators()) or f"no GPU, {usable_cores()} cores"
     results = f", results in {config.runs_dir / config.name}" if verb == "run" else ""
     yield "output", f"store {config.store_dir}{results}"
@@ -57,7 +60,9 @@ def print_next_steps(run_dir: Path, summary: dict[str, Any], report_page: Path, 
         f"  kittidet report {run} --gallery-frames 12  # makes the report again, with more images",
         f"  kittidet export {run} --to onnx  # writes the detector for use elsewhere",
     )
-    for line in lines:
+    curves = run_dir / TENSORBOARD
+    watch = [f"  tensorboard --logdir {shlex.quote(str(curves))}  # shows the curves of the training"]
+    for line in (*lines, *(watch if curves.is_dir() else ())):
         console.print(line, soft_wrap=True, markup=False)
 
 

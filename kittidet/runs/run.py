@@ -31,6 +31,8 @@ CONFIG, SUMMARY, HISTORY, FINDINGS = "config.json", "summary.json", "history.csv
 GROUND_TRUTH, PREDICTIONS = "ground_truth.json", "predictions.json"
 TRAIN_IDS, VAL_IDS, NEAREST = "train.txt", "val.txt", "nearest.json"
 BEST, LAST = "weights/best", "weights/last"
+# The first training batches and what is found in a few validation images; curves. Absent in runs of earlier versions.
+IMAGES, TENSORBOARD = "images", "tensorboard"
 # The run's digest and that of every file above.
 IDENTITY = ".run.json"
 # What a report adds: pages are report, report-2, ...

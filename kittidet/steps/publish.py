@@ -114,6 +114,7 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
             names.TRAIN_IDS: store.read(outputs.split, "train.txt"),
             names.VAL_IDS: store.read(outputs.split, "val.txt"),
             names.NEAREST: store.read(outputs.split, NEAREST),
+            **_shown(store, outputs.trained),
         },
         documents={
             names.GROUND_TRUTH: truth,
@@ -129,6 +130,13 @@ def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunCo
             },
         },
     )
+
+
+def _shown(store: Store, trained: StepOutput) -> dict[str, Path]:
+    """Return the folders of images and curves that a training left."""
+    files = store.digests(trained) or {}
+    shown = (names.IMAGES, names.TENSORBOARD)
+    return {name: store.read(trained, name) for name in shown if any(f.startswith(f"{name}/") for f in files)}
 
 
 def _all_of(outputs: PipelineOutputs) -> list[StepOutput]:

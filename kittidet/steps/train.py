@@ -2,24 +2,26 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kittidet.config import EvalConfig, ModelConfig, TrainConfig
+from kittidet.config import EvalConfig, ModelConfig, PredictConfig, TrainConfig
+from kittidet.drawing import draw_frame
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco import coco_metrics
 from kittidet.files import digest_path
 from kittidet.records.manifest import read_manifest
+from kittidet.report.images import read_image
 from kittidet.steps.fetch import dataset_images
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.scoring import detect_on_records, val_frames
 from kittidet.store import StepKey, StepOutput, Store, step_key
-from kittidet.training.history import EpochReport, ValScores
+from kittidet.training.extension import go_on_from
+from kittidet.training.history import EpochReport, ValidationSet, ValScores
 from kittidet.training.start import name_initial_weights
 
-if TYPE_CHECKING:
-    from kittidet.training.fit import ValidationSet
-
 VERSION = 4
+# Of the validation set, drawn with what was found in them whenever they are scored.
+_SHOWN_FRAMES = 4
 
 
 def train_key(data: DataOutputs, model: ModelConfig, recipe: TrainConfig) -> StepKey:
@@ -53,7 +55,8 @@ def train(
 ) -> StepOutput:
     """Return the checkpoints as a step output: ``checkpoints/step-*/``, ``history.csv``, ``tensorboard/``.
 
-    A training that was killed resumes from its last saved epoch when this is called again.
+    A training that was killed resumes from its last saved epoch when this is called again. One that extends a shorter
+    one goes on from a copy of it, which is made first where the store lacks it.
 
     Args:
         store: holds the data; receives the output.
@@ -71,6 +74,9 @@ def train(
     def make(folder: Path) -> dict[str, Any]:
         from kittidet.training.fit import fit_detector  # noqa: PLC0415  TensorFlow is loaded by this step alone
 
+        if recipe.earlier is not None:
+            shorter = train(store, data, model, recipe.earlier, scoring, on_epoch=on_epoch)
+            go_on_from(store.read(shorter), folder)
         records = store.read(data.train_records)
         with dataset_images(store, data.dataset) as images_dir:
             result = fit_detector(
@@ -101,14 +107,12 @@ def train(
     return store.get_or_make(train_key(data, model, recipe), make, resumable=True)
 
 
-def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig, images_dir: Path) -> "ValidationSet":
+def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig, images_dir: Path) -> ValidationSet:
     """Return how a checkpoint is scored: the same detections and labels as in the evaluation, by the faster engine.
 
     Raises:
         EvaluationError: if the validation frames hold no object.
     """
-    from kittidet.training.fit import ValidationSet  # noqa: PLC0415  loads TensorFlow
-
     if not data.val_records.summary["objects"]:
         raise EvaluationError(
             f"the {data.val_records.summary['frames']} validation frames hold no object of the classes "
@@ -122,7 +126,21 @@ def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig, images_
     def score(checkpoint: Path) -> ValScores:
         detections = detect_on_records(checkpoint, records, images_dir, scoring)
         metrics = coco_metrics(frames, detections, table, engine="hotcoco")
-        return ValScores(metrics.ap, metrics.ap50, metrics.per_class_ap)
+        found = {d.frame_id: d for d in detections}
+        images = [
+            (
+                frame.frame_id,
+                draw_frame(
+                    read_image(frame),
+                    objects=frame.objects,
+                    detections=found[frame.frame_id],
+                    table=table,
+                    min_score=PredictConfig().min_score,
+                ),
+            )
+            for frame in frames[:_SHOWN_FRAMES]
+        ]
+        return ValScores(metrics.ap, metrics.ap50, metrics.per_class_ap, images)
 
     return ValidationSet(score, len(frames))
 

@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 import keras
+from PIL import Image
 
 from kittidet.config import TrainConfig
 from kittidet.detect.checkpoint import DetectorFacts, keep_steps, list_checkpoints, write_checkpoint
@@ -40,6 +41,7 @@ class EpochEnd(keras.callbacks.Callback):
         score: the folder of a checkpoint -> its scores on the validation set; None: nothing is scored.
         score_every: after how many epochs.
         on_epoch: called after each epoch, when everything is written.
+        show: is handed a few scored images with what was found in them, and the step.
     """
 
     work_dir: Path
@@ -52,6 +54,7 @@ class EpochEnd(keras.callbacks.Callback):
     score: Callable[[Path], ValScores] | None
     score_every: int
     on_epoch: Callable[[EpochReport], None] | None
+    show: Callable[[Sequence[tuple[str, Image.Image]], int], None] | None = None
     started_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
@@ -86,6 +89,8 @@ class EpochEnd(keras.callbacks.Callback):
             # TensorBoard's callback comes after this one and shows what the logs hold, validation as `val_`.
             shown = {"AP": scores.ap, "AP50": scores.ap50, **scores.per_class_ap}
             cast("dict[str, Any]", logs).update({f"val_{name}": ap for name, ap in shown.items() if ap is not None})
+        if scores is not None and scores.images and self.show is not None:
+            self.show(scores.images, step)
         self._report(report)
         if has_stalled(self.rows, self.train):
             log.info("fit.stalled epoch=%d patience_epochs=%d", done, self.train.patience_epochs)

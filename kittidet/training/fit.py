@@ -2,52 +2,50 @@
 
 import gc
 import logging
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import tensorflow as tf
+from PIL import Image
 
 from kittidet.config import ModelConfig, TrainConfig
 from kittidet.data.pipeline import plain_record_errors, steps_per_epoch, training_batches
+from kittidet.data.preview import jpeg_of, mosaic, write_batches, write_jpeg
 from kittidet.detect.checkpoint import DetectorFacts, list_checkpoints
 from kittidet.errors import TrainingError
 from kittidet.files import digest_of
+from kittidet.machine import usable_memory
 from kittidet.model.scaling import variant_spec
 from kittidet.progress import in_words
 from kittidet.records.manifest import RecordsManifest, read_manifest
 from kittidet.training.averaging import write_average
 from kittidet.training.batch_norm import mode_of, refresh_statistics
 from kittidet.training.callbacks import EpochEnd
+from kittidet.training.extension import RESUME
 from kittidet.training.guards import LossGuard, NotFiniteError
 from kittidet.training.halved_rate import halve_rate, halvings_of
-from kittidet.training.history import EpochReport, ValScores, write_history
+from kittidet.training.history import EpochReport, ValidationSet, write_history
 from kittidet.training.interruption import EpochState, deferred_signals
 from kittidet.training.keeping import best_steps, has_stalled, scoring_interval
+from kittidet.training.memory import predicted_peak, sizes_of
 from kittidet.training.micro_batch import first_micro_batch, step_down
 from kittidet.training.model import BATCH_KEYS
 from kittidet.training.preflight import check_records
-from kittidet.training.result import RESUME, TrainResult, read_result, write_result
+from kittidet.training.result import TrainResult, read_result, write_result
 from kittidet.training.resume import Progress, load_state, save_state
-from kittidet.training.session import Session, open_session
+from kittidet.training.session import Session, has_gpu, open_session
 from kittidet.training.start import find_initial_weights, name_initial_weights
+from kittidet.training.step_curves import StepCurves
 from kittidet.training.step_lines import StepLines
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class ValidationSet:
-    """How checkpoints are scored while they are made.
-
-    Attributes:
-        score: the folder of a checkpoint -> its scores.
-        num_frames: of the set; decides how often it is scored.
-    """
-
-    score: Callable[[Path], ValScores]
-    num_frames: int
+# In a run's folder: the first training batches with their boxes, and what was found in a few validation images.
+IMAGES = "images"
+_SHOWN_BATCHES = 3
 
 
 def fit_detector(
@@ -65,12 +63,13 @@ def fit_detector(
     State is saved after each epoch, every few minutes inside one, and before SIGTERM or Ctrl-C ends the process. A run
     that stopped goes on from there when it is called again with the same folder, and ends with the same weights as an
     undisturbed one. Where memory runs out, fewer images are in it at a time; the batch and the rate stay as they are.
+    A recipe that extends a shorter one goes on in the folder, or a copy of it, that the shorter one finished in.
 
     Args:
         train_records_dir: a folder that ``records.write`` made.
         model: the detector.
         train: the recipe.
-        work_dir: receives ``checkpoints/step-*/``, ``history.csv``, ``tensorboard/``.
+        work_dir: receives ``checkpoints/step-*/``, ``history.csv``, ``tensorboard/``, ``images/``.
         images_dir: the folder of the images, of records that refer to them.
         validation: scores checkpoints as ``train.evaluate_every_epochs`` says; None: none is scored, so none is the
             best or averaged, and the training never stalls.
@@ -84,13 +83,19 @@ def fit_detector(
     """
     manifest = read_manifest(train_records_dir)
     identity = _identity(manifest, model, train)
-    finished = read_result(work_dir, identity)
+    earlier = None if train.earlier is None else _identity(manifest, model, train.earlier)
+    finished = read_result(work_dir, identity, earlier=earlier)
     if finished is not None:
         return finished
     start = find_initial_weights(train, model)
     coverage = check_records(train_records_dir, manifest, model=model, augment=train.augment)
-    run = _Run(train_records_dir, images_dir, manifest, model, train, work_dir, identity, start, validation, on_epoch)
-    micro_batch, halvings = first_micro_batch(work_dir, train), halvings_of(work_dir)
+    run = _Run(
+        train_records_dir, images_dir, manifest, model, train, work_dir, identity, earlier, start, validation, on_epoch
+    )
+    micro_batch, halvings = (
+        first_micro_batch(work_dir, train, peak=_peak_of(run), memory=usable_memory()),
+        halvings_of(work_dir),
+    )
     while True:
         try:
             resumed_from = _attempt(run, micro_batch, rate_share=0.5**halvings)
@@ -124,6 +129,7 @@ class _Run:
     train: TrainConfig
     work_dir: Path
     identity: str
+    earlier: str | None
     start: Path | None
     validation: ValidationSet | None
     on_epoch: Callable[[EpochReport], None] | None
@@ -142,20 +148,34 @@ def _attempt(run: _Run, micro_batch: int, *, rate_share: float) -> int | None:
         micro_batch=micro_batch,
         rate_share=rate_share,
     )
-    progress = load_state(work_dir / RESUME, session.variables, identity=run.identity)
+    progress = load_state(work_dir / RESUME, session.variables, identity=run.identity, earlier=run.earlier)
+    if progress is None and train.extends:
+        raise TrainingError(
+            f"{work_dir / RESUME}: expected the last state of the training of {train.extends[-1]} epochs, which "
+            "train.extends goes on from, got none that is whole. Train that one again."
+        )
     rows = [] if progress is None else progress.rows
     if progress is not None:
         sentence = f"going on after epoch {progress.epoch} of {train.epochs}, step {progress.step}"
         log.info("fit.resume epoch=%d step=%d", progress.epoch, progress.step, extra=in_words(sentence))
         write_history(work_dir / "history.csv", rows)
-    elif mode_of(train) == "refresh_then_freeze":
+    else:
         with plain_record_errors():
-            images = _batches(run).take(train.refresh_batches).map(lambda batch: batch["image"])
-            refresh_statistics(session.detector.network, images)
+            _prepare(run, session)
+    # Of a shorter run that is extended: the mean is taken again at the end.
+    for stale in (c for c in list_checkpoints(work_dir / "checkpoints") if c.average_of):
+        shutil.rmtree(stale.path)
     facts = DetectorFacts(run.model, run.manifest.table, records_digest=run.manifest.digest)
 
     def save(now: Progress) -> None:
         save_state(work_dir / RESUME, session.variables, now, identity=run.identity)
+
+    curves = StepCurves(work_dir / "tensorboard", optimizer=session.optimizer, recipe=train)
+
+    def show(images: Sequence[tuple[str, Image.Image]], step: int) -> None:
+        found = mosaic(images)
+        write_jpeg(work_dir / IMAGES / "val_pred.jpg", found)
+        curves.show(jpeg_of(found), found.size, step)
 
     at_epoch_end = EpochEnd(
         work_dir=work_dir,
@@ -168,6 +188,7 @@ def _attempt(run: _Run, micro_batch: int, *, rate_share: float) -> int | None:
         score=None if run.validation is None else run.validation.score,
         score_every=_score_every(run),
         on_epoch=run.on_epoch,
+        show=show,
     )
     if len(rows) < train.epochs and not (rows and has_stalled(rows, train)):
         with deferred_signals() as received:
@@ -184,15 +205,31 @@ def _attempt(run: _Run, micro_batch: int, *, rate_share: float) -> int | None:
             guard = LossGuard(
                 rows, objects_per_batch=run.manifest.num_objects / run.manifest.num_frames * train.batch_size
             )
-            lines = StepLines(train, steps_per_epoch=steps, micro_batch=micro_batch, steps=in_epoch.steps)
+            peak = _peak_of(run)
+            lines = StepLines(
+                train,
+                steps_per_epoch=steps,
+                micro_batch=micro_batch,
+                steps=in_epoch.steps,
+                peak=None if peak is None else peak(micro_batch),
+                memory=usable_memory(),
+            )
             tensorboard = keras.callbacks.TensorBoard(work_dir / "tensorboard", write_graph=False, profile_batch=0)
-            _fit(run, session, progress, [guard, lines, at_epoch_end, tensorboard, in_epoch])
+            _fit(run, session, progress, [guard, lines, at_epoch_end, tensorboard, curves, in_epoch])
     at_epoch_end.drop_checkpoints()
     best = best_steps(rows, train.average_best)
     checkpoints = [c for c in list_checkpoints(work_dir / "checkpoints") if c.step in best and not c.average_of]
     if len(checkpoints) > 1:
         write_average(work_dir / "checkpoints", session.detector.network, checkpoints, facts)
     return None if progress is None else progress.step
+
+
+def _peak_of(run: _Run) -> Callable[[int], int] | None:
+    """Return a function: images at a time -> predicted memory, bytes; None on a GPU, whose own was not measured."""
+    if has_gpu():
+        return None
+    sizes = sizes_of(run.model, num_classes=len(run.manifest.table), batch_norm=mode_of(run.train))
+    return lambda images: predicted_peak(sizes, run.train, images)
 
 
 def _score_every(run: _Run) -> int:
@@ -206,6 +243,15 @@ def _identity(manifest: RecordsManifest, model: ModelConfig, train: TrainConfig)
     recipe = train.model_dump(mode="json", exclude={"initial_weights", *TrainConfig.no_identity})
     start = name_initial_weights(train, model)
     return digest_of({"records": manifest.digest, "model": model, "train": recipe, "initial_weights": start})
+
+
+def _prepare(run: _Run, session: Session) -> None:
+    """Do what is done once, before the first step."""
+    first = _batches(run).take(_SHOWN_BATCHES)
+    write_batches(run.work_dir / IMAGES, first, table=run.manifest.table, model=run.model)
+    if mode_of(run.train) == "refresh_then_freeze":
+        images = _batches(run).take(run.train.refresh_batches).map(lambda batch: batch["image"])
+        refresh_statistics(session.detector.network, images)
 
 
 def _batches(run: _Run, epoch: int = 0, batch: int = 0) -> tf.data.Dataset:

@@ -2,10 +2,12 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from kittidet.files import write_text_atomic
 
@@ -53,11 +55,26 @@ class ValScores:
         ap: over all classes, 0..1.
         ap50: at IoU .50.
         per_class_ap: class name -> AP; None for a class without an object in the set.
+        images: a few of the set with what was found in them: frame id and image.
     """
 
     ap: float
     ap50: float
     per_class_ap: Mapping[str, float | None]
+    images: Sequence[tuple[str, Image.Image]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSet:
+    """How checkpoints are scored while they are made.
+
+    Attributes:
+        score: the folder of a checkpoint -> its scores.
+        num_frames: of the set; decides how often it is scored.
+    """
+
+    score: Callable[[Path], ValScores]
+    num_frames: int
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -68,4 +68,5 @@ def has_stalled(rows: Rows, train: TrainConfig) -> bool:
         return False
     best = best_steps(rows, 1)
     epoch_of = {row["step"]: row["epoch"] for row in rows}
-    return bool(best) and rows[-1]["epoch"] - epoch_of[best[0]] >= train.patience_epochs
+    # Who extends a training that had stalled asks for more: patience begins anew where the shorter one ended.
+    return bool(best) and rows[-1]["epoch"] - max(epoch_of[best[0]], *train.extends, 0) >= train.patience_epochs

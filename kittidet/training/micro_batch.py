@@ -4,6 +4,7 @@ It changes neither the batch nor the rate, so it is no part of a run's identity:
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from kittidet.config import ModelConfig, TrainConfig
@@ -13,10 +14,21 @@ from kittidet.files import read_json, write_json
 log = logging.getLogger(__name__)
 
 _FILE = "micro_batch.json"
+# Of the memory there is, for the system and for what is predicted too low.
+_USABLE_SHARE = 0.85
 
 
-def first_micro_batch(work_dir: Path, train: TrainConfig) -> int:
-    """Return how many images to begin with: the number that was asked for, else what fitted last time, else all.
+def first_micro_batch(
+    work_dir: Path, train: TrainConfig, *, peak: Callable[[int], int] | None = None, memory: int = 0
+) -> int:
+    """Return how many images to begin with: the number asked for, else what fitted last time, else what should fit.
+
+    Args:
+        work_dir: the run's folder.
+        train: the recipe.
+        peak: images at a time -> predicted memory, bytes: what is too much ends a process without a word, where there
+            is no GPU. None: not known; all images are tried.
+        memory: that there is, bytes.
 
     Raises:
         TrainingError: if the run's note of it cannot be read.
@@ -24,9 +36,12 @@ def first_micro_batch(work_dir: Path, train: TrainConfig) -> int:
     if train.micro_batch != "auto":
         return train.micro_batch
     note = work_dir / _FILE
-    if not note.is_file():
+    if note.is_file():
+        return int(read_json(note, error=TrainingError, advice=f"Delete {note}; it is found again.")["images"])
+    if peak is None:
         return train.batch_size
-    return int(read_json(note, error=TrainingError, advice=f"Delete {note}; it is found again.")["images"])
+    parts = _divisors(train.batch_size)
+    return next((n for n in reversed(parts) if peak(n) <= _USABLE_SHARE * memory), 1)
 
 
 def step_down(work_dir: Path, train: TrainConfig, model: ModelConfig, micro_batch: int, reason: str) -> int:
@@ -35,7 +50,7 @@ def step_down(work_dir: Path, train: TrainConfig, model: ModelConfig, micro_batc
     Raises:
         TrainingError: if there is none: what to change to need less memory.
     """
-    smaller = [n for n in range(1, micro_batch // 2 + 1) if train.batch_size % n == 0]
+    smaller = [n for n in _divisors(train.batch_size) if n <= micro_batch // 2]
     if train.micro_batch != "auto" or not smaller:
         height, width = (side // 256 * 128 for side in model.input_hw)
         raise TrainingError(
@@ -52,3 +67,7 @@ def step_down(work_dir: Path, train: TrainConfig, model: ModelConfig, micro_batc
         *(smaller[-1], "s" * (smaller[-1] > 1), train.batch_size),
     )
     return smaller[-1]
+
+
+def _divisors(batch_size: int) -> list[int]:
+    return [n for n in range(1, batch_size + 1) if batch_size % n == 0]

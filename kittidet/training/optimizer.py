@@ -58,6 +58,8 @@ class FineTuneOptimizer(keras.optimizers.Optimizer, ABC):
         self.moments = [self._vector(sum(sizes), name) for name in self.moment_names]
         # How far the average of the weights is ahead of the weights: it can be kept without reading them.
         self.lead = self._vector(sum(sizes), "lead") if self.ema_decay else None
+        # Of the last update, before it was clipped: for whoever watches.
+        self.gradient_norm = self.add_variable((), dtype="float32", name="gradient_norm")
 
     def average_statistics(self, statistics: Iterable[Any]) -> None:
         """Make batch-norm statistics part of the moving average; call once, before the first step.
@@ -99,7 +101,9 @@ class FineTuneOptimizer(keras.optimizers.Optimizer, ABC):
     # Overrides Keras' method of this name, which `apply` calls.
 
     def _backend_apply_gradients(self, grads: Sequence[Any], trainable_variables: Sequence[Any]) -> None:
-        gradient = clip_twice(_joined(grads), self.owners, count=len(grads), clip_norm=self.clip_norm)
+        joined = _joined(grads)
+        self.assign(self.gradient_norm, ops.sqrt(ops.sum(ops.square(joined))))
+        gradient = clip_twice(joined, self.owners, count=len(grads), clip_norm=self.clip_norm)
         change = self.change_of(gradient, trainable_variables)
         for variable, part in zip(trainable_variables, _split(change, trainable_variables), strict=True):
             self.assign_add(variable, part)

@@ -66,16 +66,29 @@ def save_state(folder: Path, variables: Mapping[str, Sequence[Any]], progress: P
         np.savez(partial / "variables.npz", **arrays)
         facts = {"identity": identity, **asdict(progress), "sha256": digest_file(partial / "variables.npz")}
         write_json(partial / "progress.json", {**facts, "seal": digest_of(facts)})
-    states = _states(folder)
-    for other in folder.iterdir():
-        if other not in states[-_KEPT:]:
+    keep_newest(folder, count=_KEPT)
+
+
+def keep_newest(folder: Path, *, count: int) -> None:
+    """Remove everything in a folder of states but the newest few."""
+    states = _states(folder)[-count:]
+    for other in folder.iterdir() if folder.is_dir() else ():
+        if other not in states:
             shutil.rmtree(other)
 
 
-def load_state(folder: Path, variables: Mapping[str, Sequence[Any]], *, identity: str) -> Progress | None:
+def load_state(
+    folder: Path, variables: Mapping[str, Sequence[Any]], *, identity: str, earlier: str | None = None
+) -> Progress | None:
     """Load the newest whole state into the variables and return the run's progress; None if there is none.
 
     A state that is damaged is named in a warning, and the one before it taken.
+
+    Args:
+        folder: where states are kept.
+        variables: as in `save_state`.
+        identity: of the run.
+        earlier: identity of the shorter run that it goes on from.
 
     Raises:
         TrainingError: if a state belongs to another run or does not fit.
@@ -87,7 +100,7 @@ def load_state(folder: Path, variables: Mapping[str, Sequence[Any]], *, identity
         except TrainingError as error:
             log.warning("fit.state_damaged %s", error)
             continue
-        if facts["identity"] != identity:
+        if facts["identity"] not in {identity, earlier}:
             raise TrainingError(
                 f"{path}: the unfinished run in this folder has different records, model or recipe. "
                 "Use another work folder for this run, or delete that one."

@@ -82,7 +82,7 @@ def open_session(
         outer = keras.optimizers.LossScaleOptimizer(optimizer)
         outer.build(detector.trainable_variables)
     # On a CPU the compiled step is ten times slower than the plain one.
-    detector.compile(optimizer=outer, jit_compile=_has_gpu(), auto_scale_loss=False)
+    detector.compile(optimizer=outer, jit_compile=has_gpu(), auto_scale_loss=False)
     variables = {
         "network": network.variables,
         "optimizer": outer.variables,
@@ -95,7 +95,7 @@ def _build_network(
     model: ModelConfig, train: TrainConfig, manifest: RecordsManifest, start: Path | None
 ) -> EfficientDet:
     keras.utils.set_random_seed(train.seed)
-    half = train.mixed_precision and _has_gpu()
+    half = train.mixed_precision and has_gpu()
     if train.mixed_precision and not half:
         log.warning("fit.precision mixed precision requested without a GPU; training in float32")
     network = build_efficientdet(
@@ -131,5 +131,6 @@ def _log_device() -> None:
         log.info("fit.device gpus=%d", gpus, extra=in_words(where if gpus else f"no GPU: {where}"))
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
+    """Return whether TensorFlow sees a GPU."""
     return bool(tf.config.list_physical_devices("GPU"))

@@ -13,6 +13,9 @@ from kittidet.progress import in_words, time_left
 log = logging.getLogger(__name__)
 
 _EVERY_S = 30.0
+# Steps after the first, which holds the building of the graph, from which the pace is told.
+_PACED = 3
+_GB = 1e9
 
 
 class StepLines(keras.callbacks.Callback):
@@ -23,6 +26,8 @@ class StepLines(keras.callbacks.Callback):
         steps_per_epoch: batches in an epoch.
         micro_batch: images in memory at a time.
         steps: of the optimiser so far.
+        peak: predicted memory, bytes; None: not known.
+        memory: that there is, bytes.
         clock: seconds from any start.
     """
 
@@ -33,6 +38,8 @@ class StepLines(keras.callbacks.Callback):
         steps_per_epoch: int,
         micro_batch: int,
         steps: Callable[[], int],
+        peak: int | None = None,
+        memory: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -40,6 +47,8 @@ class StepLines(keras.callbacks.Callback):
         self.steps_per_epoch = steps_per_epoch
         self.micro_batch = micro_batch
         self.steps = steps
+        self.peak = peak
+        self.memory = memory
         self.clock = clock
         self.first: tuple[int, float] | None = None
         self.said_s = self.begun_s = 0.0
@@ -53,17 +62,24 @@ class StepLines(keras.callbacks.Callback):
         self.begun_s = self.said_s = self.clock()
         batch, left = self.train.batch_size, self.train.epochs * self.steps_per_epoch - self.steps()
         parts = f", {self.micro_batch} in memory at a time" if self.micro_batch < batch else ""
+        takes = "" if self.peak is None else f"about {self.peak / _GB:.1f} of {self.memory / _GB:.0f} GB of memory; "
         log.info(
-            "fit.plan steps_per_epoch=%d steps_left=%d batch_size=%d micro_batch=%d",
-            *(self.steps_per_epoch, left, batch, self.micro_batch),
+            "fit.plan steps_per_epoch=%d steps_left=%d batch_size=%d micro_batch=%d predicted_peak=%s memory=%d",
+            *(self.steps_per_epoch, left, batch, self.micro_batch, self.peak, self.memory),
             extra=in_words(
                 f"{left} steps to go, {self.steps_per_epoch} an epoch, {batch} image{'s' * (batch > 1)} a step{parts}; "
-                "building the step takes up to a minute on a processor"
+                f"{takes}building the step takes up to a minute on a processor"
             ),
         )
+        if self.peak is not None and self.peak > self.memory:
+            log.warning(
+                "the training will need about %.1f GB of memory, of which there are %.1f: the system may end it. "
+                "Choose a smaller model.input_hw, model.variant or train.batch_size",
+                *(self.peak / _GB, self.memory / _GB),
+            )
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Say how far it is, where the last line is old enough."""
+        """Say the pace once it is known, and how far it is where the last line is old enough."""
         del batch
         now = self.clock()
         if self.first is None:
@@ -71,12 +87,18 @@ class StepLines(keras.callbacks.Callback):
             self.first, self.said_s = (self.steps(), now), now
             log.info("fit.built seconds=%.1f", now - self.begun_s)
             return
-        if now - self.said_s < _EVERY_S or logs is None:
-            return
-        self.said_s = now
         step = self.steps()
         rate = (step - self.first[0]) / max(now - self.first[1] - self.scoring_s, 1e-6)
         left_s = (self.train.epochs * self.steps_per_epoch - step) / rate
+        if step - self.first[0] == _PACED:
+            log.info(
+                "fit.pace seconds_per_step=%.3f",
+                1 / rate,
+                extra=in_words(f"{1 / rate:.2g} s a step{time_left(left_s)}"),
+            )
+        if now - self.said_s < _EVERY_S or logs is None:
+            return
+        self.said_s = now
         epoch, done = divmod(step - 1, self.steps_per_epoch)
         log.info(
             "fit.step epoch=%d step=%d loss=%.4f steps_per_s=%.3f left_s=%.0f",

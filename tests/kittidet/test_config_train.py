@@ -29,3 +29,15 @@ def test_numbers_are_finite_and_no_larger_than_float16_can_hold(key):
     for value in (float("inf"), float("nan"), 1e30):
         with pytest.raises(ValidationError, match=key):
             TrainConfig.model_validate({key: value})
+
+
+def test_a_training_that_is_extended_is_another_one_that_names_the_epochs_of_the_shorter_ones():
+    once = TrainConfig(epochs=60).extended(20)
+    assert (once.epochs, once.extends) == (80, (60,))
+    twice = once.extended(5)
+    assert (twice.epochs, twice.extends, twice.earlier) == (85, (60, 80), once)
+    assert TrainConfig().earlier is None
+    assert TrainConfig.model_validate(twice.model_dump()) == twice
+    for extends in ((60,), (70,), (20, 10), (20, 20)):
+        with pytest.raises(ValidationError, match="ascending numbers of epochs below epochs 60"):
+            TrainConfig(epochs=60, extends=extends)

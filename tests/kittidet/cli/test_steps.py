@@ -99,6 +99,14 @@ def test_evaluate_scores_one_model_that_is_named(invoke, monkeypatch, tmp_path, 
     assert f"{len(synthetic_frames)} validation frames" in " ".join(result.text.split())
 
 
+def test_a_training_is_extended_by_an_option_that_only_its_verbs_have(invoke, monkeypatch):
+    seen = []
+    monkeypatch.setattr(pipeline, "train_on_records", lambda _store, config, **_: seen.append(config) or 1 / 0)
+    invoke("train", "train.epochs=9", "--extend", "3")
+    assert (seen[0].train.epochs, seen[0].train.extends) == (12, (9,))
+    assert "No such option" in invoke("split", "--extend", "3").text
+
+
 def test_a_stopped_verb_says_that_the_same_command_goes_on(invoke, monkeypatch):
     monkeypatch.setattr("kittidet.steps.fetch.fetch", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
     result = invoke("fetch")

@@ -84,6 +84,15 @@ def test_the_end_names_the_score_and_the_results_as_typed_from_here(capsys, tmp_
     assert "kittidet predict IMAGES --model 'runs/my run'  #" in text
 
 
+def test_a_run_with_curves_names_the_command_that_shows_them(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    print_next_steps(tmp_path / "my run", SCORES, tmp_path / "index.html", 1)
+    assert "tensorboard" not in capsys.readouterr().out
+    (tmp_path / "my run" / "tensorboard").mkdir(parents=True)
+    print_next_steps(tmp_path / "my run", SCORES, tmp_path / "index.html", 1)
+    assert "  tensorboard --logdir 'my run/tensorboard'  #" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("verb", ["predict", "report", "export"])
 def test_each_next_command_is_one_that_the_program_takes(verb, capsys, tmp_path):
     print_next_steps(tmp_path / "demo", SCORES, tmp_path / "demo" / "index.html", 1)

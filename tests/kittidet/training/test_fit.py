@@ -38,8 +38,9 @@ def test_a_training_leaves_checkpoints_history_and_tensorboard(undisturbed):
     assert seen[-1].loss < seen[0].loss
     assert seen[-1].learning_rate == pytest.approx(0, abs=1e-9)
     folder = result.history_path.parent
-    assert list((folder / "tensorboard").rglob("events.out.tfevents.*"))
-    assert not (folder / "resume").exists()
+    assert {p.parent.name for p in folder.rglob("events.out.tfevents.*")} == {"tensorboard", "train", "steps"}
+    assert sorted(p.name for p in (folder / "images").iterdir()) == [f"train_batch{n}.jpg" for n in range(3)]
+    assert [p.name for p in (folder / "resume").iterdir()] == ["epoch-00003-batch-0000000"]
     assert result.resumed_from_step is None
     assert 0 <= result.anchor_coverage <= 1
     assert Detector.load(result.checkpoints[-1].path).facts.step == 6

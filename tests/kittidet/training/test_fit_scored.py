@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from fixtures.training_results import StoppedError, arrays_of, rows_of, same_arrays, stop_after
+from PIL import Image
 from tensorflow.core.util import event_pb2
 
 from kittidet.detect.checkpoint import read_facts
 from kittidet.detect.detector import Detector
-from kittidet.training.fit import ValidationSet
-from kittidet.training.history import ValScores
+from kittidet.errors import TrainingError
+from kittidet.training.extension import go_on_from
+from kittidet.training.history import ValidationSet, ValScores
 
 
 def scored_by(aps):
@@ -19,7 +21,8 @@ def scored_by(aps):
     def score(path):
         step = read_facts(path).step
         seen.append(step)
-        return ValScores(aps[step], 2 * aps[step], {"Car": aps[step], "Van": None})
+        images = [("000001", Image.new("RGB", (64, 32)))]
+        return ValScores(aps[step], 2 * aps[step], {"Car": aps[step], "Van": None}, images)
 
     return ValidationSet(score, num_frames=2), seen
 
@@ -56,6 +59,16 @@ def test_every_epoch_is_scored_into_the_history_and_tensorboard(scored):
     files = (scored.history_path.parent / "tensorboard" / "validation").glob("events.out.tfevents.*")
     shown = [event_tags(record.numpy()) for record in tf.data.TFRecordDataset([str(file) for file in files])]
     assert {"epoch_AP", "epoch_AP50", "epoch_Car"} <= {tag for tags in shown for tag in tags}
+
+
+def test_images_of_what_is_found_are_in_the_folder_and_in_tensorboard(scored):
+    folder = scored.history_path.parent
+    with Image.open(folder / "images" / "val_pred.jpg") as image:
+        assert image.format == "JPEG"
+    files = [str(f) for f in (folder / "tensorboard" / "steps").glob("events.out.tfevents.*")]
+    tags = [tag for record in tf.data.TFRecordDataset(files) for tag in event_tags(record.numpy())]
+    assert tags.count("predictions") == 5
+    assert tags.count("loss") == tags.count("gradient_norm") == 10
 
 
 def event_tags(record):
@@ -97,3 +110,43 @@ def test_a_training_that_does_not_get_better_ends_early_and_stays_ended(fit, lon
     result = fit(tmp_path, recipe=recipe, validation=validation)
     assert steps == [2, 4, 6, 8]
     assert [c.step for c in result.checkpoints if not c.average_of] == [4, 6, 8]
+
+
+def test_a_finished_run_that_is_extended_goes_on_with_its_weights_its_history_and_its_best(
+    fit, scored, long_recipe, tmp_path
+):
+    """Five epochs and two more; interrupted in between, they end the same."""
+    aps = {**APS, 12: 0.25, 14: 0.01}
+    longer = long_recipe.extended(2)
+    assert (longer.epochs, longer.extends, longer.earlier) == (7, (5,), long_recipe)
+    results = []
+    for name, stops in (("at once", False), ("stopped", True)):
+        validation, steps = scored_by(aps)
+        go_on_from(scored.history_path.parent, tmp_path / name)
+        if stops:
+            with pytest.raises(StoppedError):
+                fit(tmp_path / name, recipe=longer, validation=validation, on_epoch=stop_after(6))
+        results.append(fit(tmp_path / name, recipe=longer, validation=validation))
+        assert steps == [12, 14]
+    extended, other = results
+    assert extended.resumed_from_step == 10
+    assert other.resumed_from_step == 12
+    assert rows_of(extended)[:5] == rows_of(scored)
+    assert [float(row["val_ap"]) for row in rows_of(extended)] == list(aps.values())
+    # The rest of the longer run's curve: from 0, where the shorter one ended, up to where this one would be.
+    rates = [float(row["learning_rate"]) for row in rows_of(extended)]
+    assert rates[4] == pytest.approx(0, abs=1e-9)
+    assert rates[5] > 0.01 * max(rates)
+    assert rates[6] == pytest.approx(0, abs=1e-9)
+    assert [c.path.name for c in extended.checkpoints] == [
+        "average-00000012", "step-00000004", "step-00000012", "step-00000014",
+    ]  # fmt: skip
+    for found, expected in zip(other.checkpoints, extended.checkpoints, strict=True):
+        same_arrays(arrays_of(found), arrays_of(expected))
+    last = [arrays_of(c)["layers/conv2d/vars/0"] for c in (scored.checkpoints[-1], extended.checkpoints[-1])]
+    assert (last[0] != last[1]).any()
+
+
+def test_a_run_whose_shorter_one_left_no_state_is_refused(fit, long_recipe, tmp_path):
+    with pytest.raises(TrainingError, match="expected the last state of the training of 5 epochs"):
+        fit(tmp_path, recipe=long_recipe.extended(2))

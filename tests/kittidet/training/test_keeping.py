@@ -62,3 +62,9 @@ def test_a_best_checkpoint_that_is_still_there_does_not_push_out_a_newest_one():
 )
 def test_a_training_has_stalled_when_its_best_is_older_than_its_patience(aps, patience, stalled):
     assert has_stalled(rows(*aps), TrainConfig(patience_epochs=patience)) is stalled
+
+
+def test_patience_begins_anew_where_a_stalled_training_is_extended():
+    train = TrainConfig(epochs=3, patience_epochs=2).extended(4)
+    assert not has_stalled(rows(0.3, 0.2, 0.1, 0.1), train)
+    assert has_stalled(rows(0.3, 0.2, 0.1, 0.1, 0.1), train)

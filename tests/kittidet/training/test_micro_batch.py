@@ -23,6 +23,19 @@ def test_all_images_are_tried_first_and_then_half_of_them_and_a_new_start_rememb
         step_down(tmp_path, train, MODEL, 1, "OOM")
 
 
+@pytest.mark.parametrize(("memory", "images"), [(100, 12), (15, 12), (14, 6), (8, 6), (5, 4), (4, 3), (2, 1), (0, 1)])
+def test_without_a_gpu_the_first_number_is_the_largest_that_should_fit(tmp_path, memory, images):
+    train = TrainConfig(batch_size=12)
+    assert first_micro_batch(tmp_path, train, peak=lambda n: n, memory=memory) == images
+
+
+def test_what_was_asked_for_or_found_before_comes_before_what_is_predicted(tmp_path):
+    asked = TrainConfig(batch_size=12, micro_batch=4)
+    assert first_micro_batch(tmp_path, asked, peak=lambda n: n, memory=1) == 4
+    step_down(tmp_path, TrainConfig(batch_size=12), MODEL, 12, "OOM")
+    assert first_micro_batch(tmp_path, TrainConfig(batch_size=12), peak=lambda n: n, memory=100) == 6
+
+
 def test_a_number_that_was_asked_for_is_not_changed(tmp_path):
     train = TrainConfig(batch_size=12, micro_batch=4)
     assert first_micro_batch(tmp_path, train) == 4

@@ -73,6 +73,11 @@ def test_the_state_of_another_run_is_refused(tmp_path):
         load_state(tmp_path, group(1.0), identity="b")
 
 
+def test_a_run_goes_on_from_the_state_of_the_shorter_one_that_it_extends(tmp_path):
+    save_state(tmp_path, group(1.0), Progress(2, 20, []), identity="shorter")
+    assert load_state(tmp_path, group(0.0), identity="longer", earlier="shorter") == Progress(2, 20, [])
+
+
 def test_a_state_with_other_variables_is_refused(tmp_path):
     save_state(tmp_path, group(1.0, 2.0), Progress(1, 1, []), identity="a")
     with pytest.raises(TrainingError, match="expected 1 variables, got 2"):

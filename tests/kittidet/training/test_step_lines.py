@@ -13,7 +13,7 @@ LOGS = {"loss": 2.0, "cls_loss": 1.0, "box_loss": 0.01}
 class Run:
     """Two epochs of 100 steps of 8 images, each step 2 s, the first one 40 s, the scoring of an epoch 1,000 s."""
 
-    def __init__(self, micro_batch=8):
+    def __init__(self, micro_batch=8, **memory):
         self.step, self.now = 0, 1.0
         train = TrainConfig(epochs=2, batch_size=8)
         self.lines = StepLines(
@@ -22,6 +22,7 @@ class Run:
             micro_batch=micro_batch,
             steps=lambda: self.step,
             clock=lambda: self.now,
+            **memory,
         )
         self.lines.on_train_begin()
 
@@ -51,13 +52,31 @@ def test_half_a_minute_after_the_last_line_another_tells_the_rate_of_the_steps_a
     run = Run()
     run.train(1, seconds=40)
     run.train(14)
-    assert len(said()) == 1
+    assert len(said()) == 2
     run.train(1)
-    assert said()[1] == (
+    assert said()[2] == (
         "epoch 1 of 2, step 16 of 100: loss 2.0000 (class 1.0000, box 0.01000), 4 images/s, about 6 min left"
     )
     run.train(14)
-    assert len(said()) == 2
+    assert len(said()) == 3
+
+
+def test_the_pace_is_said_once_it_is_known_without_the_building_of_the_step(said):
+    run = Run()
+    run.train(1, seconds=40)
+    run.train(2)
+    assert len(said()) == 1
+    run.train(1)
+    assert said()[1] == "2 s a step, about 7 min left"
+
+
+def test_the_plan_says_the_memory_that_is_needed_and_warns_where_there_is_less(said, caplog):
+    Run(peak=3_020_000_000, memory=24_000_000_000)
+    assert "; about 3.0 of 24 GB of memory; " in said()[0]
+    assert not [r for r in caplog.records if r.levelname == "WARNING"]
+    Run(peak=3_020_000_000, memory=2_500_000_000)
+    (warned,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "need about 3.0 GB of memory, of which there are 2.5" in warned
 
 
 def test_scoring_between_epochs_is_no_part_of_the_rate(said):
