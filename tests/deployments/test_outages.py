@@ -123,6 +123,8 @@ def test_of_two_re_trainings_at_once_one_goes_on_also_through_a_restart_of_the_s
     wait_for(first.id, {"Running"}, 300)
     second = start("here", running_project, deployment=RETRAIN)
     assert wait_for(second.id, ENDED, 300) == "Cancelled"
+    # Inside a step: one that begins while the server is away fails its run.
+    wait_for_saved_state(running_project)
     kill([server_process(running_project).pid()])
     ensure_server(running_project, port=None, host="127.0.0.1")
     assert wait_for(first.id, ENDED, TRAINED_WITHIN_S) == "Completed"
