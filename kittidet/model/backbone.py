@@ -8,7 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kittidet.model.normalization import FoldedNorm, activate, build_norm, make_norm, normalized_convolution
+from kittidet.model.activation import activate
+from kittidet.model.normalization import FoldedNorm, build_norm, convolve, make_norm, normalized_convolution
 from kittidet.model.scaling import Activation, BlockSpec, backbone_spec, feature_sizes
 
 FIRST_LEVEL = 3
@@ -48,11 +49,11 @@ class SqueezeExcite(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Return ``[b, h, w, c]`` gated."""
         dtype = inputs.dtype
-        mean = ops.mean(inputs, axis=(1, 2))  # [b, c]
-        reduced = ops.matmul(mean, ops.cast(self.reduce_kernel, dtype)[0, 0]) + ops.cast(self.reduce_bias, dtype)
+        mean = ops.mean(inputs, axis=(1, 2), keepdims=True)  # [b, 1, 1, c]
+        reduced = convolve(mean, self.reduce_kernel, kind="full") + ops.cast(self.reduce_bias, dtype)
         reduced = activate(reduced, self.activation)
-        gate = ops.matmul(reduced, ops.cast(self.expand_kernel, dtype)[0, 0]) + ops.cast(self.expand_bias, dtype)
-        return inputs * ops.sigmoid(gate)[:, None, None, :]
+        gate = convolve(reduced, self.expand_kernel, kind="full") + ops.cast(self.expand_bias, dtype)
+        return inputs * ops.sigmoid(gate)
 
 
 class InvertedResidual(keras.layers.Layer):

@@ -10,7 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kittidet.model.normalization import FoldedNorm, activate, build_norm, convolve, make_norm, normalized_convolution
+from kittidet.model.activation import activate
+from kittidet.model.normalization import FoldedNorm, build_norm, convolve, make_norm, normalized_convolution
 from kittidet.model.resample import ChannelProjection, resize_to
 from kittidet.model.scaling import Activation, Fusion, VariantSpec, feature_sizes, variant_spec
 
@@ -105,10 +106,8 @@ class FusionNode(keras.layers.Layer):
         """Return the weighted sum of the inputs, each projected and resized, ``[b, target_h, target_w, channels]``."""
         shares: list[Any] = [None] * len(inputs)
         if self.fusion_weights:
-            dtype = inputs[0].dtype
-            weights = [ops.relu(ops.cast(weight, "float32")) for weight in self.fusion_weights]
-            total = sum(weights[1:], weights[0]) + FUSION_EPSILON
-            shares = [ops.cast(weight / total, dtype) for weight in weights]
+            weights = ops.relu(ops.stack([ops.cast(weight, "float32") for weight in self.fusion_weights]))
+            shares = ops.unstack(ops.cast(weights / (ops.sum(weights) + FUSION_EPSILON), inputs[0].dtype))
         terms = []
         for i, (x, share) in enumerate(zip(inputs, shares, strict=True)):
             projection = self.projections.get(str(i))

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kittidet.model.batch_statistics import normalize_by_own
 from kittidet.model.efficientdet import build_efficientdet
-from kittidet.model.normalization import normalize_and_activate
 from kittidet.model.pretrained import load_reference_arrays
 from kittidet.model.reference_names import reference_variables
 from kittidet.model.reference_rule import image_by_rule, weights_by_rule
@@ -17,14 +17,13 @@ from kittidet.training.targets import Targets
 
 
 def batch_norm(x, gamma, *, written_out: bool):
-    mean, variance = ops.moments(x, axes=(0, 1, 2))
-    inverse = ops.rsqrt(variance + 1e-3)
     if not written_out:
-        normal = (x - mean) * inverse * gamma + 0.3
+        mean, variance = ops.moments(x, axes=(0, 1, 2))
+        normal = (x - mean) * ops.rsqrt(variance + 1e-3) * gamma + 0.3
         return normal * ops.sigmoid(normal)
-    beta = ops.full(gamma.shape, 0.3)
-    centred, inverse = ops.stop_gradient(x - mean), ops.stop_gradient(inverse)
-    return normalize_and_activate(x, gamma, beta, gamma, centred, inverse, ops.cast(x.shape[0] * 9, "float32"), "swish")
+    options = {"momentum": 0.99, "epsilon": 1e-3, "activation": "swish"}
+    outputs, *_ = normalize_by_own(x, gamma, ops.full(gamma.shape, 0.3), gamma, (gamma, gamma), **options)
+    return outputs
 
 
 def focal(logits, *, written_out: bool):
