@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kittidet.cli import doctor, models, operations, settings, steps, store
+from kittidet.cli.augment import augment
 from kittidet.cli.benchmark import benchmark
 from kittidet.cli.compare import compare
 from kittidet.cli.convert import convert
@@ -69,6 +70,7 @@ GROUPS: dict[str, dict[Callable[..., None] | typer.Typer | str, str]] = {
     "Data": {
         synth: "kittidet synth --out data/synthetic --frames 120",
         inspect: "kittidet inspect records/ --grid grid.png",
+        augment: "kittidet augment --preview augmented/ --data /data/kitti train.augment.scale_min=0.8",
         convert: "kittidet convert data/kitti --to coco --out kitti-coco",
     },
     "Prefect": {"demo": "kittidet demo", "up": "kittidet up", "down": "kittidet down"},

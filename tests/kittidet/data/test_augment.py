@@ -229,3 +229,29 @@ def test_colour_is_saturation_then_contrast_then_brightness(everywhere):
     coloured = grey + (image - grey) * 1.24
     want = 0.94 * (coloured.mean() + (coloured - coloured.mean()) * 1.12)
     np.testing.assert_allclose(out, np.clip(want, 0, 255), atol=1e-2)
+
+
+def test_boxes_hold_to_their_pixels_over_five_hundred_draws():
+    """A rectangle of a colour of its own, flipped, resized and cut at random, is found again where its box says."""
+    config, input_hw = AugmentConfig(flip=True, scale_min=0.6, scale_max=1.4, colour=0), (60, 200)
+    change = tf.function(lambda item, n: augment(item, draw(5, n, n), config=config, input_hw=input_hw))
+    places = np.random.default_rng(2)
+    found = 0
+    for number in range(500):
+        left, top = places.integers(0, (150, 30))
+        right, bottom = left + places.integers(10, 50), top + places.integers(10, 30)
+        image = np.zeros((60, 200, 3), np.uint8)
+        image[top : bottom + 1, left : right + 1] = (255, 0, 255)
+        out = change(example(image, [[left, top, right, bottom]]), tf.constant(number, tf.int64))
+        boxes = np.concatenate([out["boxes_xyxy"], out["dont_care_xyxy"]])
+        # More than half of such a pixel is the rectangle's.
+        rows, columns = np.nonzero(out["image"][..., 0].numpy() > 127)
+        if len(boxes) == 0 or len(rows) == 0:
+            # All but a line of pixels is outside.
+            assert min(len(set(rows)), len(set(columns))) <= 1, number
+            assert all(min(box[2] - box[0], box[3] - box[1]) <= 1 for box in boxes), number
+            continue
+        extent = [columns.min(), rows.min(), columns.max(), rows.max()]
+        np.testing.assert_allclose(boxes[0], extent, rtol=0, atol=1.001, err_msg=str(number))
+        found += 1
+    assert found > 400
