@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from kittidet.errors import DatasetContractError
-from kittidet.kitti.rgb import to_rgb
+from kittidet.kitti.rgb import orientation_of, to_rgb
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ ImageMode = Literal["link", "copy", "none"]
 
 # Pillow's names of the formats that a KITTI tree holds as they are; MPO is a JPEG with previews after it.
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "MPO": ".jpg"}
-_TURNED, _ON_ITS_SIDE = range(2, 9), range(5, 9)  # EXIF orientations
+_ON_ITS_SIDE = range(5, 9)  # EXIF orientations
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
@@ -62,10 +62,10 @@ def look_at(path: Path) -> ImageFacts:
         with Image.open(path) as image:
             if image.format == "TIFF":
                 image.load()  # Pillow turns it itself; its size before is one or the other, by version
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            orientation = orientation_of(image)
             width, height = image.size
             size = (height, width) if orientation in _ON_ITS_SIDE else (width, height)
-            return ImageFacts(size, None if orientation in _TURNED else _SUFFIXES.get(str(image.format)))
+            return ImageFacts(size, None if orientation != 1 else _SUFFIXES.get(str(image.format)))
     except _DAMAGE as error:
         raise DatasetContractError(f"{path}: cannot be read as an image: {error}.") from error
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from PIL import Image
 
+from kittidet.config import MAX_SIDE_PX
 from kittidet.errors import DatasetContractError, EvaluationError
 from kittidet.kitti.image_file import read_image_bytes
 from kittidet.kitti.png import is_png, parse_png_header
@@ -64,13 +65,20 @@ def read_image(path: Path) -> LoadedImage:
     """
     try:
         data = read_image_bytes(path)
+        if problem := _find_missing_rows(data, path.name):
+            raise ImageError(str(path), problem)
         with Image.open(io.BytesIO(data)) as image:
             pixels = to_rgb(image)
-        # Pillow fills rows that a PNG lacks with black.
-        problem = find_row_problem(data, parse_png_header(data, where=path.name)) if is_png(data) else None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError, DatasetContractError) as error:
         # Pillow reports damage in all of these ways, depending on the format and on where the damage is.
         raise ImageError(str(path), str(error) or type(error).__name__) from error
-    if problem is not None:
-        raise ImageError(str(path), problem)
     return LoadedImage(path.stem, path.name, pixels)
+
+
+def _find_missing_rows(data: bytes, name: str) -> str | None:
+    """Return which rows a PNG lacks: Pillow makes room for all of them, and fills these with black."""
+    if not is_png(data):
+        return None
+    header = parse_png_header(data, where=name)
+    # What is too large is refused by its size.
+    return find_row_problem(data, header) if max(header.size_wh) <= MAX_SIDE_PX else None

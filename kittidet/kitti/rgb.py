@@ -5,9 +5,11 @@ turned as its EXIF orientation says. CMYK of a JPEG is inverted only where its A
 store white as 0.
 """
 
+import struct
+
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageChops, ImageOps
+from PIL import ExifTags, Image, ImageChops, ImageOps
 
 from kittidet.config import MAX_SIDE_PX
 
@@ -30,7 +32,7 @@ def to_rgb(image: Image.Image, *, turn: bool = True) -> Pixels:
     """
     if max(image.size) > MAX_SIDE_PX:
         raise ValueError(f"expected sides of at most {MAX_SIDE_PX} px, got {image.width}x{image.height}")
-    upright = ImageOps.exif_transpose(image) if turn else image.copy()
+    upright = ImageOps.exif_transpose(image) if turn and orientation_of(image) != 1 else image.copy()
     if upright.mode.startswith("I;16"):
         # Pillow's own conversion clips at 255, which leaves a white image.
         tags = getattr(image, "tag_v2", {})
@@ -48,3 +50,18 @@ def to_rgb(image: Image.Image, *, turn: bool = True) -> Pixels:
         upright = ImageChops.invert(upright)
     upright.info.pop("transparency", None)
     return np.asarray(upright.convert("RGB"))
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation by which the pixels of an opened image are to be turned, 2 to 8; 1 if they are not.
+
+    EXIF data that cannot be read, and values that mean nothing, turn no pixel.
+
+    Raises:
+        OSError, ValueError: from Pillow, which reads a PNG's pixels to find what follows them, if they are damaged.
+    """
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (SyntaxError, struct.error):
+        return 1
+    return int(value) if value in range(2, 9) else 1

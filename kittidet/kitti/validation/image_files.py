@@ -15,7 +15,6 @@ from kittidet.kitti.validation.pixels import check_pixels, read_orientation
 log = logging.getLogger(__name__)
 
 _Size = tuple[int, int]
-_TURNED = range(2, 9)  # EXIF orientations; 1 is upright, others mean nothing
 
 
 def find_image_faults(tree: KittiTree, *, config: ValidateConfig) -> tuple[dict[str, _Size], list[Finding]]:
@@ -68,7 +67,7 @@ def _judge(data: bytes, header: ImageHeader, frame_id: str, file: str, config: V
             f"{file}: expected 8-bit RGB, got {header.kind}. It is converted to 8-bit RGB when it is read.",
         )
     orientation = read_orientation(data)
-    if orientation in _TURNED:
+    if orientation != 1:
         yield Finding(
             *(frame_id, file, 0, "image_orientation", "error"),
             f"{file}: expected pixels that lie upright, got EXIF orientation {orientation}: its labels may be of the "

@@ -14,11 +14,12 @@ import math
 import zlib
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
 from kittidet.errors import DatasetContractError
 from kittidet.kitti.image_file import ImageHeader
 from kittidet.kitti.png import PngHeader, is_png, png_chunks
+from kittidet.kitti.rgb import orientation_of
 
 _FORMATS = ["PNG", "JPEG"]
 _FILTERS = 5
@@ -98,7 +99,7 @@ def read_orientation(data: bytes) -> int:
         return 1
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+            return orientation_of(image)
     except _DAMAGE:
         return 1  # damaged pixels are `check_pixels`' to find
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fixtures.encoded_images import raw_png
 from PIL import Image
 
 from kittidet.detect.images import ImageError, read_image
@@ -36,6 +37,14 @@ def test_damage_is_an_image_error_with_a_reason(tmp_path, content):
     with pytest.raises(ImageError, match=r"a\.png: cannot read the image: .") as caught:
         read_image(path)
     assert caught.value.name == str(path)
+
+
+def test_a_png_that_lacks_rows_is_refused_before_there_is_room_for_them(tmp_path, monkeypatch):
+    """A file of 130 KB may claim 270 MB of pixels, which took 900 MB to refuse."""
+    (tmp_path / "a.png").write_bytes(raw_png(np.zeros((50, 8192, 3), np.uint8), 2, size_wh=(8192, 8192)))
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(ImageError, match="1,228,850 of 201,334,784 bytes of rows are present"):
+        read_image(tmp_path / "a.png")
 
 
 def test_a_cut_image_is_not_read_half(tmp_path):

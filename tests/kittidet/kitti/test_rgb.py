@@ -4,11 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from fixtures.encoded_images import encode, exif, raw_png, samples, street
+from fixtures.encoded_images import ORIENTATION, chunk, encode, exif, raw_png, samples, street
 from PIL import Image
 
 from kittidet.config import MAX_SIDE_PX
-from kittidet.kitti.rgb import to_rgb
+from kittidet.kitti.rgb import orientation_of, to_rgb
 
 
 def read(data: bytes) -> np.ndarray:
@@ -24,6 +24,25 @@ def test_16_bit_grey_keeps_its_high_byte():
 
 def test_a_turned_image_comes_upright():
     assert read(encode(street(), "JPEG", exif=exif(6))).shape == (91, 61, 3)
+
+
+@pytest.mark.parametrize("value", [b"II*\0", b"junk and more", b"", b"II*\0\x08\0\0\0\1"])
+@pytest.mark.parametrize("place", [b"IDAT", b"IEND"])
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_exif_data_that_cannot_be_read_turn_nothing(value, place):
+    data = encode(street(), "PNG")
+    at = data.index(place) - 4
+    data = data[:at] + chunk(b"eXIf", value) + data[at:]
+    np.testing.assert_array_equal(read(data), np.asarray(street()))
+    with Image.open(io.BytesIO(data)) as image:
+        assert orientation_of(image) == 1
+
+
+@pytest.mark.parametrize(("value", "orientation"), [(0, 1), (1, 1), (2, 2), (8, 8), (9, 1), (6.0, 6), ("6", 1)])
+def test_values_that_mean_nothing_turn_nothing(value, orientation):
+    image = street()
+    image.getexif()[ORIENTATION] = value
+    assert orientation_of(image) == orientation
 
 
 def test_a_side_too_long_is_refused_before_pixels_are_decoded():
