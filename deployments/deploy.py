@@ -24,6 +24,7 @@ from deployments.schedules import settle_schedules, wanted_schedules
 from kittidet.presets import preset
 
 _PARAMETER, _JOB_VARIABLE = "parameter ", "job variable "
+_WORKING_DIR = f"{_JOB_VARIABLE}working_dir"
 _ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 _LIMIT, _COLLISION = "concurrency limit", "collision strategy"
 
@@ -105,7 +106,12 @@ def deploy(
         known = client.read_deployment_by_name(name)
     except ObjectNotFound:
         known = client.read_deployment(cast("UUID", declared.apply()))
-    _update(client, known, memory.settle(str(known.id), entry.name, has=_found(known), wants=wants), declared)
+    found = _found(known)
+    # The folder is this machine's. Where an `up` of another project wrote it, or one that is forgotten, no person did.
+    folder = {} if str(known.id) in memory.last else {_WORKING_DIR: wants[_WORKING_DIR]}
+    writes = memory.settle(str(known.id), entry.name, has=found | folder, wants=wants)
+    moved = {name: value for name, value in folder.items() if found.get(name) != value}
+    _update(client, known, writes | moved, declared)
     settle_schedules(client, memory, known, wanted_schedules(entry), active=schedule)
     return name, known.id
 
@@ -125,7 +131,7 @@ def _wanted(entry: Entry, working_dir: Path) -> dict[str, Any]:
         _LIMIT: _ONE_AT_A_TIME.limit if entry.one_at_a_time else None,
         _COLLISION: _ONE_AT_A_TIME.collision_strategy.value if entry.one_at_a_time else None,
         **{_PARAMETER + name: value for name, value in entry.parameters.items()},
-        _JOB_VARIABLE + "working_dir": str(working_dir),
+        _WORKING_DIR: str(working_dir),
         # Set explicitly, so that the worker runs the flow in its own environment and installs nothing.
         _JOB_VARIABLE + "command": "python -m prefect.engine",
     }

@@ -24,24 +24,27 @@ def augment(
     from kittidet.data.preview import write_preview
     from kittidet.model.scaling import variant_spec
     from kittidet.records.manifest import read_manifest
+    from kittidet.steps.fetch import dataset_images
     from kittidet.steps.pipeline import write_data
     from kittidet.store import Store
 
     resolved = resolve_config(preset, config, data, overrides)
     store, model = Store(resolved.store_dir), resolved.model
-    with log_to_file(resolved.store_dir, "augment"):
-        records = store.read(write_data(store, resolved).train_records)
+    with log_to_file(store.root, "augment"):
+        made = write_data(store, resolved)
+        records = store.read(made.train_records)
         manifest, spec = read_manifest(records), variant_spec(model.variant)
-        batches = training_batches(
-            records,
-            input_hw=model.input_hw,
-            batch_size=1,
-            augment=resolved.train.augment,
-            seed=resolved.train.seed,
-            epochs=-(-frames // manifest.num_frames),
-            pixel_mean=spec.pixel_mean,
-            pixel_std=spec.pixel_std,
-        )
-        with plain_record_errors():
+        with dataset_images(store, made.dataset) as images_dir, plain_record_errors():
+            batches = training_batches(
+                records,
+                input_hw=model.input_hw,
+                batch_size=1,
+                augment=resolved.train.augment,
+                seed=resolved.train.seed,
+                epochs=-(-frames // manifest.num_frames),
+                pixel_mean=spec.pixel_mean,
+                pixel_std=spec.pixel_std,
+                images_dir=images_dir,
+            )
             paths = write_preview(preview, batches, table=manifest.table, model=model, frames=frames)
     Console(highlight=False).print(f"{len(paths)} images written to {preview}", soft_wrap=True, markup=False)

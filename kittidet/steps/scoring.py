@@ -15,7 +15,7 @@ from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import open_tree
 from kittidet.progress import FrameProgress
 from kittidet.records.manifest import read_manifest
-from kittidet.steps.fetch import dataset_tree
+from kittidet.steps.fetch import dataset_images, dataset_tree
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.split import split_ids
 from kittidet.store import StepOutput, Store
@@ -60,7 +60,9 @@ def score_model(store: Store, model: Path, like: Path | None, data: DataOutputs,
     from kittidet.export.opened import load_detector  # noqa: PLC0415  loads TensorFlow
 
     records = store.read(data.val_records)
-    detections = predict_records(load_detector(model, like=like), records, config=config)
+    with dataset_images(store, data.dataset) as images_dir:
+        detector = load_detector(model, like=like)
+        detections = predict_records(detector, records, config=config, images_dir=images_dir)
     table = read_manifest(records).table
     return coco_metrics(val_frames(store, data.dataset, data.split, table), detections, table, engine="pycocotools")
 

@@ -31,7 +31,9 @@ def sleepers(project, prefect_server, monkeypatch):
     """Workers that only sleep, and the session's server in place of one more."""
     start = Background.start
     monkeypatch.setattr(
-        Background, "start", lambda self, command, *, environment, cwd: start(self, SLEEP, environment={}, cwd=cwd)
+        Background,
+        "start",
+        lambda self, command, *, environment, cwd: start(self, SLEEP, environment=environment, cwd=cwd),
     )
     server = Server(prefect_server, started=False)
     monkeypatch.setattr(local, "ensure_server", lambda project, *, port, host: server)
