@@ -22,8 +22,8 @@ $(STAMP): requirements/lock.txt pyproject.toml
 demo: setup ## train, evaluate and publish on synthetic data: the whole flow on a local Prefect server
 	$(BIN)/kittidet demo
 
-test: setup check ## checks, then every test but the slow and the fault ones, by two workers
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: setup check ## checks, then every test but the slow and the fault ones, by three workers
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: setup ## format, lint, types, spelling, layers
 	$(BIN)/ruff format --check .

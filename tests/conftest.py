@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from importlib.metadata import version
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from uuid import UUID
 
@@ -52,20 +52,21 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put what is dear at the head of both workers' halves, where no other worker takes it away.
+    """Put what is dear at the head of the workers' shares, where no other worker takes it away.
 
-    `--dist worksteal` gives each of two workers half of the tests, and to one that is done the last of what the other
-    has left. So one starts with the server's tests, the other with the rest of what is made once a session.
-    (`--dist loadgroup` of pytest-xdist 3.8 has no effect with pytest 9.2, and says nothing.)
+    `--dist worksteal` gives each worker an equal share of the tests, and to one that is done the last of what another
+    has left. So one starts with the server's tests, one with the trainings, one with the rest of what is made once a
+    session. (`--dist loadgroup` of pytest-xdist 3.8 has no effect with pytest 9.2, and says nothing.)
     """
     if not hasattr(config, "workerinput"):
         return
     kinds: dict[str, list[pytest.Item]] = {name: [] for name in ("prefect_server", *MADE_ONCE, "")}
     for item in items:
         kinds[next((name for name in kinds if name in item.fixturenames), "")].append(item)
-    server, *dear, others = kinds.values()
-    half = max(0, len(items) // 2 - len(server))
-    items[:] = [*server, *others[:half], *chain(*dear), *others[half:]]
+    server, *dear, trained, others = kinds.values()
+    share, left = len(items) // config.workerinput["workercount"], iter(others)
+    heads = [server, trained, [*chain(*dear)]]
+    items[:] = [*chain(*((*head, *islice(left, max(0, share - len(head)))) for head in heads)), *left]
 
 
 @pytest.fixture(scope="session")

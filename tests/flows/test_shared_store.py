@@ -19,6 +19,7 @@ ALWAYS = ("publish run shared", "report on run shared")
 MAKERS = ("fetch.render_dataset", "validate.write_validation", "split.split_frames", "records.write_records")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)  # four whole runs
 def test_a_second_machine_makes_nothing_that_the_first_has_made(
     task_states, fake_training, few_draws, bucket, on_machine, tmp_path, monkeypatch

@@ -67,7 +67,7 @@ def whole():
     return trained(tiny_efficientdet, 8, steps=5)
 
 
-@pytest.mark.parametrize("micro_batch", [4, 2, 1])
+@pytest.mark.parametrize("micro_batch", [4, 2, pytest.param(1, marks=pytest.mark.slow)])
 def test_parts_give_the_gradients_the_weights_and_the_losses_of_the_whole(whole, micro_batch):
     gradients, weights, losses = trained(tiny_efficientdet, micro_batch, steps=5)
     for found, expected in zip(gradients, whole[0], strict=True):

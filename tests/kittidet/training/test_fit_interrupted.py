@@ -33,7 +33,10 @@ def at_step(monkeypatch, step, action):
     monkeypatch.setattr(LossGuard, "on_train_batch_end", on_train_batch_end)
 
 
-@pytest.mark.parametrize(("step", "saved"), [(3, 3), (5, 5), (10, 10)])
+@pytest.mark.parametrize(
+    ("step", "saved"),
+    [(3, 3), pytest.param(5, 5, marks=pytest.mark.slow), pytest.param(10, 10, marks=pytest.mark.slow)],
+)
 def test_ctrl_c_stops_at_the_step_with_its_state_and_the_next_start_goes_on_there(
     fit, recipe, undisturbed, tmp_path, monkeypatch, step, saved
 ):

@@ -87,7 +87,7 @@ def test_the_best_stay_beside_the_newest_and_their_mean_is_one_more_candidate(sc
     assert Detector.load(average.path).facts.average_of == (4, 6)
 
 
-@pytest.mark.parametrize("epoch", [2, 5])
+@pytest.mark.parametrize("epoch", [pytest.param(2, marks=pytest.mark.slow), 5])
 def test_a_scored_run_that_was_interrupted_keeps_what_an_undisturbed_one_keeps(
     fit, scored, long_recipe, tmp_path, epoch
 ):

@@ -34,6 +34,6 @@ def count_operations(*, frozen: bool) -> int:
     return len(graph.node) + sum(len(function.node_def) for function in graph.library.function)
 
 
-@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("frozen", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_training_step_has_few_operations(frozen):
     assert count_operations(frozen=frozen) <= LIMIT
