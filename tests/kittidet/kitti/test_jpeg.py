@@ -18,7 +18,7 @@ def test_every_kind_of_jpeg_is_whole_and_has_its_size(name):
     assert header.is_rgb8 == ("grey" not in name and "cmyk" not in name)
 
 
-@pytest.mark.parametrize("name", JPEGS.keys() - {"jpeg of two images"})
+@pytest.mark.parametrize("name", [name for name in JPEGS if name != "jpeg of two images"])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 1])
 def test_a_jpeg_cut_short_anywhere_says_so(name, share):
     data = JPEGS[name]
