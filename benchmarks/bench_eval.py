@@ -12,15 +12,14 @@ bare forward pass on one batch that is already there. Bar: at least 0.8 of its i
 
 import argparse
 import os
-import subprocess
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from rows import add_row
 
 from kittidet.classes import KITTI8
 from kittidet.config import CompareConfig, EvalConfig, ModelConfig
@@ -33,10 +32,7 @@ from kittidet.frame import Detections, Frame, KittiObject
 from kittidet.kitti.labels import parse_fields
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 KITTI = ROOT.parent / "shared" / "kitti"
-HEADER = "# Benchmark results\n\nOne row a run, newest last; ratios compare within one run.\n"
-COLUMNS = "| date | commit | cores | benchmark | result |\n|---|---|---|---|---|\n"
 SIZE_WH = (1242, 375)
 
 
@@ -185,24 +181,6 @@ def measure_predict(frames: int, variant: str, repeat: int) -> str:
     return f"forward {bare_rate:.2f} images/s (1.0x), predict {predict_rate:.2f} images/s ({ratio:.2f}x)"
 
 
-def append_row(name: str, result: str) -> None:
-    """Add one row to the results, and print it."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    cells = (
-        datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        commit.stdout.strip() or "unknown",
-        str(len(os.sched_getaffinity(0))),
-        name,
-        result,
-    )
-    text = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else f"{HEADER}\n{COLUMNS}"
-    row = f"| {' | '.join(cells)} |\n"
-    RESULTS.write_text(text + row, encoding="utf-8")
-    print(row, end="")
-
-
 def main() -> None:
     """Measure and append the rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -212,13 +190,13 @@ def main() -> None:
     parser.add_argument("--only", choices=("coco", "kitti", "predict"), help="one of the three")
     options = parser.parse_args()
     if options.only in {None, "coco"}:
-        append_row("eval: COCO AP, 1,496 frames x 100 detections", measure_coco(options.repeat))
+        add_row("eval: COCO AP, 1,496 frames x 100 detections", measure_coco(options.repeat))
     if options.only in {None, "kitti"}:
         origin, result = measure_kitti(options.repeat)
-        append_row(f"eval: KITTI protocol, 3,712 {origin} frames", result)
+        add_row(f"eval: KITTI protocol, 3,712 {origin} frames", result)
     if options.only in {None, "predict"}:
         name = f"eval: predict {options.variant}, {options.frames} drawn frames, batch 8"
-        append_row(name, measure_predict(options.frames, options.variant, options.repeat))
+        add_row(name, measure_predict(options.frames, options.variant, options.repeat))
 
 
 if __name__ == "__main__":

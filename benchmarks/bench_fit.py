@@ -9,14 +9,12 @@ show that; the load stands in the row.
 
 import argparse
 import os
-import subprocess
-from datetime import UTC, datetime
-from pathlib import Path
+
+from rows import add_row
 
 from kittidet.export.budget import fit_lines, input_sizes, measure, predict_ms
 from kittidet.export.latency import describe_load, set_tensorflow_threads
 
-ROOT = Path(__file__).parents[1]
 BAR = 0.10
 KITTI_WH = (1242, 375)
 ENDS, BETWEEN = (384, 1280), (640, 1024)
@@ -47,13 +45,8 @@ def main() -> None:
         verdict = "met" if max(errors) <= BAR else "missed"
         said.append(f"{which.removesuffix('_ms')} off by {max(errors):.1%} at most, bar {BAR:.0%} {verdict}")
     result = f"{'; '.join(said)}; {load} at the start"
-    print(result)
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     title = f"fit: {len(between)} configurations of {given.variants} on {given.on}, {given.rounds} rounds"
-    with (ROOT / "benchmarks" / "RESULTS.md").open("a", encoding="utf-8") as stream:
-        stream.write(f"| {datetime.now(UTC):%Y-%m-%d %H:%M} | {commit} | {os.cpu_count()} | {title} | {result} |\n")
+    add_row(title, result)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,14 @@ frames, two steps or more, whose largest resident memory is read from the kernel
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
+from rows import add_row
+
 FRAMES = 8
 
 
@@ -127,17 +125,7 @@ def main() -> None:
     if options.keep:
         options.keep.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     worst = max(errors, key=abs)
-    write_row(f"memory: {options.cells} cells, {len(cells)}", f"predicted peak off by {worst:+.1%} at most")
-
-
-def write_row(name: str, result: str) -> None:
-    """Append one row to RESULTS.md."""
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-    with RESULTS.open("a", encoding="utf-8") as stream:
-        stream.write(f"| {now} | {commit} | {os.cpu_count()} | {name} | {result} |\n")
+    add_row(f"memory: {options.cells} cells, {len(cells)}", f"predicted peak off by {worst:+.1%} at most")
 
 
 if __name__ == "__main__":

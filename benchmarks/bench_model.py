@@ -22,13 +22,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from rows import add_row
+
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 THREADS = 2
 SIZE = 512
 CLASSES = 90
@@ -241,18 +241,8 @@ def main() -> None:
         if options.only in (None, name):
             lines += ratios(measure(tasks, pythons, options.repeat, options.warm_up))
     load = f"load {os.getloadavg()[0]:.1f}"
-    write_row(f"model: d0 {SIZE}x{SIZE}, {THREADS} threads, median of {options.repeat}", "; ".join([*lines, load]))
+    add_row(f"model: d0 {SIZE}x{SIZE}, {THREADS} threads, median of {options.repeat}", "; ".join([*lines, load]))
     print("\n".join(lines))
-
-
-def write_row(name: str, result: str) -> None:
-    """Append one row to RESULTS.md."""
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-    with RESULTS.open("a", encoding="utf-8") as stream:
-        stream.write(f"| {now} | {commit} | {os.cpu_count()} | {name} | {result} |\n")
 
 
 if __name__ == "__main__":

@@ -13,16 +13,15 @@ import hashlib
 import io
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from rows import add_row
 
 from kittidet.classes import KITTI8
 from kittidet.kitti.labels import parse_label_file
@@ -31,9 +30,6 @@ from kittidet.records.write import write_records
 from kittidet.synthetic import render_dataset
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
-HEADER = "# Benchmark results\n\nOne row a run, newest last; ratios compare within one run.\n"
-COLUMNS = "| date | commit | cores | benchmark | result |\n|---|---|---|---|---|\n"
 
 
 @dataclass(frozen=True)
@@ -98,19 +94,6 @@ def best_of(run: Callable[[Path], object], repeats: int, folder: Path) -> tuple[
     return min(walls), min(processors)
 
 
-def append_result(benchmark: str, result: str) -> None:
-    """Add a dated row to RESULTS.md."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else HEADER
-    if COLUMNS not in text:
-        text += "\n" + COLUMNS
-    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-    text += f"| {date} | {commit} | {os.cpu_count()} | {benchmark} | {result} |\n"
-    RESULTS.write_text(text, encoding="utf-8")
-
-
 def main() -> None:
     """Measure, print, and append a row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -153,7 +136,7 @@ def main() -> None:
         for label, (wall, processor) in times.items()
     )
     print(f"records, {arguments.frames} {kind} frames: {text}")
-    append_result(f"records: {arguments.frames} {kind} frames, best of {arguments.repeats}", text)
+    add_row(f"records: {arguments.frames} {kind} frames, best of {arguments.repeats}", text)
 
 
 if __name__ == "__main__":

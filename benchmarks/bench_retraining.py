@@ -12,21 +12,17 @@ difference is in standard errors (1: the bootstrap is right).
 """
 
 import argparse
-import os
-import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
+from rows import add_row
 
 from kittidet.config_retrain import RetrainConfig
 from kittidet.eval.bootstrap import all_class_ap, draw_weights, mean_ap
 from kittidet.eval.matches import IOU_THRESHOLDS, ClassMatches, Matches
 from kittidet.retraining.rule import is_promoted, level_of, weigh
 
-ROOT = Path(__file__).parents[1]
 CONFIG = RetrainConfig()
 LEVEL = level_of(CONFIG)
 LOOKS = 52
@@ -135,16 +131,6 @@ def ap_errors(frames: int, pairs: int) -> tuple[float, float, float]:
     )
 
 
-def add_row(text: str) -> None:
-    """Add one row to the results, and print it."""
-    git = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    row = f"| {datetime.now(UTC):%Y-%m-%d %H:%M} | {commit} | {os.cpu_count()} | {text} |\n"
-    with (ROOT / "benchmarks" / "RESULTS.md").open("a", encoding="utf-8") as stream:
-        stream.write(row)
-    print(row, end="")
-
-
 def main() -> None:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -157,9 +143,7 @@ def main() -> None:
         shares = fooled_years(draw, options.frames, options.years)
         said.append(f"{draw.__name__} " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
         print(said[-1], flush=True)
-    add_row(
-        f"retraining: {options.years} years of 52 without gain, {options.frames} frames, fooled | {'; '.join(said)}"
-    )
+    add_row(f"retraining: {options.years} years of 52 without gain, {options.frames} frames, fooled", "; ".join(said))
     said = []
     for error in (0.0025, 0.003, 0.004, 0.005):
         single, quarter = power(error, options.frames, 100)
@@ -169,7 +153,7 @@ def main() -> None:
     said.append(
         f"AP of {options.pairs} simulated pairs: error {100 * error:.2f} AP, spread {spread:.2f}, promoted {false:.1%}"
     )
-    add_row(f"retraining: power at +1 AP, {options.frames} frames | {'; '.join(said)}")
+    add_row(f"retraining: power at +1 AP, {options.frames} frames", "; ".join(said))
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 import psutil
-from bench_records import append_result
 from PIL import Image
+from rows import add_row
 
 from kittidet.config import RecordsConfig, SourceConfig, SplitConfig, ValidateConfig
 from kittidet.records.reader import RecordReader
@@ -184,7 +184,7 @@ def main() -> None:
     lines.insert(0, f"beside the zip {totals}")
     print(lines[0])
     if not arguments.no_row:
-        append_result(f"room: {frames} frames of {image_zip / frames / 1e6:.2f} MB", "; ".join(lines))
+        add_row(f"room: {frames} frames of {image_zip / frames / 1e6:.2f} MB", "; ".join(lines))
 
 
 if __name__ == "__main__":

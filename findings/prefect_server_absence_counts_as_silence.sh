@@ -13,7 +13,7 @@
 # Crashed. A restart that takes longer than the heartbeat's limit ends every training that was going on,
 # and an automation that starts crashed runs again then starts it a second time beside itself.
 #
-# Seen: no firing in 40 s of heartbeats every second; 2 and 3 (two tries) in the 20 s of heartbeats after
+# Seen: no firing in 40 s of heartbeats every second; 1 to 3 (three tries) in the 20 s of heartbeats after
 # 35 s without a server.
 set -euo pipefail
 

@@ -89,3 +89,8 @@ class PromotionLostError(RegistryError):
 
 class ExportError(KittidetError):
     """An exported model failed to run or does not match its source."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line that says something in another library's error, or the name of its class."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

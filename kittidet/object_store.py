@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kittidet.errors import StoreError, StoreServerError
+from kittidet.errors import StoreError, StoreServerError, first_line
 from kittidet.masking import masked
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ class ObjectStore:
             yield
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise StoreError(
-                f"{where}: the object store refuses: {_first_line(error)}. Check the credentials in the environment "
+                f"{where}: the object store refuses: {_said(error)}. Check the credentials in the environment "
                 "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and what they may do: read, write, list and delete."
             ) from error
         except BaseError as error:
@@ -284,10 +284,10 @@ class ObjectStore:
             if "404 Not Found" in str(error) or "416 Range Not Satisfiable" in str(error):
                 raise FileNotFoundError(where) from error
             raise StoreServerError(
-                f"{where}: the object store cannot be reached: {_first_line(error)}. Check the network, "
+                f"{where}: the object store cannot be reached: {_said(error)}. Check the network, "
                 "AWS_ENDPOINT_URL and the credentials, then start the same command again; what is done is kept."
             ) from error
 
 
-def _first_line(error: Exception) -> str:
-    return masked(str(error).strip().splitlines()[0])[:300] if str(error).strip() else type(error).__name__
+def _said(error: Exception) -> str:
+    return masked(first_line(error))[:300]

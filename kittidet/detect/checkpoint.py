@@ -19,7 +19,7 @@ import numpy as np
 
 from kittidet.classes import ClassTable
 from kittidet.config import ModelConfig
-from kittidet.errors import CheckpointMismatchError, KittidetError
+from kittidet.errors import CheckpointMismatchError, KittidetError, first_line
 from kittidet.files import digest_file, read_json, remove_partials, whole_folder, write_json
 
 WEIGHTS_NAME = "model.weights.h5"
@@ -174,9 +174,8 @@ def load_weights(network: keras.Model, file: Path) -> None:
             warnings.simplefilter("error", UserWarning)
             network.load_weights(file)
     except (OSError, ValueError, KeyError, UserWarning) as error:
-        reason = str(error).splitlines()[0] if str(error) else repr(error)
         raise CheckpointMismatchError(
-            f"{file}: cannot load these weights into {network.name}: {reason} "
+            f"{file}: cannot load these weights into {network.name}: {first_line(error)} "
             "Expected an undamaged file that was saved from the same variant and class table."
         ) from error
     for variable in network.weights:

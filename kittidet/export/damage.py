@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kittidet.errors import ExportError
+from kittidet.errors import ExportError, first_line
 
 # What runtimes say of whole files with operations that they lack.
 _UNKNOWN = re.compile(r"custom op|not a registered|Select TensorFlow op|FlexDelegate|NOT_IMPLEMENTED", re.IGNORECASE)
@@ -27,7 +27,7 @@ def opening(path: Path, kind: str) -> Iterator[None]:
     except ExportError:
         raise
     except Exception as error:  # TensorFlow alone raises seven classes for damage, IndexError among them
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        reason = first_line(error)
         advice = "It is missing, cut short or damaged; export it again."
         if _UNKNOWN.search(reason):
             advice = "This runtime lacks an operation of it: export the network alone, without what comes after it."

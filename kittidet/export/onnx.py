@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from kittidet.errors import ExportError
+from kittidet.errors import ExportError, first_line
 from kittidet.export.damage import opening
 from kittidet.export.signature import Port, RawModel, fit_ports
 
@@ -105,8 +105,9 @@ def quantise_onnx(
                 op_types_to_quantize=["Conv"] if only_convolutions else None,
             )
         except Exception as error:  # the quantiser raises whatever its parts raise
-            reason = str(error).splitlines()[0] if str(error) else repr(error)
-            raise ExportError(f"{path.name}: ONNX Runtime cannot quantise this network: {reason}.") from error
+            raise ExportError(
+                f"{path.name}: ONNX Runtime cannot quantise this network: {first_line(error)}."
+            ) from error
         finally:
             quantiser_log.setLevel(before)
     return path

@@ -15,7 +15,7 @@ import tensorflow as tf
 from kittidet.config import ModelConfig
 from kittidet.detect.checkpoint import DetectorFacts, detector_path, read_facts
 from kittidet.detect.detector import Detector
-from kittidet.errors import ExportError
+from kittidet.errors import ExportError, first_line
 from kittidet.export.formats import is_model_file, open_raw
 from kittidet.export.signature import CODES, LOGITS, RawModel
 from kittidet.model.anchors import anchors_of
@@ -113,8 +113,9 @@ def _check_answer(raw: RawModel, model: ModelConfig, limits: tuple[float, float]
     try:
         found = raw(noise)
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ExportError(f"{raw.path}: cannot be run: {reason}. Export it again, or update its runtime.") from error
+        raise ExportError(
+            f"{raw.path}: cannot be run: {first_line(error)}. Export it again, or update its runtime."
+        ) from error
     if not all(np.isfinite(values).all() for values in found.values()):
         raise ExportError(f"{raw.path}: returns values that are not finite. Export it again.")
     logits = found[LOGITS]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kittidet.config_export import REFUSED_FORMATS
-from kittidet.errors import ExportError
+from kittidet.errors import ExportError, first_line
 from kittidet.export.damage import opening
 from kittidet.export.signature import Port, RawModel, fit_ports
 
@@ -70,8 +70,9 @@ def write_tflite(
         try:
             content = converter.convert()
         except Exception as error:  # the converter's own exception classes are not public
-            reason = str(error).splitlines()[0] if str(error) else repr(error)
-            raise ExportError(f"{path.name}: TFLite cannot hold this network: {reason}. Use a lite variant.") from error
+            raise ExportError(
+                f"{path.name}: TFLite cannot hold this network: {first_line(error)}. Use a lite variant."
+            ) from error
     path.write_bytes(content)
     return path
 

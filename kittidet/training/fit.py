@@ -15,7 +15,7 @@ from kittidet.config import ModelConfig, TrainConfig
 from kittidet.data.pipeline import plain_record_errors, steps_per_epoch, training_batches
 from kittidet.data.preview import jpeg_of, mosaic, write_batches, write_jpeg
 from kittidet.detect.checkpoint import DetectorFacts, list_checkpoints
-from kittidet.errors import TrainingError
+from kittidet.errors import TrainingError, first_line
 from kittidet.files import digest_of
 from kittidet.machine import usable_memory
 from kittidet.model.scaling import variant_spec
@@ -106,7 +106,7 @@ def fit_detector(
         if isinstance(failure, NotFiniteError):
             halvings = halve_rate(work_dir, failure)
         else:
-            micro_batch = step_down(work_dir, train, model, micro_batch, str(failure).splitlines()[0])
+            micro_batch = step_down(work_dir, train, model, micro_batch, first_line(failure))
         keras.backend.clear_session()
         gc.collect()
     write_result(work_dir, identity, resumed_from_step=resumed_from, anchor_coverage=coverage, rate_halvings=halvings)
