@@ -34,6 +34,7 @@ class KittiObject:
         location_xyz: bottom centre in camera coordinates, metres; -1000 where unknown.
         rotation_y: around the camera's y axis, radians; -10 where unknown.
         score: confidence of a detection; None in labels.
+        region_of: of DontCare, the only class whose objects are not labelled there; None: no class has labels there.
 
     Source:
         KITTI object devkit, readme.txt, "Data Format Description".
@@ -48,9 +49,17 @@ class KittiObject:
     location_xyz: tuple[float, float, float]
     rotation_y: float
     score: float | None = None
+    region_of: str | None = None
 
     @classmethod
-    def of_box(cls, kind: str, xyxy: tuple[float, float, float, float], *, score: float | None = None) -> Self:
+    def of_box(
+        cls,
+        kind: str,
+        xyxy: tuple[float, float, float, float],
+        *,
+        score: float | None = None,
+        region_of: str | None = None,
+    ) -> Self:
         """Return a row of which nothing but class, box and score is known, as of DontCare regions and detections."""
         return cls(
             type=kind,
@@ -62,12 +71,18 @@ class KittiObject:
             location_xyz=(UNKNOWN_PLACE, UNKNOWN_PLACE, UNKNOWN_PLACE),
             rotation_y=UNKNOWN_ANGLE,
             score=score,
+            region_of=region_of,
         )
 
     @property
     def is_dont_care(self) -> bool:
         """Whether this row marks a region whose objects are not labelled."""
         return self.type == DONT_CARE
+
+    @property
+    def about(self) -> str:
+        """The class that the row says something of: its type, or of a region of one class that class."""
+        return self.region_of or self.type
 
     @property
     def occlusion_state(self) -> int:
@@ -103,8 +118,8 @@ class Frame:
         return _box_array([xyxy for xyxy, _ in known]), np.array([class_id for _, class_id in known], dtype=np.int32)
 
     def dont_care_xyxy(self) -> npt.NDArray[np.float32]:
-        """Return the DontCare regions ``[m, 4]``, pixels."""
-        return _box_array([o.xyxy for o in self.objects if o.is_dont_care])
+        """Return the regions in which no class is labelled ``[m, 4]``, pixels."""
+        return _box_array([o.xyxy for o in self.objects if o.about == DONT_CARE])
 
 
 @dataclass(frozen=True, slots=True)

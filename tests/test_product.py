@@ -4,7 +4,9 @@ Once on KITTI's kind of data and once on a COCO data set with classes of its own
 nothing in an epoch or two: what it finds is not judged here, only that all of it runs and has the right names.
 """
 
+import contextlib
 import csv
+import io
 import json
 import math
 import re
@@ -178,7 +180,9 @@ def site_run(site_folder, labelled_photos, prefect_server):
     return kitti_finetune(overrides=overrides, trainer="here", return_state=True)
 
 
-def test_the_flow_leads_from_a_coco_data_set_with_own_classes_to_the_report(site_folder, site_run, task_states):
+def test_the_flow_leads_from_a_coco_data_set_with_own_classes_to_the_report(
+    site_folder, site_run, task_states, labelled_photos
+):
     states = task_states(site_run.state_details.flow_run_id)
     assert {name.split(" step-")[0]: state for name, state in states.items()} == {
         "fetch coco data": "Completed",
@@ -202,6 +206,32 @@ def test_the_flow_leads_from_a_coco_data_set_with_own_classes_to_the_report(site
     frames = Run.open(run, tree=finished.find_tree()).frames
     assert [(frame.frame_id, frame.image_path.suffix) for frame in frames] == [("IMG 0002", ".jpg"), ("c.d", ".jpg")]
     assert [(o.type, o.occluded) for o in frames[0].objects] == [("hard_hat", 0), ("vest", 0), ("DontCare", -1)]
+    document = json.loads((labelled_photos / "val.json").read_text())
+    assert finished.summary["ap"] == pytest.approx(ap_by_pycocotools(document, finished), abs=1e-9)
+
+
+def ap_by_pycocotools(document: dict, run: Run) -> float:
+    """AP of a run's detections by pycocotools on the document that the data came as, crowds included."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    place = {Path(image["file_name"]).stem: image["id"] for image in document["images"]}
+    theirs = {image["id"]: place[image["frame_id"]] for image in run.ground_truth["images"]}
+    found = [
+        {**item, "image_id": theirs[item["image_id"]]}
+        for item in json.loads((run.path / "predictions.json").read_text())
+    ]
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO()
+        areas = [{"iscrowd": 0, **a, "area": a["bbox"][2] * a["bbox"][3]} for a in document["annotations"]]
+        # pycocotools takes an annotation with id 0 for unmatched.
+        truth.dataset = {**document, "annotations": [{**a, "id": k} for k, a in enumerate(areas, start=1)]}
+        truth.createIndex()
+        evaluator = COCOeval(truth, truth.loadRes(found), "bbox")
+        evaluator.evaluate()
+        evaluator.accumulate()
+        evaluator.summarize()
+    return float(evaluator.stats[0])
 
 
 def test_the_command_finds_what_the_flow_made_of_a_coco_data_set(site_folder, site_run, labelled_photos):

@@ -22,6 +22,8 @@ LICENCE = {
 }
 # A COCO class becomes the first KITTI type that maps to it: car -> Car, not Van.
 KITTI_OF_COCO = {coco: kitti for kitti, coco in reversed(list(COCO_OF_KITTI.items()))}
+# Scores of what was converted are those of the document: no overlap changes by more than its last digits.
+_DECIMALS = 6
 _MOVED_PX = 0.005  # KITTI writes two decimals: a smaller difference is another tool's rounding
 
 
@@ -45,29 +47,30 @@ def to_coco(frames: Iterable[tuple[Frame, str]]) -> dict[str, Any]:
 
     Returns:
         ``images``, ``annotations`` (ids from 1) and ``categories`` (KITTI's types in order, then others).
-        DontCare is no category: the regions are in ``images[i].kitti.dont_care``.
+        DontCare is no category: the regions are in ``images[i].kitti.dont_care``; those of one class are its crowds.
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     pairs = list(frames)
-    own = {item.type for frame, _ in pairs for item in frame.objects} - {*KITTI_TYPES, DONT_CARE}
+    own = {item.about for frame, _ in pairs for item in frame.objects} - {*KITTI_TYPES, DONT_CARE}
     types = (*KITTI_TYPES, *sorted(own))
     numbers = _image_numbers([frame.frame_id for frame, _ in pairs])
     for (frame, text), image_id in zip(pairs, numbers, strict=True):
         extra: dict[str, Any] = {"frame_id": frame.frame_id, "dont_care": []}
         for row, item in enumerate(frame.objects):
-            remembered = {"row": row, **asdict(item)}
-            if item.is_dont_care:
+            # The class of a region is that of the annotation.
+            remembered = {"row": row, **{k: v for k, v in asdict(item).items() if k != "region_of"}}
+            if item.about == DONT_CARE:
                 extra["dont_care"].append(remembered)
                 continue
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": image_id,
-                    "category_id": types.index(item.type) + 1,
+                    "category_id": types.index(item.about) + 1,
                     "bbox": _xywh(item.xyxy),
                     "area": round((item.xyxy[2] - item.xyxy[0]) * (item.xyxy[3] - item.xyxy[1]), 4),
-                    "iscrowd": 0,
+                    "iscrowd": int(item.is_dont_care),
                     "kitti": remembered,
                 }
             )
@@ -100,7 +103,8 @@ def from_coco(
     """Return the label files of a COCO document, and counts of what they cannot hold, by description.
 
     KITTI type names are kept, other category names go through ``class_map``; boxes marked ``iscrowd`` or ``ignore``
-    become DontCare. Annotation ids are not used, so that one of 0, which COCO tools do not count, is as good as any.
+    become DontCare of their category, or, where that has no KITTI type, of all. Annotation ids are not used, so that
+    one of 0, which COCO tools do not count, is as good as any.
 
     Args:
         document: the parsed JSON.
@@ -196,15 +200,17 @@ def _object_of(
     if round(xyxy[0], 2) >= round(xyxy[2], 2) or round(xyxy[1], 2) >= round(xyxy[3], 2):
         lost["boxes narrower or lower than a hundredth of a pixel"] += 1
         return None
-    if kind is not None and not is_region and "kitti" in annotation:
-        remembered = _recalled(annotation["kitti"])
+    remembered = _recalled(annotation["kitti"]) if "kitti" in annotation else None
+    if kind is not None and remembered is not None and remembered.is_dont_care == is_region:
         if max(abs(a - b) for a, b in zip(_xywh(remembered.xyxy), annotation["bbox"], strict=True)) <= _MOVED_PX:
             xyxy = remembered.xyxy
-        return replace(remembered, type=kind, xyxy=xyxy)
+        return (
+            replace(remembered, xyxy=xyxy, region_of=kind) if is_region else replace(remembered, xyxy=xyxy, type=kind)
+        )
     if annotation.get("segmentation"):
         lost["segmentation masks, reduced to their boxes"] += 1
     if kind is None or is_region:
-        return KittiObject.of_box(DONT_CARE, xyxy)
+        return KittiObject.of_box(DONT_CARE, xyxy, region_of=kind)
     # Not 3, "unknown": an object of that state counts at no level of KITTI, so that nothing could be scored.
     return replace(KittiObject.of_box(kind, xyxy), truncated=0.0, occluded=0)
 
@@ -226,7 +232,7 @@ def _parsed(text: str) -> tuple[KittiObject, ...] | None:
 
 
 def _text(objects: Iterable[KittiObject]) -> str:
-    return "".join(format_label_line(item) + "\n" for item in objects)
+    return "".join(format_label_line(item, box_decimals=_DECIMALS) + "\n" for item in objects)
 
 
 def _xywh(xyxy: Sequence[float]) -> list[float]:

@@ -135,8 +135,9 @@ def augment(
 
     Returns:
         ``image`` float32 0..255, at most input-sized; ``boxes_xyxy``, ``class_ids`` of what is still visible and
-        ``dont_care_xyxy`` (slivers of other objects included) in input pixels; ``letterbox`` row. A flip is not in
-        the row: training never goes back to the original frame.
+        ``dont_care_xyxy`` (slivers of other objects included, which are of all classes) in input pixels with
+        ``dont_care_class_ids``; ``letterbox`` row. A flip is not in the row: training never goes back to the original
+        frame.
     """
     image, boxes, dont_care = example["image"], example["boxes_xyxy"], example["dont_care_xyxy"]
     size_wh = size_wh_of(image)
@@ -164,11 +165,13 @@ def augment(
     is_object = tf.range(tf.shape(both)[0]) < tf.shape(boxes)[0]
     is_something = tf.reduce_all(clipped[:, 2:] > clipped[:, :2], axis=-1)
     labelled = visible & is_object
+    region_of = tf.concat([tf.zeros_like(example["class_ids"]), example["dont_care_class_ids"]], axis=0)
     return {
         **example,
         "image": image,
         "boxes_xyxy": tf.boolean_mask(clipped, labelled),
         "class_ids": tf.boolean_mask(example["class_ids"], labelled[: tf.shape(boxes)[0]]),
         "dont_care_xyxy": tf.boolean_mask(clipped, is_something & ~labelled),
+        "dont_care_class_ids": tf.boolean_mask(region_of, is_something & ~labelled),
         "letterbox": row,
     }

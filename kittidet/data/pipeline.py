@@ -21,6 +21,7 @@ from kittidet.data.augment import draw
 from kittidet.data.parse import parse_example
 from kittidet.detect.preprocess import boxes_to_input, normalise_pad, preprocess
 from kittidet.errors import RecordError
+from kittidet.records.manifest import RecordsManifest
 from kittidet.records.reader import RecordReader
 
 Tensor = Any
@@ -70,7 +71,8 @@ def training_batches(
     Returns:
         Elements with static shapes: ``image`` ``[b, h, w, 3]`` float32 normalised; ``boxes_xyxy`` ``[b, n, 4]``
         float32 input pixels and ``class_ids`` ``[b, n]`` int32, 0 after the last; ``dont_care_xyxy`` ``[b, m, 4]``
-        float32 input pixels, 0 after the last; ``frame_id`` ``[b]`` string; ``original_wh`` ``[b, 2]`` int32;
+        float32 input pixels, 0 after the last, and where records have regions of one class ``dont_care_class_ids``
+        ``[b, m]`` int32, 0 where a region is of all; ``frame_id`` ``[b]`` string; ``original_wh`` ``[b, 2]`` int32;
         ``letterbox`` ``[b, 4]`` float32 (scale_x, scale_y, offset_x, offset_y: input = original * scale + offset).
 
     Raises:
@@ -98,12 +100,8 @@ def training_batches(
         # `place` and not the frame's index: a frame that is repeated within an epoch is changed differently.
         changed = augment_example(example, draw(seed, epoch, place), config=augment, input_hw=input_hw)
         image = normalise_pad(changed["image"], input_hw=input_hw, pixel_mean=pixel_mean, pixel_std=pixel_std)
-        return _finish(
-            {**changed, "image": image},
-            max_objects=manifest.max_objects,
-            # Slivers that a crop leaves of objects join the DontCare regions.
-            max_dont_care=manifest.max_dont_care + manifest.max_objects,
-        )
+        # Slivers that a crop leaves of objects join the DontCare regions.
+        return _finish({**changed, "image": image}, manifest, slivers=manifest.max_objects)
 
     batches = (
         tf.data.Dataset.range(first_epoch, epochs)
@@ -160,7 +158,7 @@ def evaluation_batches(
             "dont_care_xyxy": boxes_to_input(example["dont_care_xyxy"], row),
             "letterbox": row,
         }
-        return _finish(placed, max_objects=manifest.max_objects, max_dont_care=manifest.max_dont_care)
+        return _finish(placed, manifest, slivers=0)
 
     wanted = tf.constant(range(manifest.num_frames) if places is None else places, tf.int64)
     frames = tf.data.Dataset.from_tensor_slices(wanted).map(load, num_parallel_calls=_cores(), deterministic=True)
@@ -215,13 +213,16 @@ def _as_op(reader: RecordReader) -> Callable[[Tensor], Tensor]:
     return read_tensor
 
 
-def _finish(example: Element, *, max_objects: int, max_dont_care: int) -> Element:
+def _finish(example: Element, manifest: RecordsManifest, *, slivers: int) -> Element:
     """Return the element of a batch: lists padded to one length (at least 1)."""
+    objects, regions = max(1, manifest.max_objects), max(1, manifest.max_dont_care + slivers)
+    names = ("dont_care_class_ids",) if manifest.class_regions else ()
     return {
         "image": example["image"],
-        "boxes_xyxy": _pad_rows(example["boxes_xyxy"], max(1, max_objects)),
-        "class_ids": _pad_rows(example["class_ids"], max(1, max_objects)),
-        "dont_care_xyxy": _pad_rows(example["dont_care_xyxy"], max(1, max_dont_care)),
+        "boxes_xyxy": _pad_rows(example["boxes_xyxy"], objects),
+        "class_ids": _pad_rows(example["class_ids"], objects),
+        "dont_care_xyxy": _pad_rows(example["dont_care_xyxy"], regions),
+        **{name: _pad_rows(example[name], regions) for name in names},
         "frame_id": example["frame_id"],
         "original_wh": tf.ensure_shape(example["original_wh"], [2]),
         "letterbox": tf.ensure_shape(example["letterbox"], [4]),

@@ -4,8 +4,9 @@ Both engines get the same arrays, made from the original-pixel labels. Knows not
 
 The number of record is plain COCO AP, as published results for KITTI are: DontCare regions are not part of it, so a
 detection of an unlabelled object counts as false. ``ignore_dont_care=True`` is a diagnostic that reads higher and is
-not comparable with them. Every detection that is given is scored: where a frame has more than COCO's 100 of a class, AP
-goes beyond the 100 and stands beside the one that stops there.
+not comparable with them. Regions of one class, COCO's crowds, are part of it by COCO's own rule. Every detection that
+is given is scored: where a frame has more than COCO's 100 of a class, AP goes beyond the 100 and stands beside the one
+that stops there.
 """
 
 import contextlib

@@ -5,16 +5,16 @@ format hold that order (``convert.coco``). Knows nothing about scores or files o
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kittidet.arrays import FloatArray
-from kittidet.classes import ClassTable
+from kittidet.classes import DONT_CARE, ClassTable
 from kittidet.coco_document import coco_annotation, coco_categories, coco_image
 from kittidet.errors import EvaluationError
-from kittidet.frame import Detections, Frame
+from kittidet.frame import Detections, Frame, KittiObject
 
 # Columns of a result array: image id, x, y, width, height, score, category id. Both engines accept this layout.
 RESULT_COLUMNS = 7
@@ -44,12 +44,13 @@ def coco_ground_truth(frames: Sequence[Frame], table: ClassTable, *, ignore_dont
     """Return the frames' labels as a COCO data set with the table's ids, in pixels of the original images.
 
     Boxes are clipped to their image, as records and detections are: what a detector learns is what it is scored on.
+    Regions of one class are ``iscrowd`` boxes of it, as the COCO data that they come from has them.
 
     Args:
         frames: the frames to score on, also those without objects.
         table: names the categories; types it leaves out are left out here.
-        ignore_dont_care: also write each DontCare region as an ``iscrowd`` box of every class. COCO tools then
-            ignore a detection inside one, which plain COCO AP does not.
+        ignore_dont_care: also write each region in which no class is labelled as an ``iscrowd`` box of every class.
+            COCO tools then ignore a detection inside one, which plain COCO AP does not.
 
     Returns:
         ``images`` (``id``, ``file_name``, ``frame_id``, ``width``, ``height``), ``annotations`` (ids from 1: both
@@ -64,15 +65,22 @@ def coco_ground_truth(frames: Sequence[Frame], table: ClassTable, *, ignore_dont
     for frame in frames:
         image_id = ids[frame.frame_id]
         images.append(coco_image(image_id, frame.frame_id, frame.image_path.name, frame.size_wh))
-        for item in frame.clipped().objects:
-            class_id = table.id_of(item.type)
-            if class_id is not None:
-                annotations.append(coco_annotation(image_id, class_id, item.xyxy))
-            elif item.is_dont_care and ignore_dont_care:
-                annotations += [coco_annotation(image_id, i, item.xyxy, crowd=True) for i in range(1, len(table) + 1)]
+        clipped = frame.clipped()
+        for item, class_id in scored_rows(clipped, table):
+            annotations.append(coco_annotation(image_id, class_id, item.xyxy, crowd=item.is_dont_care))
+        for xyxy in [o.xyxy for o in clipped.objects if o.about == DONT_CARE] if ignore_dont_care else ():
+            annotations += [coco_annotation(image_id, i, xyxy, crowd=True) for i in range(1, len(table) + 1)]
     for number, annotation in enumerate(annotations, start=1):
         annotation["id"] = number
     return {"images": images, "annotations": annotations, "categories": coco_categories(table)}
+
+
+def scored_rows(frame: Frame, table: ClassTable) -> Iterator[tuple[KittiObject, int]]:
+    """Yield the rows of a frame that COCO AP knows of, with their class ids: objects, and regions of one class."""
+    for item in frame.objects:
+        class_id = table.id_of(item.about)
+        if class_id is not None:
+            yield item, class_id
 
 
 def result_rows(detections: Sequence[Detections], ids: Mapping[str, int], table: ClassTable) -> ResultArray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from kittidet.classes import COCO_CLASSES, COCO_IDS, ClassTable, coco_name, plain_name
 from kittidet.eval.coco import CocoMetrics, Engine, score_coco
-from kittidet.eval.coco_format import coco_ground_truth, result_rows
+from kittidet.eval.coco_format import coco_ground_truth, result_rows, scored_rows
 from kittidet.frame import Detections, Frame
 
 _COCO_NAMES: Mapping[int, str] = {number: name for name, number in COCO_IDS.items()}
@@ -145,7 +145,7 @@ def zero_shot_baseline(
 def _covered_truth(frames: Sequence[Frame], table: ClassTable, coverage: CocoCoverage) -> dict[str, Any]:
     """Return the ground truth of the covered classes; neutral types are ignored regions of the class they resemble."""
     truth = coco_ground_truth(frames, table)
-    kinds = [o.type for frame in frames for o in frame.objects if table.id_of(o.type) is not None]
+    kinds = [item.about for frame in frames for item, _ in scored_rows(frame, table)]
     covered = set(coverage.class_of_coco.values())
     kept = []
     for item, kind in zip(truth["annotations"], kinds, strict=True):

@@ -39,9 +39,11 @@ def label_rows(path: Path, table: ClassTable | None) -> tuple[KittiObject, ...]:
         return rows
     known = {*table.types, DONT_CARE}
     for row in rows:
-        if row.type not in known:
+        if row.about not in known:
             raise LabelParseError(
-                f"{path.parent.name}/{path.name}: unknown class {row.type!r}: expected one of {table.describe()}. "
+                f"{path.parent.name}/{path.name}: unknown class {row.about!r}: expected one of {table.describe()}. "
                 "Name it in `records.classes`, or correct the row."
             )
-    return tuple(replace(row, type=DONT_CARE) if row.type in table.ignored else row for row in rows)
+    # A region of a class that is left out is left out with it.
+    kept = (row for row in rows if row.region_of is None or row.about in table.ignored or table.id_of(row.about))
+    return tuple(replace(row, type=DONT_CARE, region_of=None) if row.about in table.ignored else row for row in kept)

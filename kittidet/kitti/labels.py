@@ -1,5 +1,7 @@
 """Parses a line of a KITTI label or result file into a record, and formats it back: exact in both directions.
 
+``DontCare:Car`` is this project's: a region in which cars alone are not labelled (COCO's ``iscrowd``).
+
 Knows the text format only. Ranges that depend on the image or on other rows are left to `validation`. Reads what other
 writers make of the format as well: labels with a score (it is passed over), whole numbers written as ``0.00``.
 
@@ -45,6 +47,7 @@ _ROW = r"[ \t]*(\S+)" + f"{_GAP}({_FLOAT})" * (len(LABEL_FIELDS) - 1)
 _LABEL_LINE = re.compile(_ROW + f"(?:{_GAP}{_FLOAT})?" + r"[ \t]*")
 _RESULT_LINE = re.compile(_ROW + f"{_GAP}({_FLOAT})" + r"[ \t]*")
 _MAX_OCCLUDED = 10**9
+_REGION_OF = f"{DONT_CARE}:"
 _LFS_POINTER = "version https://git-lfs"
 # Some editors begin a text file with it.
 BYTE_ORDER_MARK = "\ufeff"
@@ -66,9 +69,9 @@ def parse_label_line(
             whose right or bottom edge is not beyond its left or top one (a result's box may be empty, not inverted).
     """
     parsed = parse_fields(line, where=where, with_score=with_score)
-    if types is not None and parsed.type not in types and parsed.type != DONT_CARE:
+    if types is not None and parsed.about not in types and parsed.about != DONT_CARE:
         raise LabelParseError(
-            f"{where}: unknown class {parsed.type!r}: expected one of {', '.join(types)} or {DONT_CARE}. "
+            f"{where}: unknown class {parsed.about!r}: expected one of {', '.join(types)} or {DONT_CARE}. "
             "Class names are case-sensitive; correct the line or leave the frame out."
         )
     left, top, right, bottom = parsed.xyxy
@@ -100,8 +103,9 @@ def parse_fields(line: str, *, where: str, with_score: bool = False) -> KittiObj
     if not all(map(math.isfinite, (*values, state))) or not (is_state or with_score):
         raise _form_error(line, where=where, with_score=with_score)
     share, alpha, left, top, right, bottom, height, width, length, x, y, z, rotation_y, *score = values
+    region_of = name.removeprefix(_REGION_OF) if name.startswith(_REGION_OF) else None
     return KittiObject(
-        type=name,
+        type=DONT_CARE if region_of else name,
         truncated=share,
         occluded=int(state) if is_state else UNKNOWN,
         alpha=alpha,
@@ -110,6 +114,7 @@ def parse_fields(line: str, *, where: str, with_score: bool = False) -> KittiObj
         location_xyz=(x, y, z),
         rotation_y=rotation_y,
         score=score[0] if score else None,
+        region_of=region_of or None,
     )
 
 
@@ -176,17 +181,21 @@ def is_blank(line: str) -> bool:
     return not line.strip()
 
 
-def format_label_line(obj: KittiObject) -> str:
+def format_label_line(obj: KittiObject, *, box_decimals: int = 2) -> str:
     """Return the line as KITTI writes it for a record: two decimals, plain integers where a value is unknown.
 
     A score, if present, is written with enough digits to read back the same number.
+
+    Args:
+        obj: the record.
+        box_decimals: of a side of the box that needs more than KITTI's two.
     """
     fields = [
-        obj.type,
+        obj.type if obj.region_of is None else _REGION_OF + obj.region_of,
         _number(obj.truncated, unknown=UNKNOWN),
         str(obj.occluded),
         _number(obj.alpha, unknown=UNKNOWN_ANGLE),
-        *(f"{value:.2f}" for value in obj.xyxy),
+        *(_coordinate(value, box_decimals) for value in obj.xyxy),
         *(_number(value, unknown=UNKNOWN) for value in obj.dimensions_hwl),
         *(_number(value, unknown=UNKNOWN_PLACE) for value in obj.location_xyz),
         _number(obj.rotation_y, unknown=UNKNOWN_ANGLE),
@@ -194,6 +203,11 @@ def format_label_line(obj: KittiObject) -> str:
     if obj.score is not None:
         fields.append(repr(float(obj.score)))
     return " ".join(fields)
+
+
+def _coordinate(value: float, decimals: int) -> str:
+    short, exact = f"{value:.2f}", f"{value:.{decimals}f}"
+    return short if float(short) == float(exact) else exact.rstrip("0")
 
 
 def _number(value: float, *, unknown: int) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from kittidet.boxes import clip_xyxy
-from kittidet.classes import ClassTable
+from kittidet.classes import DONT_CARE, ClassTable
 from kittidet.errors import RecordError
 from kittidet.frame import Frame, KittiObject
 from kittidet.records.message import FeatureValue
@@ -24,6 +24,8 @@ from kittidet.records.message import FeatureValue
 SIDES = ("xmin", "ymin", "xmax", "ymax")  # in xyxy order
 OBJECT_BOX = "image/object/bbox/"
 DONT_CARE_BOX = "image/dont_care/bbox/"
+# 1-based id of the only class that a region is of, 0: of all. Absent where all regions of a frame are of all classes.
+REGION_LABEL = "image/dont_care/class/label"
 LABEL = "image/object/class/label"
 FRAME_ID = "image/kitti/frame_id"
 ENCODED = "image/encoded"  # the PNG or JPEG file as it is
@@ -46,7 +48,7 @@ _PER_OBJECT = {
     **{f"image/object/kitti/location/{axis}": "float" for axis in "xyz"},  # metres, camera
     "image/object/kitti/rotation_y": "float",  # radians
 }
-_PER_DONT_CARE = {DONT_CARE_BOX + side: "float" for side in SIDES}
+_PER_DONT_CARE = {**{DONT_CARE_BOX + side: "float" for side in SIDES}, REGION_LABEL: "int64"}
 _PER_IMAGE = {
     ENCODED: "bytes",
     "image/format": "bytes",
@@ -99,7 +101,8 @@ def frame_features(
     objects = [o for o, _ in known]
     class_ids = [class_id for _, class_id in known]
     boxes = _normalised(objects, frame.size_wh, edge_tolerance_px, where)
-    dont_care = _normalised([o for o in frame.objects if o.is_dont_care], frame.size_wh, edge_tolerance_px, where)
+    regions = ignored_regions(frame, table)
+    dont_care = _normalised([o for o, _ in regions], frame.size_wh, edge_tolerance_px, where)
     width, height = frame.size_wh
     values: dict[str, FeatureValue] = {
         "image/format": [image_format.encode()],
@@ -123,6 +126,8 @@ def frame_features(
     for side, name in enumerate(SIDES):
         values[OBJECT_BOX + name] = boxes[:, side].tolist()
         values[DONT_CARE_BOX + name] = dont_care[:, side].tolist()
+    if any(class_id for _, class_id in regions):
+        values[REGION_LABEL] = [class_id for _, class_id in regions]
     for axis, name in enumerate(("height", "width", "length")):
         values[f"image/object/kitti/dimensions/{name}"] = [o.dimensions_hwl[axis] for o in objects]
     for axis, name in enumerate("xyz"):
@@ -132,6 +137,12 @@ def frame_features(
     if problems:
         raise RecordError(f"{where}: {'; '.join(problems)}. Correct the label file or set the frame aside.")
     return features
+
+
+def ignored_regions(frame: Frame, table: ClassTable) -> list[tuple[KittiObject, int]]:
+    """Return the regions of a frame that training passes over, with the id of the class they are of, 0: of all."""
+    found = [(o, 0 if o.about == DONT_CARE else table.id_of(o.about)) for o in frame.objects if o.is_dont_care]
+    return [(item, class_id) for item, class_id in found if class_id is not None]
 
 
 def of_right_kind(features: Mapping[str, tuple[str, Sequence[Any]]]) -> dict[str, tuple[str, Any]]:
@@ -170,6 +181,10 @@ def feature_problems(features: Mapping[str, tuple[str, Sequence[Any]]], *, num_c
     num_boxes = len(features.get(OBJECT_BOX + SIDES[0], ("float", ()))[1])
     if len(labels) != num_boxes:
         found.append(f"{LABEL}: expected {num_boxes} values, one per box, got {len(labels)}")
+    regions = list(features.get(REGION_LABEL, ("int64", ()))[1])
+    num_regions = len(features.get(DONT_CARE_BOX + SIDES[0], ("float", ()))[1])
+    if regions and (len(regions) != num_regions or not all(0 <= label <= highest for label in regions)):
+        found.append(f"{REGION_LABEL}: expected {num_regions} values, one per region, 0..{highest}, got {regions}")
     found += [
         f"{name}: expected finite numbers, got {list(values)}"
         for name, (kind, values) in features.items()

@@ -39,6 +39,7 @@ class RecordsManifest:
         shards: the files, in order.
         digest: identifies the content: table and shards.
         images_of: the digest of the data set whose image files the records refer to; None if they hold the images.
+        class_regions: whether some regions are of one class alone.
     """
 
     split: str
@@ -52,6 +53,7 @@ class RecordsManifest:
     shards: tuple[Shard, ...]
     digest: str
     images_of: str | None = None
+    class_regions: bool = False
 
 
 def records_digest(table: ClassTable, shards: tuple[Shard, ...]) -> str:
@@ -116,4 +118,5 @@ def _parse(values: Any) -> RecordsManifest:
         shards=shards,
         digest=str(values["digest"]),
         images_of=None if images_of is None else str(images_of),
+        class_regions=bool(values.get("class_regions", False)),
     )

@@ -30,7 +30,7 @@ from kittidet.frame import Frame
 from kittidet.kitti.frames import label_rows
 from kittidet.kitti.image_file import check_image_bytes, image_format
 from kittidet.progress import FrameProgress
-from kittidet.records.example import CRC32C, ENCODED, SHA256, frame_features, source_ids
+from kittidet.records.example import CRC32C, ENCODED, SHA256, frame_features, ignored_regions, source_ids
 from kittidet.records.manifest import MANIFEST_NAME, RecordsManifest, Shard, records_digest, write_manifest
 from kittidet.records.message import encode_with_blob
 from kittidet.records.shard import ShardWriter, partial_path
@@ -76,6 +76,7 @@ class _ShardFacts:
     num_dont_care: int
     max_objects: int
     max_dont_care: int
+    class_regions: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +249,7 @@ def _write_shard(job: _ShardJob) -> _ShardFacts:
     counts: Counter[str] = Counter()
     dont_care_counts = []
     object_counts = []
+    class_regions = False
     try:
         with ShardWriter(job.path) as writer:
             for frame_id, source_id, image_path, label_path in job.frames:
@@ -269,11 +271,15 @@ def _write_shard(job: _ShardJob) -> _ShardFacts:
                 _, class_ids = frame.labelled(job.table)
                 counts.update(job.table.name_of(int(class_id)) for class_id in class_ids)
                 object_counts.append(len(class_ids))
-                dont_care_counts.append(sum(o.is_dont_care for o in frame.objects))
+                regions = ignored_regions(frame, job.table)
+                dont_care_counts.append(len(regions))
+                class_regions |= any(class_id for _, class_id in regions)
     except OSError as error:
         raise RecordError(f"{error.filename or job.path}: cannot write the records: {error.strerror}.") from error
     shard = Shard(job.path.name, len(job.frames), writer.size, writer.sha256)
-    return _ShardFacts(shard, counts, sum(dont_care_counts), max(object_counts), max(dont_care_counts))
+    return _ShardFacts(
+        shard, counts, sum(dont_care_counts), max(object_counts), max(dont_care_counts), class_regions=class_regions
+    )
 
 
 def _summarise(
@@ -293,4 +299,5 @@ def _summarise(
         shards=shards,
         digest=records_digest(table, shards),
         images_of=images_of,
+        class_regions=any(f.class_regions for f in facts),
     )

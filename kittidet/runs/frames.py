@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kittidet.classes import ClassTable
+from kittidet.classes import DONT_CARE, ClassTable
 from kittidet.errors import DatasetContractError
 from kittidet.eval.coco_format import ResultArray, row_boxes
 from kittidet.frame import Detections, Frame, KittiObject
@@ -53,8 +53,9 @@ def labelled_frames(truth: Mapping[str, Any], table: ClassTable) -> tuple[Frame,
     boxes: dict[Any, list[KittiObject]] = {image["id"]: [] for image in truth["images"]}
     for item in truth["annotations"]:
         left, top, width, height = item["bbox"]
+        xyxy, name = (left, top, left + width, top + height), table.name_of(item["category_id"])
         boxes[item["image_id"]].append(
-            KittiObject.of_box(table.name_of(item["category_id"]), (left, top, left + width, top + height))
+            KittiObject.of_box(DONT_CARE, xyxy, region_of=name) if item["iscrowd"] else KittiObject.of_box(name, xyxy)
         )
     return tuple(
         Frame(

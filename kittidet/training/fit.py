@@ -278,7 +278,7 @@ def _fit(run: _Run, session: Session, progress: Progress | None, callbacks: list
     train = run.train
     steps = steps_per_epoch(run.manifest.num_frames, train.batch_size)
     epoch, batch = (0, 0) if progress is None else (progress.epoch, progress.batch)
-    batches = _batches(run, epoch, batch).map(lambda batch: {key: batch[key] for key in BATCH_KEYS})
+    batches = _batches(run, epoch, batch).map(lambda batch: {key: batch[key] for key in BATCH_KEYS if key in batch})
     # The cut epoch has its own number of steps, which `fit` takes for all epochs of a call.
     parts = [(epoch + 1, steps - batch), (train.epochs, steps)] if batch else [(train.epochs, steps)]
     for last, steps_each in parts:

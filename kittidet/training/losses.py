@@ -47,7 +47,9 @@ def focal_loss(
     class_logits = ops.cast(class_logits, "float32")
     own_class = ops.arange(1, class_logits.shape[-1] + 1, dtype="int32")
     is_label = ops.equal(targets.class_ids[..., None], own_class)  # [b, A, K]
-    counted = ops.cast(ops.logical_not(targets.is_ignored), "float32")[..., None]
+    counted = ops.cast(ops.logical_not(targets.is_ignored), "float32")
+    if len(counted.shape) < len(is_label.shape):
+        counted = counted[..., None]  # [b, A, 1]: of all classes
     half_smoothing = 0.5 * label_smoothing
 
     # The gradient is computed here by hand: the backward pass keeps one map of this size instead of eight,

@@ -10,8 +10,9 @@ from kittidet.config import TrainConfig
 from kittidet.training.losses import focal_loss, huber_box_loss, iou_box_loss, l2_loss, normalizer_of
 from kittidet.training.targets import Targets, assign_targets
 
-# What the losses read from a batch; the rest is dropped (ids are strings, which accelerators do not accept).
-BATCH_KEYS = ("image", "boxes_xyxy", "class_ids", "dont_care_xyxy")
+# What the losses read from a batch, the last where its records have regions of one class; the rest is dropped (ids are
+# strings, which accelerators do not accept).
+BATCH_KEYS = ("image", "boxes_xyxy", "class_ids", "dont_care_xyxy", "dont_care_class_ids")
 
 
 class TrainableDetector(keras.Model):
@@ -88,6 +89,8 @@ class TrainableDetector(keras.Model):
             batch["class_ids"],
             self.anchors_xyxy,
             dont_care_xyxy=batch["dont_care_xyxy"] if self.recipe.ignore_dont_care else None,
+            dont_care_class_ids=batch.get("dont_care_class_ids"),
+            num_classes=self.network.output["class_logits"].shape[-1],
         )
 
     def loss_parts(

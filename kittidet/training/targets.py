@@ -23,7 +23,8 @@ class Targets:
 
     Attributes:
         is_positive: ``[b, A]`` bool, the anchor has an object.
-        is_ignored: ``[b, A]`` bool, the anchor is left out of the class loss; never positive.
+        is_ignored: ``[b, A]`` bool, the anchor is left out of the class loss, never positive; or ``[b, A, K]``, it is
+            left out of the loss of a class, never of its own.
         class_ids: ``[b, A]`` int32, 1-based class of a positive anchor, 0 elsewhere.
         box_codes: ``[b, A, 4]`` float32 ``(ty, tx, th, tw)`` of a positive anchor, 0 elsewhere.
         num_positives: ``[b]`` float32, positive anchors of each image.
@@ -36,7 +37,15 @@ class Targets:
     num_positives: Any
 
 
-def assign_targets(boxes_xyxy: Any, class_ids: Any, anchors_xyxy: Any, *, dont_care_xyxy: Any | None = None) -> Targets:
+def assign_targets(
+    boxes_xyxy: Any,
+    class_ids: Any,
+    anchors_xyxy: Any,
+    *,
+    dont_care_xyxy: Any | None = None,
+    dont_care_class_ids: Any | None = None,
+    num_classes: int = 0,
+) -> Targets:
     """Return the targets of every anchor.
 
     An anchor takes the box it overlaps most (on ties, the first) if the IoU is at least 0.5. Then every box also
@@ -48,6 +57,8 @@ def assign_targets(boxes_xyxy: Any, class_ids: Any, anchors_xyxy: Any, *, dont_c
         class_ids: ``[b, n]`` int, 1-based; 0 marks padding.
         anchors_xyxy: ``[A, 4]`` float32, input pixels.
         dont_care_xyxy: ``[b, m, 4]`` float32 regions without labels, input pixels; boxes without area are padding.
+        dont_care_class_ids: ``[b, m]`` int, the only class that a region is of, 0: of all; None: all are of all.
+        num_classes: where some are of one class.
 
     Source:
         google/automl ``efficientdet/tf2/anchors.py`` and ``object_detection/argmax_matcher.py``. The DontCare rule is
@@ -75,11 +86,17 @@ def assign_targets(boxes_xyxy: Any, class_ids: Any, anchors_xyxy: Any, *, dont_c
     matched_xyxy = ops.take_along_axis(boxes_xyxy, matched_box[..., None], axis=1)  # [b, A, 4]
     matched_class = ops.take_along_axis(class_ids, matched_box, axis=1)  # [b, A]
     codes = encode_boxes(matched_xyxy, anchors_xyxy)
-    is_ignored = _inside_dont_care(dont_care_xyxy, anchors_xyxy, is_positive)
+    own_class = ops.where(is_positive, matched_class, 0)
+    if dont_care_xyxy is None or dont_care_xyxy.shape[1] == 0:
+        is_ignored = ops.zeros_like(is_positive)
+    elif dont_care_class_ids is None:
+        is_ignored = _inside_dont_care(dont_care_xyxy, anchors_xyxy, is_positive)
+    else:
+        is_ignored = _inside_by_class(dont_care_xyxy, dont_care_class_ids, anchors_xyxy, own_class, num_classes)
     return Targets(
         is_positive=is_positive,
         is_ignored=is_ignored,
-        class_ids=ops.where(is_positive, matched_class, 0),
+        class_ids=own_class,
         box_codes=ops.where(is_positive[..., None], codes, 0.0),
         num_positives=ops.sum(ops.cast(is_positive, "float32"), axis=1),
     )
@@ -92,12 +109,29 @@ def pairwise_iou(boxes_xyxy: Any, anchors_xyxy: Any) -> Any:
     return ops.where(inter > 0, inter / ops.where(inter > 0, union, 1.0), 0.0)
 
 
-def _inside_dont_care(dont_care_xyxy: Any | None, anchors_xyxy: Any, is_positive: Any) -> Any:
-    if dont_care_xyxy is None or dont_care_xyxy.shape[1] == 0:
-        return ops.zeros_like(is_positive)
-    inter = _pairwise_intersection(ops.cast(dont_care_xyxy, "float32"), anchors_xyxy)  # [b, m, A]
-    covered = ops.any(inter > IGNORED_SHARE * _area(anchors_xyxy), axis=1)  # [b, A]
+def _inside_dont_care(dont_care_xyxy: Any, anchors_xyxy: Any, is_positive: Any) -> Any:
+    covered = ops.any(_is_inside(dont_care_xyxy, anchors_xyxy), axis=1)  # [b, A]
     return ops.logical_and(covered, ops.logical_not(is_positive))
+
+
+def _inside_by_class(
+    dont_care_xyxy: Any, dont_care_class_ids: Any, anchors_xyxy: Any, own_class: Any, num_classes: int
+) -> Any:
+    """Return ``[b, A, K]`` whether an anchor is in a region of a class; one with an object alone of its own class."""
+    is_inside = _is_inside(dont_care_xyxy, anchors_xyxy)  # [b, m, A]
+    of_all = ops.logical_and(ops.equal(dont_care_class_ids, 0)[..., None], is_inside)
+    of_all = ops.logical_and(ops.any(of_all, axis=1), ops.equal(own_class, 0))  # [b, A]
+    classes = ops.arange(1, num_classes + 1, dtype="int32")
+    region_of = ops.equal(ops.cast(dont_care_class_ids, "int32")[..., None], classes)  # [b, m, K]
+    # How many regions of the class an anchor is in: a product of matrices, so that no [b, m, A, K] is in memory.
+    count = ops.matmul(ops.transpose(ops.cast(is_inside, "float32"), (0, 2, 1)), ops.cast(region_of, "float32"))
+    of_class = ops.logical_and(count > 0, ops.not_equal(own_class[..., None], classes))
+    return ops.logical_or(of_all[..., None], of_class)
+
+
+def _is_inside(dont_care_xyxy: Any, anchors_xyxy: Any) -> Any:
+    inter = _pairwise_intersection(ops.cast(dont_care_xyxy, "float32"), anchors_xyxy)
+    return inter > IGNORED_SHARE * _area(anchors_xyxy)  # [b, m, A]
 
 
 def _pairwise_intersection(boxes_xyxy: Any, anchors_xyxy: Any) -> Any:

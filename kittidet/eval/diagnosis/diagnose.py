@@ -90,7 +90,7 @@ def diagnose(
     Raises:
         EvaluationError: without any labelled object.
     """
-    if not ground_truth["annotations"]:
+    if all(item["iscrowd"] for item in ground_truth["annotations"]):
         raise EvaluationError(f"no ground truth: {len(frames)} frames hold no object of {', '.join(table.names)}.")
     frame_of = {image["id"]: image["frame_id"] for image in ground_truth["images"]}
     is_inside = inside_dont_care(frames, results, {name: image_id for image_id, name in frame_of.items()})
@@ -101,7 +101,9 @@ def diagnose(
     return Diagnosis(
         curves=mean,
         class_curves=by_class,
-        confusion=confusion(evaluator, min_score=mean.best_threshold, min_iou=_MIN_IOU),
+        confusion=confusion(
+            _without_ignored(evaluator, ground_truth, results, matches), min_score=mean.best_threshold, min_iou=_MIN_IOU
+        ),
         tide=tide_errors(evaluator),
         calibration=calibration(evaluator, min_iou=_MIN_IOU),
         slices=ap_by_slice(frames, ground_truth, results, table),
@@ -112,6 +114,14 @@ def diagnose(
             evaluator, frame_of, is_inside, count=label_errors, min_score=label_error_score, min_iou=_MIN_IOU
         ),
     )
+
+
+def _without_ignored(evaluator: Any, ground_truth: Mapping[str, Any], results: ResultArray, matches: Matches) -> Any:
+    """Return the evaluator of the detections that count; the engine's confusion takes those on regions for wrong."""
+    counted = np.ones(len(results), dtype=bool)
+    for one in matches.classes:
+        counted[one.row] = one.counts[0]
+    return evaluator if counted.all() else hotcoco_evaluator(ground_truth, results[counted])
 
 
 def _plain(value: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from kittidet.classes import ClassTable
 from kittidet.eval.coco import detection_limits, evaluated, mean_scored
-from kittidet.eval.coco_format import ResultArray
+from kittidet.eval.coco_format import ResultArray, scored_rows
 from kittidet.frame import Frame, KittiObject
 
 # KITTI's lidar labels end near 80 m, most within 40; the devkit's levels cut at 25 and 40 px and at .15, .3 and .5.
@@ -61,7 +61,7 @@ def ap_by_slice(
         results: detections of these frames, as ``coco_format.result_rows`` makes them.
         table: the class table of both.
     """
-    objects = [o for frame in frames for o in frame.objects if table.id_of(o.type) is not None]
+    objects = [item for frame in frames for item, _ in scored_rows(frame, table)]
     attributes: Mapping[str, tuple[tuple[float, ...], Callable[[KittiObject], float]]] = {
         "distance_m": (DISTANCE_M, lambda o: o.location_xyz[2]),
         "height_px": (HEIGHT_PX, lambda o: o.xyxy[3] - o.xyxy[1]),
@@ -70,7 +70,8 @@ def ap_by_slice(
     }
     found: list[SliceAp] = []
     for name, (edges, value_of) in attributes.items():
-        places = _slice_numbers([value_of(o) for o in objects], edges)
+        # A region is in no slice.
+        places = _slice_numbers([math.nan if o.is_dont_care else value_of(o) for o in objects], edges)
         heights = _slice_numbers(results[:, 4].tolist(), edges) if name == "height_px" else None
         found += [
             _score_slice(ground_truth, results, places, heights, number, (name, edges[number], edges[number + 1]))

@@ -118,7 +118,7 @@ def _build_table(rows: Sequence[Row]) -> pd.DataFrame:
         {
             "frame_id": pd.Series([r.frame_id for r in rows], dtype=object),
             "is_dont_care": np.array([r.obj.is_dont_care for r in rows], dtype=bool),
-            "type": pd.Series([r.obj.type for r in rows], dtype=object),
+            "type": pd.Series([r.obj.about for r in rows], dtype=object),
             "truncated": numbers[:, 0],
             "occluded": np.array([r.obj.occluded for r in rows], dtype=np.int64),
             "alpha": numbers[:, 1],
@@ -248,7 +248,7 @@ def _got(row: Row, rule: _Rule) -> str:
     if rule.column.startswith("box"):
         image = "" if row.size_wh is None else f" in an image of {row.size_wh[0]}x{row.size_wh[1]}"
         return f"left={left:g} top={top:g} right={right:g} bottom={bottom:g}{image}"
-    values = {"dimensions": row.obj.dimensions_hwl, "location": row.obj.location_xyz}
+    values = {"type": row.obj.about, "dimensions": row.obj.dimensions_hwl, "location": row.obj.location_xyz}
     if rule.column == "columns":
         return f"{len(LABEL_FIELDS) + 1}, the last one a score"
     return repr(values[rule.column] if rule.column in values else getattr(row.obj, rule.column))

@@ -65,6 +65,15 @@ def test_the_document_is_plain_coco_for_tools_that_do_not_know_kitti():
     assert annotation["area"] == pytest.approx(30.34 * 32.85, abs=1e-3)
 
 
+def test_a_region_of_one_class_is_a_crowd_of_it_and_its_own_row_again():
+    region = DONT_CARE.replace("DontCare", "DontCare:Car")
+    made = document(f"{CAR}\n{region}\n{DONT_CARE}\n")
+    assert [(a["category_id"], a["iscrowd"]) for a in made["annotations"]] == [(1, 0), (1, 1)]
+    assert back(made)[0] == f"{CAR}\n{region}\n{DONT_CARE}\n"
+    made["annotations"][1]["iscrowd"] = 0
+    assert back(made)[0].splitlines()[1].startswith("Car 0.00 0 -10 503.89")
+
+
 def test_a_box_that_another_tool_moved_is_kept_as_moved():
     made = document(f"{CAR}\n")
     made["annotations"][0]["bbox"] = [600.0, 150.0, 30.0, 40.0]
@@ -99,7 +108,7 @@ def test_a_foreign_document_keeps_what_has_a_kitti_type_and_counts_the_rest():
         ],
     }
     text, lost = back(foreign, **KITTI_OF_COCO)
-    assert [line.split()[0] for line in text.splitlines()] == ["Car", "DontCare"]
+    assert [line.split()[0] for line in text.splitlines()] == ["Car", "DontCare:Pedestrian"]
     assert lost == {
         "segmentation masks, reduced to their boxes": 1,
         "boxes of 'dog', which has no KITTI type (assign one with --map 'dog=Type')": 1,
@@ -109,13 +118,25 @@ def test_a_foreign_document_keeps_what_has_a_kitti_type_and_counts_the_rest():
 
 @pytest.mark.parametrize("key", ["iscrowd", "ignore"])
 @pytest.mark.parametrize("more", [{}, {"segmentation": {"counts": [0, 9], "size": [480, 640]}}])
-def test_what_is_not_to_be_counted_becomes_dont_care(key, more):
+def test_what_is_not_to_be_counted_becomes_dont_care_of_its_category(key, more):
     made = document(f"{CAR}\n")
     box = {"image_id": 7, "category_id": 6, "bbox": [1, 2, 3, 4]}
     made["annotations"] += [{"id": 9, **box, **more, key: 1}, {"id": 10, **box, key: 0}]
     made["annotations"][0][key] = 1
     text, _ = back(made)
-    assert [line.split()[0] for line in text.splitlines()] == ["DontCare", "DontCare", "Cyclist"]
+    assert [line.split()[0] for line in text.splitlines()] == ["DontCare:Car", "DontCare:Cyclist", "Cyclist"]
+
+
+def test_more_than_two_decimals_of_a_foreign_box_are_kept():
+    made = document("")
+    made["annotations"] = [
+        {"id": 1, "image_id": 7, "category_id": 1, "bbox": [0.1234567, 10.1, 10.25, 5.3]},
+        {"id": 2, "image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4.5]},
+    ]
+    assert [line.split()[4:8] for line in back(made)[0].splitlines()] == [
+        ["0.123457", "10.10", "10.373457", "15.40"],
+        ["1.00", "2.00", "4.00", "6.50"],
+    ]
 
 
 def test_ids_may_be_text_and_have_gaps():

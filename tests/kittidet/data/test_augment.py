@@ -37,6 +37,7 @@ def example(image, boxes=(), regions=()):
         "boxes_xyxy": tf.constant(np.array(boxes, np.float32).reshape(-1, 4)),
         "class_ids": tf.range(1, len(boxes) + 1, dtype=tf.int32),
         "dont_care_xyxy": tf.constant(np.array(regions, np.float32).reshape(-1, 4)),
+        "dont_care_class_ids": tf.range(5, 5 + len(regions), dtype=tf.int32),
     }
 
 
@@ -160,6 +161,7 @@ def test_with_everything_off_the_frame_is_only_letterboxed():
     np.testing.assert_allclose(out["image"], image, atol=1e-4)
     assert out["boxes_xyxy"].tolist() == [[1, 2, 30, 20]]
     assert out["dont_care_xyxy"].tolist() == [[3, 4, 5, 6]]
+    assert out["dont_care_class_ids"].tolist() == [5]
     assert out["letterbox"].tolist() == [1, 1, 0, 0]
 
 
@@ -186,6 +188,7 @@ def test_what_is_left_of_a_cut_object_is_dont_care():
     assert out["class_ids"].tolist() == [1]
     np.testing.assert_allclose(out["boxes_xyxy"], [[0, 0, 80, 40]])
     np.testing.assert_allclose(out["dont_care_xyxy"], [[0, 0, 3, 16]])
+    assert out["dont_care_class_ids"].tolist() == [0]
 
 
 def test_a_region_that_left_the_canvas_is_gone():

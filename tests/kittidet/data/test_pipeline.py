@@ -72,6 +72,19 @@ def test_shapes_are_known_without_reading(records):
     assert evaluate(records).element_spec["boxes_xyxy"].shape.as_list() == [None, 2, 4]
 
 
+def test_the_class_of_a_region_comes_with_it_where_a_region_has_one(records, small_tree, tmp_path):
+    assert "dont_care_class_ids" not in train(records).element_spec
+    root = shutil.copytree(small_tree.root, tmp_path / "tree")
+    label = root / "training" / "label_2" / "000000.txt"
+    label.write_text(label.read_text().replace("DontCare", "DontCare:Tram"))
+    tree = open_tree(root)
+    write_records(tree, tree.frame_ids, split_name="train", table=KITTI8, num_shards=1, out_dir=tmp_path / "r")
+    assert train(tmp_path / "r").element_spec["dont_care_class_ids"].shape == (2, 3)
+    (first, *_), plain = numpy_of(evaluate(tmp_path / "r")), numpy_of(evaluate(records))[0]
+    assert first["dont_care_class_ids"].tolist() == [[7], [0]]
+    np.testing.assert_array_equal(first["dont_care_xyxy"][0], plain["dont_care_xyxy"][0])
+
+
 def test_evaluation_takes_the_frames_that_are_named_in_their_order(records):
     everything = [name for batch in ids_of(numpy_of(evaluate(records))) for name in batch]
     some = numpy_of(evaluate(records, places=[4, 1, 2]))

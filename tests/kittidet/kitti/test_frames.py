@@ -21,6 +21,19 @@ def test_a_frame_with_a_wrong_label_says_where(small_tree):
         load_frame(open_tree(small_tree), "000002")
 
 
+def test_a_region_of_a_class_goes_where_the_class_goes(small_tree, row):
+    label = small_tree / "training" / "label_2" / "000002.txt"
+    kinds = ("DontCare:helmet", "DontCare:glare", "DontCare:cap", "DontCare:Van", "DontCare")
+    label.write_text("".join(row.replace("Car", kind) + "\n" for kind in kinds))
+    frame = load_frame(open_tree(small_tree), "000002", ClassTable(("helmet",), {"cap": "helmet"}, ("glare",)))
+    assert [(o.type, o.region_of) for o in frame.objects] == [
+        ("DontCare", "helmet"),
+        ("DontCare", None),
+        ("DontCare", "cap"),
+        ("DontCare", None),
+    ]
+
+
 def test_ignored_types_become_dont_care_and_unknown_ones_name_the_setting(small_tree, row):
     """case: own_class"""
     label = small_tree / "training" / "label_2" / "000002.txt"

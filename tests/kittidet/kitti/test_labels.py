@@ -34,10 +34,27 @@ def test_a_line_becomes_a_record_field_by_field():
 
 
 @pytest.mark.parametrize(
-    "line", [CAR, DONT_CARE, with_field(3, "-0.00"), with_field(11, "-1.00"), with_field(1, "1.00")]
+    "line",
+    [
+        CAR,
+        DONT_CARE,
+        DONT_CARE.replace("Care", "Care:Car"),
+        with_field(3, "-0.00"),
+        with_field(11, "-1.00"),
+        with_field(1, "1.00"),
+    ],
 )
 def test_a_line_comes_back_as_it_was(line):
     assert format_label_line(parse_label_line(line, where="x:1")) == line
+
+
+def test_a_region_of_one_class_is_dont_care_that_says_of_what():
+    region = parse_label_line(DONT_CARE.replace("Care", "Care:Car"), where="x:1")
+    assert (region.type, region.region_of, region.about, region.is_dont_care) == ("DontCare", "Car", "Car", True)
+    plain = parse_label_line(DONT_CARE, where="x:1")
+    assert (plain.type, plain.region_of, plain.about) == ("DontCare", None, "DontCare")
+    with pytest.raises(LabelParseError, match=r"x:1: unknown class 'Bus'"):
+        parse_label_line(DONT_CARE.replace("Care", "Care:Bus"), where="x:1")
 
 
 def test_every_real_label_line_comes_back_as_it_was(real_texts):

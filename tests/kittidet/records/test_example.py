@@ -1,16 +1,26 @@
 import csv
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kittidet.classes import KITTI3, KITTI8
+from kittidet.classes import KITTI3, KITTI8, ClassTable
 from kittidet.errors import RecordError
 from kittidet.frame import Frame, KittiObject
 from kittidet.kitti.labels import parse_label_line
-from kittidet.records.example import CRC32C, ENCODED, SCHEMA, SHA256, feature_problems, frame_features, source_ids
+from kittidet.records.example import (
+    CRC32C,
+    ENCODED,
+    REGION_LABEL,
+    SCHEMA,
+    SHA256,
+    feature_problems,
+    frame_features,
+    source_ids,
+)
 from kittidet.records.message import encode_with_blob
 
 SIZE_WH = (200, 100)
@@ -46,7 +56,7 @@ def values_of(features):
 
 def test_a_frame_without_objects_has_every_key_and_empty_lists():
     values = values_of(features_of())
-    assert values.keys() == SCHEMA.keys() - {ENCODED, SHA256, CRC32C}
+    assert values.keys() == SCHEMA.keys() - {ENCODED, SHA256, CRC32C, REGION_LABEL}
     assert all(not v for name, v in values.items() if "/object/" in name or "/dont_care/" in name)
 
 
@@ -234,3 +244,16 @@ def test_every_real_label_becomes_features():
             counts["regions"] += len(values["image/dont_care/bbox/xmin"])
     assert counts["frames"] == 3712
     assert counts["objects"] + counts["regions"] == counts["rows"] > 20000
+
+
+def test_the_class_of_a_region_is_written_where_one_has_a_class():
+    of_a_van = replace(region(), region_of="Van")
+    assert REGION_LABEL not in features_of(labelled(), region())
+    features = features_of(labelled(), of_a_van, region())
+    assert features[REGION_LABEL] == ("int64", [2, 0])
+    assert feature_problems(features, num_classes=8) == []
+    for wrong in ([2], [9, 0], [-1, 0]):
+        changed = {**features, REGION_LABEL: ("int64", wrong)}
+        assert "expected 2 values, one per region, 0..8" in feature_problems(changed, num_classes=8)[0]
+    # A table without that class has no such region.
+    assert features_of(of_a_van, table=ClassTable(("Car",)))["image/dont_care/bbox/xmin"] == ("float", [])

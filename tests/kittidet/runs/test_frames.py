@@ -1,15 +1,16 @@
 """COCO files of a run as frames and detections, and frames held equal to their data."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kittidet.classes import KITTI8
+from kittidet.classes import DONT_CARE, KITTI8
 from kittidet.errors import DatasetContractError
 from kittidet.eval.coco_format import coco_ground_truth, result_rows
-from kittidet.frame import Detections
+from kittidet.frame import Detections, KittiObject
 from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import open_tree
 from kittidet.runs.frames import frame_detections, labelled_frames, with_labels
@@ -26,6 +27,16 @@ def test_a_ground_truth_is_its_frames_boxes_and_classes_again(frames):
     assert [f.frame_id for f in back] == [f.frame_id for f in frames]
     assert coco_ground_truth(back, KITTI8) == truth
     assert labelled_frames(coco_ground_truth([], KITTI8), KITTI8) == ()
+
+
+def test_a_crowd_of_a_ground_truth_is_a_region_of_its_class_again(frames):
+    region = KittiObject.of_box(DONT_CARE, (5.0, 6.0, 20.0, 30.0), region_of="Van")
+    crowded = [replace(frame, objects=(region, *frame.objects)) for frame in frames]
+    truth = coco_ground_truth(crowded, KITTI8)
+    assert sum(item["iscrowd"] for item in truth["annotations"]) == len(frames)
+    back = labelled_frames(truth, KITTI8)
+    assert back[0].objects[0] == region
+    assert coco_ground_truth(back, KITTI8) == truth
 
 
 def test_rows_are_one_record_a_frame_again_best_first_in_corners(frames):

@@ -60,6 +60,26 @@ def test_ignored_anchors_cost_nothing_whatever_they_say():
     assert costs[0] == costs[1] > 0
 
 
+def test_a_class_that_is_ignored_at_an_anchor_costs_nothing_there_and_the_others_as_before():
+    logits = np.random.default_rng(1).normal(0, 2, (1, 3, 2)).astype(np.float32)
+    whole = np.repeat([[[False], [False], [True]]], 2, axis=2)
+    plain, same = (
+        float(focal_loss(logits, targets, normalizer=1.0, **FOCAL))
+        for targets in (small_targets(), small_targets(is_ignored=whole))
+    )
+    assert plain == same
+    # Anchor 1 is background; now not for class 1.
+    part = whole.copy()
+    part[0, 1, 0] = True
+    with tf.GradientTape() as tape:
+        watched = tf.constant(logits)
+        tape.watch(watched)
+        less = focal_loss(watched, small_targets(is_ignored=part), normalizer=1.0, **FOCAL)
+    slope = tape.gradient(less, watched).numpy()[0]
+    assert float(less) < plain
+    assert (slope != 0).tolist() == [[True, True], [False, True], [False, False]]
+
+
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.5])
 @pytest.mark.parametrize("logit", [-200.0, 0.0, 200.0])
 def test_value_and_gradient_stay_finite_for_extreme_logits(gamma, logit):

@@ -56,6 +56,31 @@ def test_anchors_mostly_inside_dont_care_are_ignored_unless_positive():
     assert np.asarray(targets.is_ignored)[0].tolist() == [False, False, False, True]
 
 
+def test_anchors_inside_a_region_of_one_class_are_ignored_for_it_alone_unless_they_have_an_object_of_it():
+    # Of class 2; of all; of class 1; padding.
+    regions = np.array([[[0, 0, 10, 10], [40, 40, 50, 50], [80, 80, 90, 90], [0, 0, 0, 0]]], np.float32)
+    more = {"dont_care_xyxy": regions, "dont_care_class_ids": np.array([[2, 0, 1, 0]], np.int32), "num_classes": 3}
+    nothing = np.asarray(assign([], [], **more).is_ignored)[0].tolist()
+    assert nothing == [[False, True, False], [False, True, False], [True, True, True], [True, False, False]]
+    # Anchors 0 and 1 have an object of class 3: they go on learning that it is one, and not whether it is a 2.
+    of_another = np.asarray(assign([(0, 0, 10, 10)], [3], **more).is_ignored)[0].tolist()
+    assert of_another[:2] == [[False, True, False]] * 2
+    of_its_own = np.asarray(assign([(0, 0, 10, 10), (40, 40, 50, 50)], [2, 1], **more).is_ignored)[0].tolist()
+    assert of_its_own[:3] == [[False] * 3] * 3
+
+
+def test_regions_that_are_all_of_all_classes_are_what_they_are_without_classes():
+    draws = np.random.default_rng(5)
+    low = draws.uniform(0, 60, (1, 9, 2))
+    regions = np.concatenate([low, low + draws.uniform(0, 60, (1, 9, 2))], axis=2).astype(np.float32)
+    plain = assign([(0, 0, 10, 10)], [1], dont_care_xyxy=regions)
+    ids = np.zeros((1, 9), np.int32)
+    by_class = assign([(0, 0, 10, 10)], [1], dont_care_xyxy=regions, dont_care_class_ids=ids, num_classes=2)
+    expected = np.repeat(np.asarray(plain.is_ignored)[..., None], 2, axis=2)
+    assert expected.any()
+    np.testing.assert_array_equal(np.asarray(by_class.is_ignored), expected)
+
+
 def test_iou_equals_the_numpy_twin():
     draws = np.random.default_rng(1)
     low = draws.uniform(0, 60, (40, 2)).round()

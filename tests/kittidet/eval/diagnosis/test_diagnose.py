@@ -1,6 +1,7 @@
 """The whole diagnosis of one set of detections."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from kittidet.errors import EvaluationError
 from kittidet.eval.coco_format import coco_ground_truth, image_ids, result_rows
 from kittidet.eval.diagnosis import diagnose
 from kittidet.eval.matches import match_detections
+from kittidet.frame import KittiObject
 
 TABLE = ClassTable(("Car", "Tram", "Misc"))
 LIMITS = {"min_score": None, "worst": 3, "label_errors": 5, "label_error_score": 0.5}
@@ -40,6 +42,18 @@ def test_all_parts_are_there_and_agree(scene):
     assert [(one.found, one.missed, one.extra) for one in result.frames] == [(1, 1, 1), *[(2, 0, 0)] * 5]
     assert [(one.frame_id, one.labelled) for one in result.label_errors] == [("000000", "Tram")]
     assert {one.attribute for one in result.slices} == {"distance_m", "height_px", "occluded", "truncated"}
+
+
+def test_what_is_found_in_a_crowd_is_neither_an_error_nor_in_a_slice(scene):
+    frames, found = scene
+    crowd = KittiObject.of_box("DontCare", (590.0, 0.0, 710.0, 100.0), region_of="Car")
+    plain = diagnosed(frames, found, min_score=0.2)
+    result = diagnosed([replace(f, objects=(*f.objects, crowd)) for f in frames], found, min_score=0.2)
+    # Of the car that was found on nothing, in each frame.
+    assert [one.extra for one in result.frames] == [one.extra - 1 for one in plain.frames]
+    assert [(one.attribute, one.low, one.objects) for one in result.slices] == [
+        (one.attribute, one.low, one.objects) for one in plain.slices
+    ]
 
 
 def test_the_answer_is_json(scene):
