@@ -5,13 +5,15 @@ reports each carry their table, and tables that are used together must be equal.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args
 
 from kittidet.errors import ConfigError
 
 DONT_CARE = "DontCare"
+# What becomes of the labels of types that a class table does not list.
+Unlisted = Literal["refuse", "leave_out", "ignore"]
 KITTI_TYPES = ("Car", "Van", "Truck", "Pedestrian", "Person_sitting", "Cyclist", "Tram", "Misc")
 
 # COCO's label map: ids 1..90 with ten gaps (-), as in the published annotations. A network for it has 90 outputs.
@@ -78,6 +80,8 @@ class ClassTable:
         names: class names in id order.
         merges: type -> name in this table, for types that are labelled as another class here.
         ignored: types whose boxes count as DontCare: neither right nor wrong to detect.
+        unlisted: what becomes of the labels of other types: ``refuse`` (KITTI's own are left out), ``leave_out`` (as if
+            they had never been labelled), or ``ignore`` as those above.
 
     Raises:
         ConfigError: if the table is empty, a name is repeated, a merge points at a name that is not in the table, or
@@ -87,6 +91,7 @@ class ClassTable:
     names: tuple[str, ...]
     merges: Mapping[str, str] = field(default_factory=dict, hash=False)
     ignored: tuple[str, ...] = ()
+    unlisted: Unlisted = "refuse"
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) != len(self.names):
@@ -110,8 +115,17 @@ class ClassTable:
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The types that a label may have besides DontCare; KITTI's own are left out where the table has none of it."""
-        return tuple(dict.fromkeys((*self.names, *self.merges, *self.ignored, *KITTI_TYPES)))
+        """The types that it has a rule for, besides DontCare; among them KITTI's own, where others are refused."""
+        known = KITTI_TYPES if self.unlisted == "refuse" else ()
+        return tuple(dict.fromkeys((*self.names, *self.merges, *self.ignored, *known)))
+
+    def refuses(self, kind: str) -> bool:
+        """Return whether a label of this type is an error."""
+        return self.unlisted == "refuse" and kind not in {*self.types, DONT_CARE}
+
+    def ignores(self, kind: str) -> bool:
+        """Return whether boxes of this type count as DontCare."""
+        return kind in self.ignored or (self.unlisted == "ignore" and kind not in {*self.types, DONT_CARE})
 
     def name_of(self, class_id: int) -> str:
         """Return the name of a 1-based id.
@@ -129,26 +143,36 @@ class ClassTable:
         Raises:
             ConfigError: naming both sides and both tables if they differ.
         """
-        if self.to_json() != other.to_json():
+        # What becomes of other labels is a matter of the data, not of the ids.
+        if replace(self, unlisted="refuse").to_json() != replace(other, unlisted="refuse").to_json():
             raise ConfigError(
                 f"class tables differ: {here} has {self.describe()}, {there} has {other.describe()}. "
                 "Rebuild the one that is out of date; ids must mean the same thing everywhere."
             )
 
     def describe(self) -> str:
-        """Return the names in id order, and merges and ignored types if there are any."""
+        """Return the names in id order, merges and ignored types if there are any, and what becomes of others."""
         merges = f" with merges {dict(self.merges)}" if self.merges else ""
-        return f"{list(self.names)}{merges}{f' ignoring {list(self.ignored)}' if self.ignored else ''}"
+        return f"{list(self.names)}{merges}{f' ignoring {list(self.ignored)}' if self.ignored else ''}{self.of_others}"
+
+    @property
+    def of_others(self) -> str:
+        """What becomes of the labels of other types, to follow the names; empty where they are refused."""
+        return {"refuse": "", "leave_out": "; others left out", "ignore": "; others ignored"}[self.unlisted]
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``names`` and ``merges``, and ``ignored`` where there are such types, as JSON types."""
+        """Return ``names`` and ``merges``, ``ignored`` and ``unlisted`` where they say something, as JSON types."""
         ignored = {"ignored": list(self.ignored)} if self.ignored else {}
-        return {"names": list(self.names), "merges": dict(self.merges), **ignored}
+        unlisted = {"unlisted": self.unlisted} if self.unlisted != "refuse" else {}
+        return {"names": list(self.names), "merges": dict(self.merges), **ignored, **unlisted}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "ClassTable":
         """Return the table that `to_json` gave."""
-        return cls(tuple(values["names"]), dict(values["merges"]), tuple(values.get("ignored", ())))
+        ignored, unlisted = tuple(values.get("ignored", ())), values.get("unlisted", "refuse")
+        if unlisted not in get_args(Unlisted):
+            raise ConfigError(f"class table: unlisted {unlisted!r}, expected one of {get_args(Unlisted)}.")
+        return cls(tuple(values["names"]), dict(values["merges"]), ignored, unlisted)
 
 
 KITTI8 = ClassTable(KITTI_TYPES)

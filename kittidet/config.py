@@ -4,12 +4,13 @@ What a person types (a JSON or YAML file, dotted overrides, Prefect parameters) 
 values out of range are errors. ``None`` means "not set".
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from kittidet.classes import DONT_CARE, ClassTable, class_table, label_name
+from kittidet.classes import DONT_CARE, ClassTable, Unlisted, class_table, label_name
 from kittidet.config_export import ExportConfig
 from kittidet.config_retrain import RetrainConfig
 from kittidet.config_train import AugmentConfig, BatchNormMode, RateShape, TrainConfig
@@ -155,6 +156,11 @@ class RecordsConfig(Section):
         "kitti8", description="class table: kitti8, kitti3, a list of names, or a mapping of names, merges, ignored"
     )
 
+    unlisted: Unlisted = Field(
+        "refuse",
+        description="labels of types that classes does not list: refuse; leave_out, as if never labelled; "
+        "ignore, as DontCare",
+    )
     images: Literal["referenced", "embedded"] = Field(
         "referenced", description="referenced: the images stay files, once for all records; embedded: records hold them"
     )
@@ -170,7 +176,7 @@ class RecordsConfig(Section):
     def table(self) -> ClassTable:
         """Return the class table of the records, and so of the detector."""
         if isinstance(self.classes, str):
-            return class_table(self.classes)
+            return replace(class_table(self.classes), unlisted=self.unlisted)
         own = self.classes if isinstance(self.classes, OwnClasses) else OwnClasses(names=self.classes)
         if DONT_CARE in {*own.names, *own.merges}:
             raise ConfigError(f"{DONT_CARE} is no class: its boxes are regions where nothing counts.")
@@ -178,6 +184,7 @@ class RecordsConfig(Section):
             tuple(map(label_name, own.names)),
             {label_name(kind): label_name(name) for kind, name in own.merges.items()},
             tuple(map(label_name, own.ignored)),
+            self.unlisted,
         )
 
 

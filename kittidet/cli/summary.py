@@ -30,8 +30,8 @@ def describe_run(verb: str, config: RunConfig) -> Iterator[tuple[str, str]]:
         yield "output", f"store {config.store_dir}"
         return
     yield "split", config.split.method
-    names = config.records.table().names
-    yield "classes", f"{len(names)}: {', '.join(names)}"
+    table = config.records.table()
+    yield "classes", f"{len(table)}: {', '.join(table.names)}{table.of_others}"
     if verb not in _DATA_VERBS:
         model, train = config.model, config.train
         height, width = model.input_hw

@@ -210,11 +210,16 @@ def _scores(facts: DetectorFacts, run: RunScores | None) -> str:
     ]
     return (
         f"{summary['n_train']} frames to train on, {summary['n_val']} to validate, split `{summary['split']}` "
-        f"with digest `{summary['digests']['split']}`; leakage: {leakage_text(summary)}.\n\n"
+        f"with digest `{summary['digests']['split']}`; leakage: {leakage_text(summary)}.{_others(facts)}\n\n"
         + _table(("class", "COCO AP", f"{intervals.confidence:.0%} interval", "AP50"), rows)
         + f"\n\nOn {intervals.frames} validation frames; intervals are of the luck of the frames (bootstrap)."
         + (f" {limit}" if (limit := limit_text(summary)) else "")
     )
+
+
+def _others(facts: DetectorFacts) -> str:
+    of_others = facts.table.of_others.removeprefix("; others ")
+    return f" Labels of other types were {of_others}." if of_others else ""
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -37,13 +37,12 @@ def label_rows(path: Path, table: ClassTable | None) -> tuple[KittiObject, ...]:
     rows = tuple(parse_label_file(path, types=None))
     if table is None:
         return rows
-    known = {*table.types, DONT_CARE}
     for row in rows:
-        if row.about not in known:
+        if table.refuses(row.about):
             raise LabelParseError(
                 f"{path.parent.name}/{path.name}: unknown class {row.about!r}: expected one of {table.describe()}. "
-                "Name it in `records.classes`, or correct the row."
+                "Name it in `records.classes`, set `records.unlisted`, or correct the row."
             )
     # A region of a class that is left out is left out with it.
-    kept = (row for row in rows if row.region_of is None or row.about in table.ignored or table.id_of(row.about))
-    return tuple(replace(row, type=DONT_CARE, region_of=None) if row.about in table.ignored else row for row in kept)
+    kept = (row for row in rows if row.region_of is None or table.ignores(row.about) or table.id_of(row.about))
+    return tuple(replace(row, type=DONT_CARE, region_of=None) if table.ignores(row.about) else row for row in kept)

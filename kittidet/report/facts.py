@@ -67,7 +67,7 @@ def data_facts(run: Run) -> Rows:
         ("set aside", f"{summary['n_set_aside']:,} frames that broke the data contract (findings.csv)"),
         ("split", f"{summary['split']}{seed}"),
         ("split digest", summary["digests"]["split"][:16]),
-        ("classes", f"{kind if isinstance(kind, str) else 'own'}: {', '.join(run.table.names)}"),
+        ("classes", f"{kind if isinstance(kind, str) else 'own'}: {', '.join(run.table.names)}{run.table.of_others}"),
         ("image sizes", f"{shown} px (validation)"),
     ]
     # Runs made before this was counted have none.

@@ -24,6 +24,7 @@ def records_key(dataset: StepOutput, split: StepOutput, side: Side, config: Reco
         ignored=config.table().ignored,
         edge_tolerance_px=split.summary["edge_tolerance_px"],
         shards=_num_shards(split, side, config),
+        **({} if config.unlisted == "refuse" else {"unlisted": config.unlisted}),
         # Records that hold their images have the key, and the digest, of the versions that knew no others.
         **({} if config.images == "embedded" else {"images": config.images}),
     )

@@ -18,7 +18,11 @@ def validate_key(dataset: StepOutput, config: ValidateConfig, records: RecordsCo
     """Return the identity of a validation: the data's content, the contract's settings, the types a label may have."""
     # The share decides whether the run goes on, not what is found.
     settings = config.model_dump(mode="json", exclude={"max_bad_share"})
-    return step_key("validate", VERSION, data=dataset.summary["content"], config=settings, types=records.table().types)
+    table = records.table()
+    unlisted = {} if table.unlisted == "refuse" else {"unlisted": table.unlisted}
+    return step_key(
+        "validate", VERSION, data=dataset.summary["content"], config=settings, types=table.types, **unlisted
+    )
 
 
 def validate(store: Store, dataset: StepOutput, config: ValidateConfig, records: RecordsConfig = _KITTI) -> StepOutput:
@@ -33,7 +37,10 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig, records:
     def make(folder: Path) -> dict[str, Any]:
         from kittidet.kitti.validation.validate import validate_tree  # noqa: PLC0415  loads pandera
 
-        report = validate_tree(dataset_tree(store, dataset), config=config, classes=records.table().types)
+        table = records.table()
+        report = validate_tree(
+            dataset_tree(store, dataset), config=config, classes=table.types, unlisted=table.unlisted
+        )
         write_validation(report, folder)
         summary = {
             "frames": report.n_frames,

@@ -100,6 +100,27 @@ def test_a_table_comes_back_from_json_and_says_what_it_ignores():
     assert ClassTable(("a",), {"b": "a"}, ("c",)).types == ("a", "b", "c", *KITTI_TYPES)
 
 
+def test_a_table_says_what_becomes_of_types_that_it_does_not_list():
+    refusing = ClassTable(("a",), {"b": "a"}, ("c",))
+    leaving, ignoring = (ClassTable(("a",), {"b": "a"}, ("c",), unlisted) for unlisted in ("leave_out", "ignore"))
+    kinds = ("a", "b", "c", "d", "Van", DONT_CARE)
+    assert [k for k in kinds if refusing.refuses(k)] == ["d"]
+    assert not any(table.refuses(k) for table in (leaving, ignoring) for k in kinds)
+    assert [[k for k in kinds if t.ignores(k)] for t in (refusing, leaving, ignoring)] == [
+        ["c"],
+        ["c"],
+        ["c", "d", "Van"],
+    ]
+    for table in (leaving, ignoring):
+        assert ClassTable.from_json(json.loads(json.dumps(table.to_json()))) == table
+        # The ids mean the same.
+        table.check_same(refusing, here="records", there="checkpoint")
+    assert "unlisted" not in refusing.to_json()
+    assert leaving.describe() == "['a'] with merges {'b': 'a'} ignoring ['c']; others left out"
+    with pytest.raises(ConfigError, match="unlisted 'drop', expected one of"):
+        ClassTable.from_json({**refusing.to_json(), "unlisted": "drop"})
+
+
 def test_names_are_compared_without_case_and_what_joins_their_words():
     assert label_name("traffic  light") == "traffic_light"
     assert plain_name("Traffic_light") == plain_name("traffic light") == plain_name("TRAFFIC-LIGHT")

@@ -53,6 +53,12 @@ def test_classes_that_make_no_table_are_refused(classes):
         RecordsConfig.model_validate({"classes": classes})
 
 
+@pytest.mark.parametrize("classes", ["kitti3", ["helmet"], {"names": ["helmet"]}])
+def test_what_becomes_of_types_that_are_not_listed_is_part_of_any_table(classes):
+    assert RecordsConfig(classes=classes).table().unlisted == "refuse"
+    assert RecordsConfig(classes=classes, unlisted="ignore").table().unlisted == "ignore"
+
+
 @pytest.mark.parametrize("sides", [[0, 100], [32, 8193], [100, 32]])
 def test_image_sides_that_nothing_reads_cannot_be_set(sides):
     with pytest.raises(ValidationError, match="side_px"):

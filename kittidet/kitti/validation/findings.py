@@ -131,6 +131,8 @@ def check_share(report: ValidationReport, max_bad_share: float, *, where: str = 
             "Check `source.path`, or fetch the data again."
         )
     errors = report.findings[report.findings["severity"] == "error"]
+    # What holds for the whole folder explains the others.
+    errors = errors.sort_values("frame_id", key=lambda ids: ids != "", kind="stable")
     quoted = "".join(f"\n  {message}" for message in errors["message"].head(_QUOTED))
     bad = f"{len(report.set_aside_ids)} of {report.n_frames} frames ({report.bad_share:.1%}) break the data contract"
     if not report.accepted_ids:

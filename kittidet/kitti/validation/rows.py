@@ -58,18 +58,18 @@ class _Rule:
 
 
 def find_row_faults(
-    rows: Sequence[Row], *, classes: Collection[str], edge_tolerance_px: float, label_dir: str
+    rows: Sequence[Row], *, classes: Collection[str] | None, edge_tolerance_px: float, label_dir: str
 ) -> Iterator[Finding]:
     """Yield every fault of every row.
 
     Args:
         rows: objects that parse, of all frames.
-        classes: class names allowed in a label, besides DontCare.
+        classes: class names allowed in a label, besides DontCare; None: any.
         edge_tolerance_px: how far a box may leave its image, pixels.
         label_dir: the label folder's name, for `file:line`.
     """
     table = _build_table(rows)
-    rules = _rules(classes, edge_tolerance_px)
+    rules = _rules(set(table["type"]) if classes is None else classes, edge_tolerance_px)
     habits: dict[str, list[Row]] = {}
     for dont_care in (False, True):
         part = table[table["is_dont_care"] == dont_care]
@@ -258,5 +258,5 @@ def _advice(rule: _Rule) -> str:
     if rule.severity == "warning":
         return "The 2-D detector does not read it; the frame is used."
     if rule.name == "class_known":
-        return "Class names are case-sensitive; correct the line, or name the class in `records.classes`."
+        return "Correct the line, name the class in `records.classes`, or set `records.unlisted`."
     return "Correct the line or re-extract data_object_label_2.zip."

@@ -5,9 +5,10 @@ pandera at once). Decodes pixels only on request, and never loads TensorFlow.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
-from kittidet.classes import KITTI_TYPES
+from kittidet.classes import KITTI_TYPES, Unlisted
 from kittidet.config import ValidateConfig
 from kittidet.errors import LabelParseError
 from kittidet.kitti.labels import BYTE_ORDER_MARK, RESULT_FIELDS, is_blank, parse_fields, read_lines
@@ -16,20 +17,26 @@ from kittidet.kitti.validation.findings import Finding, ValidationReport, build_
 from kittidet.kitti.validation.image_files import find_image_faults
 from kittidet.kitti.validation.names import find_name_faults
 from kittidet.kitti.validation.rows import Row, find_row_faults
+from kittidet.kitti.validation.unlisted import find_unlisted
 from kittidet.progress import in_words
 
 log = logging.getLogger(__name__)
 
 
 def validate_tree(
-    tree: KittiTree, *, config: ValidateConfig, classes: Collection[str] = KITTI_TYPES
+    tree: KittiTree,
+    *,
+    config: ValidateConfig,
+    classes: Collection[str] = KITTI_TYPES,
+    unlisted: Unlisted = "refuse",
 ) -> ValidationReport:
     """Return every violation of the data contract in a tree; nothing is raised for faults in the data.
 
     Args:
         tree: the tree to check.
         config: tolerances, and whether every image is decoded.
-        classes: class names allowed in a label, besides DontCare.
+        classes: class names known in a label, besides DontCare.
+        unlisted: what becomes of labels of other classes.
 
     Raises:
         DatasetContractError, LabelParseError: if the system cannot read a file, which may pass and is no finding.
@@ -41,8 +48,13 @@ def validate_tree(
     for frame_id in sorted(tree.label_ids):
         findings += _read_rows(tree, frame_id, sizes, into=rows)
     findings += find_row_faults(
-        rows, classes=classes, edge_tolerance_px=config.edge_tolerance_px, label_dir=tree.label_dir
+        rows,
+        classes=classes if unlisted == "refuse" else None,
+        edge_tolerance_px=config.edge_tolerance_px,
+        label_dir=tree.label_dir,
     )
+    counts = Counter(row.obj.about for row in rows)
+    findings += find_unlisted(counts, classes=classes, unlisted=unlisted, label_dir=tree.label_dir)
     report = build_report(findings, frame_ids=tree.image_ids | tree.label_ids)
     log.info(
         "validate root=%s frames=%d rows=%d findings=%d set_aside=%d",

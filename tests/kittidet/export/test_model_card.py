@@ -48,6 +48,12 @@ def test_the_card_names_data_split_scores_licence_and_limits():
         assert words in card
 
 
+def test_the_card_says_what_became_of_labels_of_other_types():
+    facts = replace(FACTS, table=replace(KITTI8, unlisted="leave_out"))
+    assert "Labels of other types were left out." in write_card(facts, FILES, EvalConfig(), RUN)
+    assert "other types" not in write_card(FACTS, FILES, EvalConfig(), RUN)
+
+
 KEPT = ExportedFile("m.tflite", "8 bits", 5.0, None, ApKept(30, 0.215, 0.2148, 0.181, calibrated_on=60))
 
 

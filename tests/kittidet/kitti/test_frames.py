@@ -34,6 +34,20 @@ def test_a_region_of_a_class_goes_where_the_class_goes(small_tree, row):
     ]
 
 
+def test_types_that_are_not_listed_go_where_the_setting_says(small_tree, row):
+    label = small_tree / "training" / "label_2" / "000002.txt"
+    kinds = ("helmet", "poster", "Van", "DontCare:poster")
+    label.write_text("".join(row.replace("Car", kind) + "\n" for kind in kinds))
+    tree = open_tree(small_tree)
+    with pytest.raises(LabelParseError, match=r"unknown class 'poster'.*`records\.unlisted`"):
+        load_frame(tree, "000002", ClassTable(("helmet",)))
+    left, ignored = (
+        load_frame(tree, "000002", ClassTable(("helmet",), unlisted=unlisted)) for unlisted in ("leave_out", "ignore")
+    )
+    assert [(o.type, o.region_of) for o in left.objects] == [("helmet", None), ("poster", None), ("Van", None)]
+    assert [(o.type, o.region_of) for o in ignored.objects] == [("helmet", None), *[("DontCare", None)] * 3]
+
+
 def test_ignored_types_become_dont_care_and_unknown_ones_name_the_setting(small_tree, row):
     """case: own_class"""
     label = small_tree / "training" / "label_2" / "000002.txt"

@@ -39,8 +39,9 @@ def test_classes_and_shards_are_part_of_the_key(inputs):
         records_key(dataset, parts, "val", RecordsConfig()),
         records_key(dataset, parts, "train", RecordsConfig(classes="kitti3")),
         records_key(dataset, parts, "train", RecordsConfig(train_shards=3)),
+        records_key(dataset, parts, "train", RecordsConfig(unlisted="ignore")),
     }
-    assert len(keys) == 4
+    assert len(keys) == 5
     assert records_key(dataset, parts, "train", RecordsConfig(val_shards=3)) in keys
 
 

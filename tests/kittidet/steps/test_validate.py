@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fixtures.damage import flip_a_bit
 
-from kittidet.config import SourceConfig, ValidateConfig
+from kittidet.config import RecordsConfig, SourceConfig, ValidateConfig
 from kittidet.errors import DatasetContractError
 from kittidet.steps.fetch import fetch
 from kittidet.steps.validate import accepted_ids, validate, validate_key
@@ -78,6 +78,22 @@ def test_the_share_is_judged_anew_without_validating_again(store, bad_dataset):
     assert validate(store, bad_dataset, lenient).cached
     with pytest.raises(DatasetContractError):
         validate(store, bad_dataset, strict)
+
+
+def test_types_that_are_not_listed_are_refused_with_the_setting_before_any_line(store, synthetic_root, tmp_path):
+    shutil.copytree(synthetic_root / "training", tmp_path / "copy" / "training")
+    for label in (tmp_path / "copy" / "training" / "label_2").iterdir():
+        label.write_text("helmt 0.00 0 0.00 10.00 20.00 60.00 80.00 1.50 1.60 3.90 0.00 1.60 20.00 0.00\n")
+    dataset, config = fetch(store, SourceConfig(kind="folder", path=tmp_path / "copy")), ValidateConfig()
+    said = r"First findings:\n  label_2: 10 labels of types.*helmt 10 \(did you mean helmet\?\).*`records\.unlisted`"
+    with pytest.raises(DatasetContractError, match=said):
+        validate(store, dataset, config, RecordsConfig(classes=("helmet",)))
+    keys = {validate_key(dataset, config, RecordsConfig(classes=("helmet",)))}
+    for unlisted in ("leave_out", "ignore"):
+        records = RecordsConfig(classes=("helmet",), unlisted=unlisted)
+        assert validate(store, dataset, config, records).summary["set_aside"] == 0
+        keys.add(validate_key(dataset, config, records))
+    assert len(keys) == 3
 
 
 def test_the_contracts_settings_are_part_of_the_key(bad_dataset):

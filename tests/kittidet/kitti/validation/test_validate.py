@@ -163,8 +163,15 @@ def test_labels_of_other_writers_are_accepted_with_one_warning_for_each_habit(sm
 
 def test_other_class_names_may_be_asked_for(small_tree):
     report = validate_tree(open_tree(small_tree), config=ValidateConfig(), classes=("Van",))
-    assert set(report.findings["check"]) == {"class_known"}
+    assert set(report.findings["check"]) == {"class_known", "class_unlisted"}
     assert report.bad_share == 1.0
+
+
+@pytest.mark.parametrize("unlisted", ["leave_out", "ignore"])
+def test_types_that_are_not_listed_set_no_frame_aside_where_the_setting_says_so(small_tree, unlisted):
+    report = validate_tree(open_tree(small_tree), config=ValidateConfig(), classes=("Van",), unlisted=unlisted)
+    assert list(report.findings["check"]) == ["class_unlisted"]
+    assert report.set_aside_ids == ()
 
 
 def test_findings_are_the_same_each_time(small_tree, tmp_path):
@@ -214,6 +221,7 @@ def test_own_types_are_known_and_another_names_the_setting(small_tree, row):
     label.write_text(row.replace("Car", "helmet") + "\n" + row.replace("Car", "Vest") + "\n")
     classes = RecordsConfig(classes=("helmet", "vest")).table().types
     report = validate_tree(open_tree(small_tree), config=ValidateConfig(), classes=classes)
-    assert rows_of(report) == [("000002", 2, "class_known", "error")]
-    assert "expected one of helmet, vest" in report.findings["message"][0]
-    assert "`records.classes`" in report.findings["message"][0]
+    assert rows_of(report) == [("", 0, "class_unlisted", "error"), ("000002", 2, "class_known", "error")]
+    assert "Vest 1 (did you mean vest?)" in report.findings["message"][0]
+    assert "expected one of helmet, vest" in report.findings["message"][1]
+    assert "`records.classes`" in report.findings["message"][1]
