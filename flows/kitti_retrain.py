@@ -16,6 +16,7 @@ from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
 from kittidet.steps.judge import Outcome, unchanged
 from kittidet.store import Store
+from tasks.absence import wait_for_server
 from tasks.caching import in_store
 from tasks.gpu_pool import cancel_children
 from tasks.logs import show_library_lines
@@ -64,6 +65,7 @@ def kitti_retrain(
             return cast("Outcome", _ended(unchanged(planned)))
         if planned.champion is not None:
             drift(store_dir, planned, dataset)
+    wait_for_server()
     published = kitti_finetune(preset=preset, config=planned.config, trainer=trainer)
     with working():
         outcome = judge(store_dir, planned, published)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from prefect.exceptions import PrefectException
 
 from kittidet.eval.score_text import fact_text
 from kittidet.files import write_text_atomic
+from tasks.absence import outlast
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ def show_again(folder: Path, task_run_id: UUID | None) -> None:
         # One connection for all: making one takes longer than an artifact.
         with get_client(sync_client=True) as client:
             for artifact in artifacts:
-                _send(client, task_run_id, **artifact)
+                outlast(partial(_send, client, task_run_id, **artifact))
     except (OSError, ValueError, TypeError, KeyError, httpx.HTTPError, PrefectException) as error:
         log.warning("artifacts.not_shown_again folder=%s error=%r", folder, error)
 
@@ -151,7 +153,7 @@ def _show(kind: str, key: str, data: Any, description: str, *, shown: dict[str, 
     if (gathered := _kept.get()) is not None:
         gathered.append(shown)
     with get_client(sync_client=True) as client:
-        return _send(client, prefect.runtime.task_run.get_id(), **shown)
+        return outlast(partial(_send, client, prefect.runtime.task_run.get_id(), **shown))
 
 
 def _send(

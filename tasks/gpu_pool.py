@@ -35,6 +35,7 @@ from kittidet.steps.evaluate import evaluate_key
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.train import train_key
 from kittidet.store import Store
+from tasks.absence import outlast, wait_for_server
 from tasks.artifacts import ProgressBar
 from tasks.steps import HOUR_S, as_task
 
@@ -49,6 +50,7 @@ _UNFINISHED = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateT
 
 def has_gpu_worker() -> bool:
     """Whether the training deployment exists and a worker of its pool is online."""
+    wait_for_server()
     with get_client(sync_client=True) as client:
         try:
             deployment = client.read_deployment_by_name(DEPLOYMENT)
@@ -92,14 +94,13 @@ def train_on_gpu_pool(store_dir: StorePlace, config: RunConfig, data: DataOutput
     """
     store = Store(store_dir)
     parent = prefect.runtime.flow_run.get_id()
-    child = _attach_or_start(
-        f"{parent}:{train_key(data, config.model, config.train).digest}",
-        {
-            "store_dir": str(store.place),
-            "config": config.model_dump(mode="json"),
-            "data": data.model_dump(mode="json"),
-        },
-    )
+    key = f"{parent}:{train_key(data, config.model, config.train).digest}"
+    parameters = {
+        "store_dir": str(store.place),
+        "config": config.model_dump(mode="json"),
+        "data": data.model_dump(mode="json"),
+    }
+    child = outlast(lambda: _attach_or_start(key, parameters))
     log.info("gpu_pool.waiting child=%s", child.name)
     state = _wait_for(child)
     if not state.is_completed():
@@ -164,8 +165,8 @@ def _wait_for(child: FlowRun) -> State:
     crashed_since: float | None = None
     with get_client(sync_client=True) as client:
         while True:
-            state = client.read_flow_run(child.id).state
-            progress = _progress_of(client, child)
+            state = outlast(lambda: client.read_flow_run(child.id)).state
+            progress = outlast(lambda: _progress_of(client, child))
             if progress is not None and progress != shown:
                 bar.update(*progress)
                 shown = progress

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from prefect import Task, task
+from prefect import Task
 from prefect.cache_policies import NO_CACHE
 
 from kittidet.config import (
@@ -38,6 +38,7 @@ from kittidet.steps.validate import check_output, validate_key
 from kittidet.steps.validate import validate as validate_step
 from kittidet.store import StepKey, StepOutput, Store
 from kittidet.training.history import EpochReport
+from tasks.absence import ServedTask
 from tasks.artifacts import FileBar, ProgressBar, keep_shown, kept_shown, show_facts, show_table, show_text
 from tasks.caching import StepCache
 from tasks.retrying import BACKOFF, may_pass
@@ -89,20 +90,20 @@ def as_task(
                 keep_shown(shown, Store(store_dir).path(output))
             return output
 
-        return prefect_task(step)
+        return ServedTask(
+            step,
+            name=name,
+            task_run_name=run_name,
+            description=description,
+            cache_policy=NO_CACHE if key is None else StepCache(key_of=key),
+            retries=retries,
+            retry_delay_seconds=BACKOFF,
+            retry_jitter_factor=0.5,
+            retry_condition_fn=may_pass,
+            timeout_seconds=timeout_s,
+            tags=["kitti", *tags],
+        )
 
-    prefect_task = task(
-        name=name,
-        task_run_name=run_name,
-        description=description,
-        cache_policy=NO_CACHE if key is None else StepCache(key_of=key),
-        retries=retries,
-        retry_delay_seconds=BACKOFF,
-        retry_jitter_factor=0.5,
-        retry_condition_fn=may_pass,
-        timeout_seconds=timeout_s,
-        tags=["kitti", *tags],
-    )
     return decorate
 
 
