@@ -21,6 +21,7 @@ import prefect.runtime
 from prefect.artifacts import MarkdownArtifact, ProgressArtifact, TableArtifact, update_progress_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import PrefectException
 
@@ -97,7 +98,7 @@ def show_again(folder: Path, task_run_id: UUID | None) -> None:
 
 
 class ProgressBar:
-    """A progress bar in Prefect's pages.
+    """A progress bar in Prefect's pages: on its run's, and on that of the run which a person started, if it is another.
 
     Args:
         key: the artifact's key.
@@ -106,19 +107,20 @@ class ProgressBar:
 
     def __init__(self, key: str, description: str) -> None:
         self._shown: dict[str, Any] = {}
-        self._id = _show("progress", key, 0.0, description, shown=self._shown)
+        own = _show("progress", key, 0.0, description, shown=self._shown)
+        first = outlast(lambda: _show_on_first_run("progress", key, 0.0, description)) if own else None
+        self._ids = [bar for bar in (own, first) if bar]
 
     def update(self, share: float, description: str) -> None:
         """Show how far it is, 0..1, and a line about it."""
-        if self._id is None:
-            return
         percent = 100.0 * min(1.0, max(0.0, share))
         self._shown.update(data=percent, description=description)
-        try:
-            update_progress_artifact(self._id, progress=percent, description=_titled(description))
-        except (httpx.HTTPError, PrefectException) as error:
-            # Hours of training must not end because the server was away for the length of one update.
-            log.warning("progress.not_shown error=%r", error)
+        for bar in self._ids:
+            try:
+                update_progress_artifact(bar, progress=percent, description=_titled(description))
+            except (httpx.HTTPError, PrefectException) as error:
+                # Hours of training must not end because the server was away for the length of one update.
+                log.warning("progress.not_shown error=%r", error)
 
 
 class FileBar:
@@ -156,8 +158,32 @@ def _show(kind: str, key: str, data: Any, description: str, *, shown: dict[str, 
         return outlast(partial(_send, client, prefect.runtime.task_run.get_id(), **shown))
 
 
+def _show_on_first_run(kind: str, key: str, data: Any, description: str) -> UUID | None:
+    """Return the id of an artifact on the run that, through others, started this one; None without such a run.
+
+    One of its key that is there, such as that of a run that was killed and goes on, is taken.
+    """
+    own, first = prefect.runtime.flow_run.get_id(), prefect.runtime.flow_run.get_root_flow_run_id()
+    if str(own) == str(first):
+        return None
+    with get_client(sync_client=True) as client:
+        same = ArtifactFilter(
+            flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(str(first))]), key=ArtifactFilterKey(any_=[key])
+        )
+        if found := client.read_artifacts(artifact_filter=same, limit=1):
+            return found[0].id
+        return _send(client, None, kind=kind, key=key, data=data, description=description, flow_run_id=first)
+
+
 def _send(
-    client: SyncPrefectClient, task_run_id: UUID | str | None, *, kind: str, key: str, data: Any, description: str
+    client: SyncPrefectClient,
+    task_run_id: UUID | str | None,
+    *,
+    kind: str,
+    key: str,
+    data: Any,
+    description: str,
+    flow_run_id: UUID | str | None = None,
 ) -> UUID:
     content = _CLASSES[kind](**{kind: data}).format()  # the classes' own parameter for it
     request = ArtifactCreate(
@@ -166,7 +192,7 @@ def _send(
         data=content,
         description=_titled(description),
         task_run_id=task_run_id,
-        flow_run_id=prefect.runtime.flow_run.get_id(),
+        flow_run_id=flow_run_id or prefect.runtime.flow_run.get_id(),
     )
     return client.create_artifact(request).id
 

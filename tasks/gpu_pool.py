@@ -13,9 +13,6 @@ import prefect.runtime
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
-    ArtifactFilterType,
     FlowRunFilter,
     FlowRunFilterIdempotencyKey,
     FlowRunFilterParentFlowRunId,
@@ -23,7 +20,6 @@ from prefect.client.schemas.filters import (
     WorkerFilterStatus,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.client.schemas.sorting import ArtifactSort
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling
@@ -36,7 +32,6 @@ from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.train import train_key
 from kittidet.store import Store
 from tasks.absence import outlast, wait_for_server
-from tasks.artifacts import ProgressBar
 from tasks.steps import HOUR_S, as_task
 
 log = logging.getLogger(__name__)
@@ -87,7 +82,8 @@ def train_on_gpu_pool(store_dir: StorePlace, config: RunConfig, data: DataOutput
     """Return when a run in the GPU pool has left training and scores in the store.
 
     A parent that died and came back waits for the child it started before; after a failed child it starts another. A
-    crashed child is waited for as long as it takes to be started again. Its progress is on the parent's page as well.
+    crashed child is waited for as long as it takes to be started again. The page of the run that a person started has
+    its progress as well (`tasks.artifacts`).
 
     Raises:
         TrainingError: if the child fails, or succeeds without leaving its output in this store.
@@ -159,17 +155,11 @@ def _find_run(client: SyncPrefectClient, idempotency_key: str) -> FlowRun | None
 
 
 def _wait_for(child: FlowRun) -> State:
-    bar = ProgressBar("kitti-gpu-pool-progress", f"Waiting for {child.name}")
-    shown = None
     # Counted here: this machine's clock may be another than the server's, and may be set meanwhile.
     crashed_since: float | None = None
     with get_client(sync_client=True) as client:
         while True:
             state = outlast(lambda: client.read_flow_run(child.id)).state
-            progress = outlast(lambda: _progress_of(client, child))
-            if progress is not None and progress != shown:
-                bar.update(*progress)
-                shown = progress
             if state is not None and state.is_final():
                 if not state.is_crashed():
                     return state
@@ -180,17 +170,6 @@ def _wait_for(child: FlowRun) -> State:
             else:
                 crashed_since = None
             time.sleep(POLL_S)
-
-
-def _progress_of(client: SyncPrefectClient, child: FlowRun) -> tuple[float, str] | None:
-    """Return how far the child is, 0..1, with its line about it: what of it moved last. None before anything has."""
-    bars = ArtifactFilter(
-        flow_run_id=ArtifactFilterFlowRunId(any_=[child.id]), type=ArtifactFilterType(any_=["progress"])
-    )
-    found = client.read_artifacts(artifact_filter=bars, sort=ArtifactSort.UPDATED_DESC, limit=1)
-    if not found:
-        return None
-    return cast("float", found[0].data) / 100.0, (found[0].description or "").removesuffix(f" ({child.name})")
 
 
 def _is_over(state: State) -> bool:

@@ -26,6 +26,7 @@ def sent(monkeypatch) -> list:
     monkeypatch.setattr(artifacts, "update_progress_artifact", lambda *args, **values: calls.append(values))
     monkeypatch.setattr(artifacts, "is_in_run", lambda: True)
     monkeypatch.setattr(artifacts.prefect.runtime.flow_run, "get_name", lambda: "night-run")
+    monkeypatch.setattr(artifacts.prefect.runtime.flow_run, "get_root_flow_run_id", lambda: None)
     return calls
 
 
@@ -119,6 +120,32 @@ def test_a_server_that_is_away_does_not_end_what_is_measured(sent, monkeypatch, 
     monkeypatch.setattr(artifacts, "update_progress_artifact", away)
     bar.update(0.5, "line")
     assert "progress.not_shown" in caplog.text
+
+
+def test_progress_is_on_the_page_of_the_run_that_started_it_all_once_however_often_it_begins(prefect_server):
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    @flow
+    def training() -> None:
+        ProgressBar("training", "Fine-tuning").update(0.25, "epoch 1 of 4")
+
+    @flow
+    def finetune() -> None:
+        training()
+
+    @flow(flow_run_name="started")
+    def started() -> None:
+        finetune()
+        finetune()
+
+    first = started(return_state=True).state_details.flow_run_id
+    with get_client(sync_client=True) as client:
+        of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[first]))
+        bars = client.read_artifacts(artifact_filter=of_run)
+    assert [(bar.key, bar.data) for bar in bars] == [("training", 25.0)]
+    assert bars[0].description.startswith("epoch 1 of 4 (")
 
 
 def test_a_fetch_is_shown_once_a_percent(monkeypatch):

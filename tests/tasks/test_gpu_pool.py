@@ -151,38 +151,6 @@ def test_the_child_leaves_its_work_in_the_store_and_is_shown_under_its_parent(pa
         assert [run.id for run in client.read_flow_runs(flow_run_filter=under)] == seen
 
 
-def test_the_progress_of_the_child_is_on_the_page_of_its_parent(parent):
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import ArtifactCreate
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
-
-    def bars(client, flow_run_id) -> list:
-        of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
-        return [(a.key, a.data, a.description) for a in client.read_artifacts(artifact_filter=of_run)]
-
-    seen_while_it_ran: list = []
-
-    def train_to_two_fifths(client, run) -> None:
-        client.create_artifact(
-            ArtifactCreate(
-                type="progress", key="k", data=40.0, description=f"epoch 2 of 5 ({run.name})", flow_run_id=run.id
-            )
-        )
-        parent_id = client.read_task_run(run.parent_task_run_id).flow_run_id
-        for _ in range(200):
-            if any(data for _key, data, _description in bars(client, parent_id)):
-                break
-            time.sleep(0.05)
-        seen_while_it_ran.extend(bars(client, parent_id))
-        train_and_complete(client, run)
-
-    with worker(train_to_two_fifths):
-        state = parent(return_state=True)
-    with get_client(sync_client=True) as client:
-        name = client.read_flow_run(state.state_details.flow_run_id).name
-    assert seen_while_it_ran == [("kitti-gpu-pool-progress", 40.0, f"epoch 2 of 5 ({name})")]
-
-
 def test_a_failed_child_fails_its_parent_with_the_reason_and_a_retry_starts_another(parent):
     with worker(fail) as seen, pytest.raises(TrainingError, match="ended as Failed: out of memory"):
         parent()
