@@ -161,6 +161,11 @@ class RecordsConfig(Section):
         description="labels of types that classes does not list: refuse; leave_out, as if never labelled; "
         "ignore, as DontCare",
     )
+    neutral: dict[str, str] = Field(
+        default_factory=dict,
+        description="type in a label -> class whose loss passes over its boxes, such as {Van: Car, Person_sitting: "
+        "Pedestrian}, as KITTI AP does",
+    )
     images: Literal["referenced", "embedded"] = Field(
         "referenced", description="referenced: the images stay files, once for all records; embedded: records hold them"
     )
@@ -168,10 +173,20 @@ class RecordsConfig(Section):
     @model_validator(mode="after")
     def _check_table(self) -> "RecordsConfig":
         try:
-            self.table()
+            table = self.table()
         except ConfigError as error:
             raise ValueError(str(error)) from error
+        for kind, name in self.neutral_types().items():
+            if name not in table.names:
+                raise ValueError(f"neutral: {kind}: {name} is none of the classes {', '.join(table.names)}")
+            if table.id_of(kind) == table.id_of(name) or table.ignores(kind):
+                how = "ignored for every class" if table.ignores(kind) else f"labelled as {name}"
+                raise ValueError(f"neutral: {kind}: its boxes are {how}, by `classes`; take it out of one of the two")
         return self
+
+    def neutral_types(self) -> dict[str, str]:
+        """Return type -> class whose loss passes over its boxes, as label files hold the names."""
+        return {label_name(kind): label_name(name) for kind, name in self.neutral.items()}
 
     def table(self) -> ClassTable:
         """Return the class table of the records, and so of the detector."""

@@ -83,6 +83,13 @@ class TrainConfig(Section):
     iou_loss: Literal["none", "giou", "ciou"] = Field("none", description="a loss on the overlap of decoded boxes")
     iou_loss_weight: Weight = Field(1.0, description="weight of iou_loss")
     ignore_dont_care: bool = Field(True, description="leave anchors mostly inside DontCare out of the class loss")
+    repeat_threshold: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="frames with a class that a smaller share of the frames show are drawn more often, by LVIS' rule; "
+        "None: all equally often",
+    )
     checkpoint_every_epochs: Count = Field(5, description="epochs between checkpoints that are not scored")
     keep_checkpoints: Count = Field(3, description="how many of the newest are kept, beside the best by AP")
     evaluate_every_epochs: int = Field(

@@ -45,6 +45,7 @@ def augment(
                 pixel_mean=spec.pixel_mean,
                 pixel_std=spec.pixel_std,
                 images_dir=images_dir,
+                repeat_threshold=resolved.train.repeat_threshold,
             )
             paths = write_preview(preview, batches, table=manifest.table, model=model, frames=frames)
     Console(highlight=False).print(f"{len(paths)} images written to {preview}", soft_wrap=True, markup=False)

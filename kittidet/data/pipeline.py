@@ -5,6 +5,7 @@ frames rather than of what fits a buffer of encoded images, memory stays flat, a
 what the undisturbed run would have seen.
 """
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from kittidet.config import AugmentConfig
 from kittidet.data.augment import augment as augment_example
 from kittidet.data.augment import draw
 from kittidet.data.parse import parse_example
+from kittidet.data.sampling import repeat_factors, repeated_places
 from kittidet.detect.preprocess import boxes_to_input, normalise_pad, preprocess
 from kittidet.errors import RecordError
 from kittidet.records.manifest import RecordsManifest
@@ -48,6 +50,7 @@ def training_batches(
     pixel_mean: tuple[float, ...],
     pixel_std: tuple[float, ...],
     images_dir: Path | None = None,
+    repeat_threshold: float | None = None,
 ) -> tf.data.Dataset:
     """Return the batches of epochs ``first_epoch`` to ``epochs - 1``, one after the other, from ``first_batch`` on.
 
@@ -67,6 +70,8 @@ def training_batches(
         pixel_mean: per channel, 0..255.
         pixel_std: per channel, 0..255.
         images_dir: the folder of the images, of records that refer to them.
+        repeat_threshold: frames with a class that a smaller share of the frames show are drawn more often; see
+            `sampling`. None: all equally often.
 
     Returns:
         Elements with static shapes: ``image`` ``[b, h, w, 3]`` float32 normalised; ``boxes_xyxy`` ``[b, n, 4]``
@@ -88,9 +93,10 @@ def training_batches(
     manifest, read = reader.manifest, _as_op(reader)
     num_frames = manifest.num_frames
     steps = steps_per_epoch(num_frames, batch_size)
+    factors = None if repeat_threshold is None else repeat_factors(records_dir, manifest, threshold=repeat_threshold)
 
     def order_of(epoch: Tensor) -> tf.data.Dataset:
-        order = _epoch_order(num_frames, steps * batch_size, seed, epoch)
+        order = _epoch_order(num_frames, steps * batch_size, seed, epoch, factors)
         done = tf.where(tf.equal(epoch, first_epoch), first_batch * batch_size, 0)
         places = tf.data.Dataset.from_tensor_slices(order[done:])
         return places.map(lambda place: (epoch, place))
@@ -185,15 +191,19 @@ def plain_record_errors() -> Iterator[None]:
         raise RecordError(found[1]) from error
 
 
-def _epoch_order(num_frames: int, count: int, seed: int, epoch: Tensor) -> Tensor:
+def _epoch_order(num_frames: int, count: int, seed: int, epoch: Tensor, factors: np.ndarray | None) -> Tensor:
     """Return ``[count]`` int64 places: frame index plus ``num_frames`` for every earlier use in the epoch."""
     rounds = -(-count // num_frames)
+    # The epoch keeps its length: what is drawn more often takes the place of other frames.
+    once, uses = tf.range(num_frames, dtype=tf.int64), 1
+    if factors is not None:
+        once, uses = repeated_places(factors, seed=(seed, 2), epoch=epoch), math.ceil(factors.max())
     places = [
         tf.random.experimental.stateless_shuffle(
-            tf.range(num_frames, dtype=tf.int64),
+            once,
             seed=tf.random.fold_in(tf.random.fold_in(tf.constant([seed, 1], tf.int64), epoch), turn),
         )
-        + turn * num_frames
+        + turn * uses * num_frames
         for turn in range(rounds)
     ]
     return tf.concat(places, axis=0)[:count]

@@ -80,7 +80,13 @@ def source_ids(frame_ids: Sequence[str]) -> list[int]:
 
 
 def frame_features(
-    frame: Frame, table: ClassTable, *, source_id: int, image_format: str, edge_tolerance_px: float
+    frame: Frame,
+    table: ClassTable,
+    *,
+    source_id: int,
+    image_format: str,
+    edge_tolerance_px: float,
+    neutral: Mapping[str, str] | None = None,
 ) -> dict[str, tuple[str, FeatureValue]]:
     """Return the features of a frame, name -> (kind, values), except the image, which the writer adds.
 
@@ -92,6 +98,7 @@ def frame_features(
         source_id: of `source_ids`.
         image_format: ``png`` or ``jpeg``.
         edge_tolerance_px: how far a box may extend beyond the image; it is clipped to the edge.
+        neutral: type -> class of the table that its boxes are regions of.
 
     Raises:
         RecordError: naming the object, if a box lies further outside or is empty, or a number is not finite.
@@ -101,7 +108,7 @@ def frame_features(
     objects = [o for o, _ in known]
     class_ids = [class_id for _, class_id in known]
     boxes = _normalised(objects, frame.size_wh, edge_tolerance_px, where)
-    regions = ignored_regions(frame, table)
+    regions = ignored_regions(frame, table, neutral or {})
     dont_care = _normalised([o for o, _ in regions], frame.size_wh, edge_tolerance_px, where)
     width, height = frame.size_wh
     values: dict[str, FeatureValue] = {
@@ -139,9 +146,16 @@ def frame_features(
     return features
 
 
-def ignored_regions(frame: Frame, table: ClassTable) -> list[tuple[KittiObject, int]]:
-    """Return the regions of a frame that training passes over, with the id of the class they are of, 0: of all."""
+def ignored_regions(frame: Frame, table: ClassTable, neutral: Mapping[str, str]) -> list[tuple[KittiObject, int]]:
+    """Return what training passes over in a frame, with the id of the only class for which it does, 0: for all.
+
+    Args:
+        frame: the labelled frame.
+        table: its classes.
+        neutral: type -> class of the table whose detections are not false there, as KITTI AP has it for Van and Car.
+    """
     found = [(o, 0 if o.about == DONT_CARE else table.id_of(o.about)) for o in frame.objects if o.is_dont_care]
+    found += [(o, table.id_of(neutral[o.about])) for o in frame.objects if o.about in neutral]
     return [(item, class_id) for item, class_id in found if class_id is not None]
 
 

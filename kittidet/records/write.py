@@ -13,7 +13,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -64,6 +64,7 @@ class _ShardJob:
     frames: tuple[tuple[str, int, Path, Path], ...]
     table: ClassTable
     edge_tolerance_px: float
+    neutral: Mapping[str, str]
     embeds: bool
 
 
@@ -103,6 +104,7 @@ def write_records(
     out_dir: Path,
     workers: int | None = None,
     edge_tolerance_px: float | None = None,
+    neutral: Mapping[str, str] | None = None,
     images_of: str | None = None,
     progress: FrameProgress | None = None,
 ) -> RecordsManifest:
@@ -120,6 +122,7 @@ def write_records(
         out_dir: created if absent.
         workers: processes; None: one per core, or only this one for a set that takes seconds.
         edge_tolerance_px: how far a box may extend beyond the image (it is clipped); None: the data contract's.
+        neutral: type -> class whose loss passes over its boxes; see `example.ignored_regions`.
         images_of: the digest of the data set, to refer to its images by name and digest; None: the records hold them.
         progress: called with (frames written, total frames) after each shard.
 
@@ -142,6 +145,7 @@ def write_records(
             tuple((i, number, tree.image_path(i), tree.label_path(i)) for i, number in named[index::num_shards]),
             table,
             tolerance,
+            dict(neutral or {}),
             embeds=images_of is None,
         )
         for index in range(num_shards)
@@ -262,6 +266,7 @@ def _write_shard(job: _ShardJob) -> _ShardFacts:
                     source_id=source_id,
                     image_format=image_format(encoded),
                     edge_tolerance_px=job.edge_tolerance_px,
+                    neutral=job.neutral,
                 )
                 if job.embeds:
                     writer.write(*encode_with_blob(features, ENCODED, encoded))
@@ -271,7 +276,7 @@ def _write_shard(job: _ShardJob) -> _ShardFacts:
                 _, class_ids = frame.labelled(job.table)
                 counts.update(job.table.name_of(int(class_id)) for class_id in class_ids)
                 object_counts.append(len(class_ids))
-                regions = ignored_regions(frame, job.table)
+                regions = ignored_regions(frame, job.table, job.neutral)
                 dont_care_counts.append(len(regions))
                 class_regions |= any(class_id for _, class_id in regions)
     except OSError as error:

@@ -25,6 +25,7 @@ def records_key(dataset: StepOutput, split: StepOutput, side: Side, config: Reco
         edge_tolerance_px=split.summary["edge_tolerance_px"],
         shards=_num_shards(split, side, config),
         **({} if config.unlisted == "refuse" else {"unlisted": config.unlisted}),
+        **({"neutral": neutral} if (neutral := _neutral(side, config)) else {}),
         # Records that hold their images have the key, and the digest, of the versions that knew no others.
         **({} if config.images == "embedded" else {"images": config.images}),
     )
@@ -47,6 +48,7 @@ def write(store: Store, dataset: StepOutput, split: StepOutput, side: Side, conf
             num_shards=_num_shards(split, side, config),
             out_dir=folder,
             edge_tolerance_px=split.summary["edge_tolerance_px"],
+            neutral=_neutral(side, config),
             images_of=images_of,
         )
         return {
@@ -63,6 +65,11 @@ def write(store: Store, dataset: StepOutput, split: StepOutput, side: Side, conf
         }
 
     return store.get_or_make(records_key(dataset, split, side, config), make)
+
+
+def _neutral(side: Side, config: RecordsConfig) -> dict[str, str]:
+    # A matter of the loss: what is scored on stays the same.
+    return config.neutral_types() if side == "train" else {}
 
 
 def _num_shards(split: StepOutput, side: Side, config: RecordsConfig) -> int:

@@ -269,6 +269,7 @@ def _batches(run: _Run, epoch: int = 0, batch: int = 0) -> tf.data.Dataset:
         pixel_mean=spec.pixel_mean,
         pixel_std=spec.pixel_std,
         images_dir=run.images_dir,
+        repeat_threshold=run.train.repeat_threshold,
     )
 
 

@@ -59,6 +59,18 @@ def test_what_becomes_of_types_that_are_not_listed_is_part_of_any_table(classes)
     assert RecordsConfig(classes=classes, unlisted="ignore").table().unlisted == "ignore"
 
 
+def test_a_type_is_neutral_for_a_class_that_does_not_hold_it():
+    config = RecordsConfig(neutral={"Van": "Car", "person sitting": "Pedestrian"})
+    assert config.neutral_types() == {"Van": "Car", "person_sitting": "Pedestrian"}
+    for classes, neutral, said in (
+        ("kitti8", {"Van": "Bus"}, "Van: Bus is none of the classes Car, Van"),
+        ("kitti3", {"Van": "Vehicle"}, "Van: its boxes are labelled as Vehicle"),
+        ({"names": ["Car"], "ignored": ["Van"]}, {"Van": "Car"}, "Van: its boxes are ignored for every class"),
+    ):
+        with pytest.raises(ValidationError, match=said):
+            RecordsConfig(classes=classes, neutral=neutral)
+
+
 @pytest.mark.parametrize("sides", [[0, 100], [32, 8193], [100, 32]])
 def test_image_sides_that_nothing_reads_cannot_be_set(sides):
     with pytest.raises(ValidationError, match="side_px"):

@@ -41,9 +41,9 @@ def region(xyxy=(150.0, 5.0, 160.0, 15.0)):
     return KittiObject("DontCare", -1.0, -1, -10.0, xyxy, (-1.0,) * 3, (-1000.0,) * 3, -10.0)
 
 
-def features_of(*objects, frame_id="000123", table=KITTI8, size_wh=SIZE_WH):
+def features_of(*objects, frame_id="000123", table=KITTI8, size_wh=SIZE_WH, **more):
     frame = Frame(frame_id, Path(f"{frame_id}.png"), size_wh, objects)
-    return frame_features(frame, table, source_id=123, image_format="png", edge_tolerance_px=1.0)
+    return frame_features(frame, table, source_id=123, image_format="png", edge_tolerance_px=1.0, **more)
 
 
 def payload_of(*objects):
@@ -257,3 +257,18 @@ def test_the_class_of_a_region_is_written_where_one_has_a_class():
         assert "expected 2 values, one per region, 0..8" in feature_problems(changed, num_classes=8)[0]
     # A table without that class has no such region.
     assert features_of(of_a_van, table=ClassTable(("Car",)))["image/dont_care/bbox/xmin"] == ("float", [])
+
+
+def test_boxes_of_a_neutral_type_are_regions_of_the_class_it_is_neutral_for_and_objects_as_before():
+    van, walker = labelled("Van", (40.0, 10.0, 100.0, 60.0)), labelled("Pedestrian", (120.0, 10.0, 140.0, 60.0))
+    plain = features_of(van, walker, region())
+    features = features_of(van, walker, region(), neutral={"Van": "Car"})
+    assert features[REGION_LABEL] == ("int64", [0, 1])
+    np.testing.assert_allclose(features["image/dont_care/bbox/xmin"][1], [0.75, 0.2])
+    changed = {name for name in features if features[name] != plain.get(name)}
+    assert changed == {REGION_LABEL, *(f"image/dont_care/bbox/{side}" for side in ("xmin", "ymin", "xmax", "ymax"))}
+    # Also where the table leaves the type out.
+    left_out = features_of(van, table=ClassTable(("Car",)), neutral={"Van": "Car"})
+    assert left_out["image/object/class/label"] == ("int64", [])
+    assert left_out[REGION_LABEL] == ("int64", [1])
+    assert features_of(walker, neutral={"Van": "Car"}) == features_of(walker)

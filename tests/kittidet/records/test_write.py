@@ -171,6 +171,17 @@ def test_own_classes_are_written_and_ignored_types_are_regions(make_tree, tmp_pa
     assert read_manifest(tmp_path / "out").table == table
 
 
+def test_neutral_types_are_counted_as_regions_of_a_class(make_tree, tmp_path):
+    region = "DontCare -1 -1 -10 70.00 1.00 79.00 9.00 -1 -1 -1 -1000 -1000 -1000 -10"
+    tree = make_tree({"000003": [CAR, TRAM, region], "000004": [CAR], "000005": []})
+    made = write(tree, tmp_path / "neutral", neutral={"Car": "Van"})
+    plain = write(tree, tmp_path / "plain")
+    assert (made.num_dont_care, made.max_dont_care, made.class_regions) == (3, 2, True)
+    assert (plain.num_dont_care, plain.max_dont_care, plain.class_regions) == (1, 1, False)
+    assert made.counts == plain.counts
+    assert read_manifest(tmp_path / "neutral") == made
+
+
 def test_a_png_cut_short_is_refused(five_frames, tmp_path):
     path = five_frames.image_path("000001")
     path.write_bytes(path.read_bytes()[:-20])

@@ -43,6 +43,10 @@ def test_classes_and_shards_are_part_of_the_key(inputs):
     }
     assert len(keys) == 5
     assert records_key(dataset, parts, "train", RecordsConfig(val_shards=3)) in keys
+    neutral = RecordsConfig(neutral={"Van": "Car"})
+    assert records_key(dataset, parts, "train", neutral) not in keys
+    # What is neutral in the loss is no matter of the scores.
+    assert records_key(dataset, parts, "val", neutral) in keys
 
 
 def test_a_box_that_validation_lets_leave_the_image_is_clipped_not_refused(tmp_path, synthetic_root):

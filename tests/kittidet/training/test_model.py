@@ -52,6 +52,29 @@ def test_dont_care_regions_lower_the_class_loss_only_when_asked_to(tiny_network)
     assert float(costs[True]["box_loss"]) == float(costs[False]["box_loss"])
 
 
+def test_a_region_of_one_class_takes_that_class_alone_out_of_the_class_loss(tiny_network):
+    """No gradient on the scores of class 3 at anchors inside, a Van's for Car; on those of others as before."""
+    detector = TrainableDetector(tiny_network, anchors_xyxy=ANCHORS, recipe=TrainConfig())
+    outputs = {name: tf.convert_to_tensor(value) for name, value in detector(drawn_batch()).items()}
+    slopes = []
+    for batch in (drawn_batch() | {"dont_care_xyxy": tf.zeros((2, 1, 4))}, drawn_batch()):
+        batch["dont_care_class_ids"] = tf.constant([[3], [0]])
+        with tf.GradientTape() as tape:
+            tape.watch(outputs["class_logits"])
+            loss = detector.loss_parts(batch, outputs)["cls_loss"]
+        slopes.append(tape.gradient(loss, outputs["class_logits"]).numpy())
+    without, with_region = slopes
+    changed = np.argwhere(without != with_region)
+    assert {(image, class_place) for image, _, class_place in changed.tolist()} == {(0, 2)}
+    anchors = np.unique(changed[:, 1])
+    inside = np.flatnonzero(
+        (ANCHORS[:, 0] >= 64) & (ANCHORS[:, 2] <= 128) & (ANCHORS[:, 1] >= 0) & (ANCHORS[:, 3] <= 64)
+    )
+    assert set(inside) <= set(anchors)
+    assert (without[0, anchors, 2] != 0).all()
+    assert not with_region[0, anchors, 2].any()
+
+
 def test_adamw_has_no_penalty_in_its_loss(tiny_network):
     detector = TrainableDetector(tiny_network, anchors_xyxy=ANCHORS, recipe=TrainConfig(optimizer="adamw"))
     assert float(detector.loss_parts(drawn_batch(), detector(drawn_batch()))["l2_loss"]) == 0
