@@ -7,9 +7,12 @@ Source:
     Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 6 and 13 (percentile interval).
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
-from kittidet.arrays import FloatArray, IntArray
+from kittidet.arrays import BoolArray, FloatArray, IntArray
 from kittidet.eval.matches import IOU_THRESHOLDS, ClassMatches, Matches
 
 _RECALLS = np.linspace(0, 1, 101)
@@ -37,16 +40,11 @@ def class_ap(matches: ClassMatches, weights: IntArray) -> FloatArray:
         weights: ``[draws, frames]``.
     """
     labels = weights @ matches.labels  # [draws]
-    right = [np.flatnonzero(row) for row in matches.is_right]
-    # Regions that are ignored are rare: without any, one running sum serves all ten overlaps.
-    ignores = [not row.all() for row in matches.counts]
+    wanted = _hits_at_recalls(labels)  # [draws, 101]
+    right = _RightDetections.of(matches)
     ap = np.full((len(weights), len(IOU_THRESHOLDS)), np.nan)
     for draw in np.flatnonzero(labels > 0):
-        weight = weights[draw, matches.image]
-        detected = np.cumsum(weight)
-        for t, places in enumerate(right):
-            seen = np.cumsum(weight * matches.counts[t]) if ignores[t] else detected
-            ap[draw, t] = _average_precision(weight[places], seen[places], int(labels[draw]))
+        ap[draw] = right.average_precision(weights[draw], wanted[draw])
     return ap
 
 
@@ -78,16 +76,71 @@ def interval_of(draws: FloatArray, confidence: float) -> tuple[float, float] | N
     return float(low), float(high)
 
 
-def _average_precision(weight: IntArray, detected: IntArray, labels: int) -> float:
-    """Return the 101-point AP from the right detections, best first: only at these can precision count.
+@dataclass(frozen=True, slots=True)
+class _RightDetections:
+    """Where precision can count: the right detections of a class, laid out so that a draw costs few passes.
 
-    Args:
-        weight: ``[n]`` of each right detection's frame.
-        detected: ``[n]`` weight of all detections up to and with it.
-        labels: weight of all labels.
+    Attributes:
+        image: ``[n]`` frames of all detections up to the last that is right, best first.
+        starts: ``[p]`` where each right detection's stretch begins: behind the one before it.
+        places: ``[p]`` the detections that are right at any overlap.
+        place: ``[s]`` which of them is right at the first overlap, then at the second, ...; a 0 after each overlap.
+        ends: ``[10]`` where these zeros are.
+        ignores: overlap -> ``[n]`` which detections count, where some are on ignored regions.
     """
-    hits = np.cumsum(weight)
-    precision = hits / np.maximum(detected, 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    reached = np.searchsorted(hits / labels, _RECALLS, side="left")
-    return float(np.append(envelope, 0.0)[reached].mean())
+
+    image: IntArray
+    starts: IntArray
+    places: IntArray
+    place: IntArray
+    ends: IntArray
+    ignores: Mapping[int, BoolArray]
+
+    @classmethod
+    def of(cls, matches: ClassMatches) -> "_RightDetections":
+        places = np.flatnonzero(matches.is_right.any(axis=0))
+        by_overlap = [np.append(np.flatnonzero(row), 0) for row in matches.is_right[:, places]]
+        image = matches.image[: places.max(initial=-1) + 1]
+        # Such regions are rare: without any, one running sum serves all ten overlaps.
+        ignores = {t: counts[: len(image)] for t, counts in enumerate(matches.counts) if not counts.all()}
+        ends = np.cumsum([len(one) for one in by_overlap]) - 1
+        return cls(image, np.append(0, places + 1)[:-1], places, np.concatenate(by_overlap), ends, ignores)
+
+    def average_precision(self, weights: IntArray, wanted: IntArray) -> FloatArray:
+        """Return the 101-point AP ``[10]`` of a draw.
+
+        Args:
+            weights: ``[frames]``.
+            wanted: ``[101]`` hits at each recall, the last of all labels.
+        """
+        if not self.places.size:
+            return np.zeros(len(self.ends))
+        weight = weights.take(self.image)
+        gained = weight.take(self.places).take(self.place)
+        # More than any recall wants: one that an overlap never reaches is found at its end, where precision is 0.
+        gained[self.ends] = wanted[-1] + 1
+        hits = np.cumsum(gained)
+        before = np.append(0, hits[self.ends[:-1]])  # each overlap's sum goes on from that of the one before
+        lengths = np.diff(self.ends, prepend=-1)
+        precision = (hits - np.repeat(before, lengths)) / np.maximum(self._detected(weight, lengths), 1)
+        precision[self.ends] = 0
+        reached = np.searchsorted(hits, (before[:, None] + wanted).ravel(), side="left")
+        best = np.maximum.reduceat(precision, reached).reshape(len(before), -1)
+        return np.maximum.accumulate(best[:, ::-1], axis=1)[:, ::-1].mean(axis=1)
+
+    def _detected(self, weight: IntArray, lengths: IntArray) -> IntArray:
+        """Return ``[s]`` weight of all detections up to and with each right one."""
+        detected = np.cumsum(np.add.reduceat(weight, self.starts)).take(self.place)
+        for t, counts in self.ignores.items():
+            mine = slice(self.ends[t] + 1 - lengths[t], self.ends[t] + 1)
+            detected[mine] = np.cumsum(np.add.reduceat(weight * counts, self.starts)).take(self.place[mine])
+        return detected
+
+
+def _hits_at_recalls(labels: IntArray) -> IntArray:
+    """Return ``[draws, 101]`` the fewest hits that reach each recall of ``[draws]`` labels, as floats compare."""
+    total = np.maximum(labels, 1)[:, None]
+    fewest = np.ceil(_RECALLS * total)
+    fewest -= (fewest - 1) / total >= _RECALLS
+    fewest += fewest / total < _RECALLS
+    return fewest.astype(np.int64)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kittidet.arrays import FloatArray
+from kittidet.arrays import BoolArray, FloatArray, IntArray
 from kittidet.classes import DONT_CARE, ClassTable
 from kittidet.coco_document import coco_annotation, coco_categories, coco_image
 from kittidet.errors import EvaluationError
@@ -102,17 +102,19 @@ def result_rows(detections: Sequence[Detections], ids: Mapping[str, int], table:
             f"Expected frames of the {len(ids)} that are scored; were these made on another split?"
         )
     image_ids([d.frame_id for d in detections])
-    rows = [np.empty((0, RESULT_COLUMNS))]
-    for found in detections:
-        _check_detections(found, table)
-        block = np.empty((len(found), RESULT_COLUMNS))
-        block[:, 0] = ids[found.frame_id]
-        block[:, 1:3] = found.xyxy[:, :2]
-        block[:, 3:5] = found.xyxy[:, 2:].astype(np.float64) - found.xyxy[:, :2]
-        block[:, 5] = found.scores
-        block[:, 6] = found.class_ids
-        rows.append(block)
-    return np.concatenate(rows)
+    if not detections:
+        return np.empty((0, RESULT_COLUMNS))
+    xyxy = np.concatenate([found.xyxy for found in detections])
+    rows = np.empty((len(xyxy), RESULT_COLUMNS))
+    rows[:, 0] = np.repeat([ids[found.frame_id] for found in detections], [len(found) for found in detections])
+    rows[:, 1:3] = xyxy[:, :2]
+    rows[:, 3:5] = xyxy[:, 2:].astype(np.float64) - xyxy[:, :2]
+    rows[:, 5] = np.concatenate([found.scores for found in detections])
+    rows[:, 6] = np.concatenate([found.class_ids for found in detections])
+    if not _are_good(xyxy, rows[:, 5], rows[:, 6], table).all():
+        for found in detections:
+            _check_detections(found, table)
+    return rows
 
 
 def coco_results(frames: Sequence[Frame], detections: Sequence[Detections], table: ClassTable) -> list[dict[str, Any]]:
@@ -164,14 +166,18 @@ def row_boxes(rows: ResultArray) -> FloatArray:
     return np.concatenate([rows[:, 1:3], rows[:, 1:3] + rows[:, 3:5]], axis=1)
 
 
-def _check_detections(found: Detections, table: ClassTable) -> None:
-    good = (
-        np.isfinite(found.xyxy).all(axis=1)
-        & np.isfinite(found.scores)
-        & (found.xyxy[:, 2:] >= found.xyxy[:, :2]).all(axis=1)
-        & (found.class_ids >= 1)
-        & (found.class_ids <= len(table))
+def _are_good(xyxy: FloatArray, scores: FloatArray, class_ids: FloatArray | IntArray, table: ClassTable) -> BoolArray:
+    return (
+        np.isfinite(xyxy).all(axis=1)
+        & np.isfinite(scores)
+        & (xyxy[:, 2:] >= xyxy[:, :2]).all(axis=1)
+        & (class_ids >= 1)
+        & (class_ids <= len(table))
     )
+
+
+def _check_detections(found: Detections, table: ClassTable) -> None:
+    good = _are_good(found.xyxy, found.scores, found.class_ids, table)
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
         raise EvaluationError(

@@ -4,6 +4,7 @@ Source:
     KITTI object devkit, evaluate_object.cpp; the move from 11 to 40 recall points: KITTI benchmark page, 8 Oct 2019.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -228,7 +229,8 @@ def _check(ground_truth: Mapping[str, Sequence[KittiObject]], detections: Mappin
     for frame_id, items in detections.items():
         for row, item in enumerate(items, start=1):
             left, top, right, bottom = item.xyxy
-            if item.score is None or not np.isfinite((*item.xyxy, item.score)).all() or right < left or bottom < top:
+            is_number = item.score is not None and all(map(math.isfinite, (*item.xyxy, item.score)))
+            if not is_number or right < left or bottom < top:
                 raise EvaluationError(
                     f"frame {frame_id}, detection {row}: expected a finite box with right >= left and bottom >= top "
                     f"and a finite score, got box {item.xyxy}, score {item.score}."
