@@ -26,7 +26,7 @@ from prefect.exceptions import PrefectException
 
 from kittidet.eval.score_text import fact_text
 from kittidet.files import write_text_atomic
-from tasks.absence import outlast
+from tasks.absence import asking_once, outlast
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +107,8 @@ class ProgressBar:
     def __init__(self, key: str, description: str) -> None:
         self._shown: dict[str, Any] = {}
         self._id = _show("progress", key, 0.0, description, shown=self._shown)
+        # Made once: making it takes longer than an update.
+        self._asking_once = asking_once()
 
     def update(self, share: float, description: str) -> None:
         """Show how far it is, 0..1, and a line about it."""
@@ -115,7 +117,9 @@ class ProgressBar:
         percent = 100.0 * min(1.0, max(0.0, share))
         self._shown.update(data=percent, description=description)
         try:
-            update_progress_artifact(self._id, progress=percent, description=_titled(description))
+            # Each update would hold up the work for a minute while the server is away; the next one says more anyway.
+            with self._asking_once:
+                update_progress_artifact(self._id, progress=percent, description=_titled(description))
         except (httpx.HTTPError, PrefectException) as error:
             # Hours of training must not end because the server was away for the length of one update.
             log.warning("progress.not_shown error=%r", error)
