@@ -48,8 +48,8 @@ DONT_CARE = "DontCare -1 -1 -10 700.00 160.00 760.00 190.00 -1 -1 -1 -1000 -1000
 Outputs = dict[str, StepOutput]
 
 
-def write_zips(folder: Path, frames: int) -> int:
-    """Write the three archives; return the bytes of the image archive, all of it training images."""
+def noise_images() -> list[bytes]:
+    """Return a few PNG files of KITTI's sides and bytes."""
     random_numbers = np.random.default_rng(1)
     images = []
     for _ in range(DIFFERENT_IMAGES):
@@ -57,6 +57,12 @@ def write_zips(folder: Path, frames: int) -> int:
         stream = io.BytesIO()
         Image.fromarray(noise).save(stream, format="PNG", compress_level=1)
         images.append(stream.getvalue())
+    return images
+
+
+def write_zips(folder: Path, frames: int) -> int:
+    """Write the three archives; return the bytes of the image archive, all of it training images."""
+    images = noise_images()
     with (
         zipfile.ZipFile(folder / "data_object_image_2.zip", "w") as image_zip,
         zipfile.ZipFile(folder / "data_object_label_2.zip", "w", zipfile.ZIP_DEFLATED) as label_zip,

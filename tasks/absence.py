@@ -13,7 +13,8 @@ import httpx
 from prefect import Task
 from prefect.client.orchestration import get_client
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
-from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.context import SettingsContext, get_settings_context
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES
 
 from tasks.retrying import is_passing
 
@@ -70,13 +71,20 @@ def wait_for_server() -> None:
             return
 
 
+def asking_once() -> SettingsContext:
+    """Return a context, to be entered as often as needed, in which Prefect's clients do not try again."""
+    now = get_settings_context()
+    settings = now.settings.copy_with_update(updates={PREFECT_CLIENT_MAX_RETRIES: 0})
+    return SettingsContext(profile=now.profile, settings=settings)
+
+
 def _responds() -> bool:
     """Whether anyone answers at the server's address; one that Prefect starts for this process is always there."""
     if not PREFECT_API_URL.value():
         return True
     # Prefect's client knows the way through proxies, certificates and passwords. That of the run is at hand: making one
     # takes longer than asking.
-    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
+    with asking_once(), get_client(sync_client=True) as client:
         error = client.api_healthcheck()
     if isinstance(error, httpx.HTTPStatusError):
         # A proxy before a server that is away.

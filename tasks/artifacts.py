@@ -27,7 +27,7 @@ from prefect.exceptions import PrefectException
 
 from kittidet.eval.score_text import fact_text
 from kittidet.files import write_text_atomic
-from tasks.absence import outlast
+from tasks.absence import asking_once, outlast
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +110,8 @@ class ProgressBar:
         own = _show("progress", key, 0.0, description, shown=self._shown)
         first = outlast(lambda: _show_on_first_run("progress", key, 0.0, description)) if own else None
         self._ids = [bar for bar in (own, first) if bar]
+        # Made once: making it takes longer than an update.
+        self._asking_once = asking_once()
 
     def update(self, share: float, description: str) -> None:
         """Show how far it is, 0..1, and a line about it."""
@@ -117,7 +119,9 @@ class ProgressBar:
         self._shown.update(data=percent, description=description)
         for bar in self._ids:
             try:
-                update_progress_artifact(bar, progress=percent, description=_titled(description))
+                # Each update would hold up the work for a minute while the server is away; the next says more anyway.
+                with self._asking_once:
+                    update_progress_artifact(bar, progress=percent, description=_titled(description))
             except (httpx.HTTPError, PrefectException) as error:
                 # Hours of training must not end because the server was away for the length of one update.
                 log.warning("progress.not_shown error=%r", error)

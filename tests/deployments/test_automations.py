@@ -94,7 +94,7 @@ def test_a_run_whose_worker_died_before_it_began_is_found_and_starts_again(prefe
         time.sleep(2)
         run = client.create_flow_run_from_deployment(deployment_id)
         client.set_flow_run_state(run.id, Pending())
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while (states := [s.name for s in client.read_flow_run_states(run.id)])[-1] != "AwaitingRetry":
             assert time.monotonic() < deadline, states
             time.sleep(0.5)

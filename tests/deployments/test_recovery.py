@@ -6,6 +6,7 @@ import os
 import pytest
 from fixtures.real_runs import (
     EPOCHS,
+    NOTICED_WITHIN_S,
     TRAINED_WITHIN_S,
     child_of,
     kill,
@@ -31,7 +32,7 @@ def test_a_training_killed_in_the_gpu_pool_goes_on_from_its_saved_state_while_it
     wait_for_saved_state(running_project)
     child_id = child_of(run.id)
     kill(processes_of(str(child_id)))
-    assert wait_for(child_id, {"Crashed"}, 60) == "Crashed"
+    assert wait_for(child_id, {"Crashed"}, NOTICED_WITHIN_S) == "Crashed"
     assert wait_for(run.id, {"Completed", "Failed", "Crashed"}, SETTLED_S + TRAINED_WITHIN_S) == "Completed"
     assert states_of(child_id)[-1] == "Completed"
     assert training_of(running_project)["resumed_from_step"] > 0
@@ -42,7 +43,7 @@ def test_a_killed_run_started_anew_goes_on_from_the_saved_state(running_project)
     first = start("here", running_project)
     wait_for_saved_state(running_project)
     kill(processes_of(str(first.id)))
-    assert wait_for(first.id, {"Crashed"}, 60) == "Crashed"
+    assert wait_for(first.id, {"Crashed"}, NOTICED_WITHIN_S) == "Crashed"
     second = start("here", running_project)
     assert wait_for(second.id, {"Completed", "Failed", "Crashed"}, TRAINED_WITHIN_S) == "Completed"
     assert training_of(running_project)["resumed_from_step"] > 0
@@ -55,8 +56,8 @@ def test_a_run_killed_with_its_worker_is_found_crashed_and_goes_on_once_a_worker
     kill([worker, *processes_of(str(run.id))])
     assert state_of(run.id) == "Running"
     # The last heartbeat may be as old as the process; the server looks every few seconds.
-    wait_for(run.id, {"Crashed"}, HEARTBEAT_S + SILENCE_S + 60)
-    wait_for(run.id, {"AwaitingRetry", "Late"}, SETTLED_S + 60)
+    wait_for(run.id, {"Crashed"}, HEARTBEAT_S + SILENCE_S + NOTICED_WITHIN_S)
+    wait_for(run.id, {"AwaitingRetry", "Late"}, SETTLED_S + NOTICED_WITHIN_S)
     ensure_workers(running_project, os.environ["PREFECT_API_URL"])
     assert wait_for(run.id, {"Completed", "Failed", "Crashed"}, TRAINED_WITHIN_S) == "Completed"
     assert training_of(running_project)["resumed_from_step"] > 0
@@ -75,7 +76,7 @@ def test_workers_with_nothing_in_common_but_a_url_share_the_work_and_outlive_a_k
     wait_for_saved_state(running_project, f"{GPU_POOL.name}/*")
     child_id = child_of(run.id)
     kill(processes_of(str(child_id)))
-    assert wait_for(child_id, {"Crashed"}, 60) == "Crashed"
+    assert wait_for(child_id, {"Crashed"}, NOTICED_WITHIN_S) == "Crashed"
     assert wait_for(run.id, {"Completed", "Failed", "Crashed"}, SETTLED_S + TRAINED_WITHIN_S) == "Completed"
     root = running_project.root
     made, fetched = ([*(root / pool.name).glob("*/train-*/_shared.txt")] for pool in (GPU_POOL, CPU_POOL))

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from fixtures.web_server import free_port
 from prefect import flow, task
+from prefect.client import base as client_base
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
@@ -17,7 +19,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 from deployments.project import send_the_rest
 from tasks import absence
 from tasks.absence import ServedTask, outlast, wait_for_server
-from tasks.artifacts import show_text
+from tasks.artifacts import ProgressBar, show_text
 
 
 class Door:
@@ -140,6 +142,22 @@ def test_what_a_step_shows_is_sent_when_the_server_is_back(door, said):
         runs = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
         (artifact,) = client.read_artifacts(flow_run_filter=runs)
     assert artifact.key == "kitti-shown-late"
+
+
+def test_work_does_not_wait_to_show_how_far_it_is(door, monkeypatch):
+    def work() -> None:
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 5}):
+            bar = ProgressBar("kitti-far", "Work")
+            door.shut()
+            monkeypatch.setattr(client_base, "time", SimpleNamespace(sleep=pytest.fail))
+            bar.update(0.5, "half")
+
+    @flow(name="works")
+    def works() -> None:
+        ServedTask(work, name="work")()
+        door.open()
+
+    works()
 
 
 def test_the_server_is_not_awaited_for_ever(door, monkeypatch):
