@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from kittidet.arrays import BoolArray, FloatArray, IntArray
+from kittidet.arrays import BoolArray, FloatArray
 from kittidet.classes import DONT_CARE, ClassTable
 from kittidet.coco_document import coco_annotation, coco_categories, coco_image
 from kittidet.errors import EvaluationError
@@ -166,7 +167,9 @@ def row_boxes(rows: ResultArray) -> FloatArray:
     return np.concatenate([rows[:, 1:3], rows[:, 1:3] + rows[:, 3:5]], axis=1)
 
 
-def _are_good(xyxy: FloatArray, scores: FloatArray, class_ids: FloatArray | IntArray, table: ClassTable) -> BoolArray:
+def _are_good(
+    xyxy: FloatArray, scores: FloatArray, class_ids: FloatArray | npt.NDArray[np.integer], table: ClassTable
+) -> BoolArray:
     return (
         np.isfinite(xyxy).all(axis=1)
         & np.isfinite(scores)
