@@ -15,6 +15,7 @@ from kittidet.steps.fetch import dataset_images
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.scoring import detect_on_records, val_frames
 from kittidet.store import StepKey, StepOutput, Store, step_key
+from kittidet.training.data_check import check_data
 from kittidet.training.extension import go_on_from
 from kittidet.training.history import EpochReport, ValidationSet, ValScores
 from kittidet.training.start import name_initial_weights
@@ -78,6 +79,12 @@ def train(
             shorter = train(store, data, model, recipe.earlier, scoring, on_epoch=on_epoch)
             go_on_from(store.read(shorter), folder)
         records = store.read(data.train_records)
+        check_data(
+            read_manifest(records),
+            read_manifest(store.read(data.val_records)),
+            batch_size=recipe.batch_size,
+            max_detections=scoring.max_detections,
+        )
         with dataset_images(store, data.dataset) as images_dir:
             result = fit_detector(
                 records,

@@ -124,6 +124,18 @@ def test_frames_with_rare_classes_come_more_often_and_a_run_goes_on_inside_an_ep
     assert not np.array_equal(one["image"][0], one["image"][1])
 
 
+def test_a_frame_of_more_than_a_hundred_objects_has_them_all(small_tree, tmp_path):
+    root = shutil.copytree(small_tree.root, tmp_path / "tree")
+    label = root / "training" / "label_2" / "000002.txt"
+    (line,) = label.read_text().splitlines()
+    label.write_text(f"{line}\n" * 130)
+    tree = open_tree(root)
+    write_records(tree, ["000002"], split_name="train", table=KITTI8, num_shards=1, out_dir=tmp_path / "r")
+    (batch,) = numpy_of(evaluate(tmp_path / "r", batch_size=1))
+    assert batch["class_ids"].tolist() == [[4] * 130]
+    assert (batch["boxes_xyxy"] == batch["boxes_xyxy"][:, :1]).all()
+
+
 def test_where_no_class_is_rare_the_order_is_that_without_a_threshold(records):
     assert_equal(numpy_of(train(records, repeat_threshold=0.1)), numpy_of(train(records)))
 

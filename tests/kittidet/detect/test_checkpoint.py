@@ -1,6 +1,8 @@
 """A checkpoint is whole or absent, and what is not one is refused with its name."""
 
 import json
+import resource
+from dataclasses import replace
 
 import h5py
 import keras
@@ -50,6 +52,20 @@ def test_writing_the_same_step_again_replaces_it(tmp_path, tiny_network, facts):
     write_checkpoint(tmp_path, tiny_network, facts)
     tiny_network.trainable_variables[0].assign(keras.ops.ones_like(tiny_network.trainable_variables[0]))
     same_outputs(Detector.load(write_checkpoint(tmp_path, tiny_network, facts).path).network, tiny_network)
+
+
+def test_a_disk_that_is_full_leaves_no_half_checkpoint_and_the_one_before(tmp_path, tiny_network, facts):
+    """As the system itself says it, by a limit on the size of files."""
+    write_checkpoint(tmp_path, tiny_network, facts)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        with pytest.raises(OSError):
+            write_checkpoint(tmp_path, tiny_network, replace(facts, step=13))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [c.step for c in list_checkpoints(tmp_path)] == [12]
+    same_outputs(Detector.load(tmp_path / "step-00000012").network, tiny_network)
 
 
 def test_only_finished_checkpoints_are_listed_and_those_of_other_steps_removed(tmp_path, tiny_network, facts):

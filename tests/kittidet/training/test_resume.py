@@ -1,5 +1,9 @@
 """A state is whole, belongs to its run, and brings every variable back to the bit."""
 
+import errno
+import os
+import resource
+
 import keras
 import numpy as np
 import pytest
@@ -65,6 +69,38 @@ def test_a_half_written_state_is_passed_over(tmp_path):
     assert progress.epoch == 1
     save_state(tmp_path, group(2.0), Progress(2, 2, []), identity="a")
     assert sorted(p.name[:11] for p in tmp_path.iterdir()) == ["epoch-00001", "epoch-00002"]
+
+
+@pytest.mark.parametrize("room", [0, 10_000])
+def test_a_disk_that_is_full_when_a_state_is_saved_leaves_the_one_before(tmp_path, room):
+    """Not a byte fits, or a part of the file: as the system itself says it, by a limit on the size of files."""
+    draws = np.random.default_rng(0).normal(size=(5, 4000)).astype(np.float32)
+    save_state(tmp_path, group(*draws), Progress(1, 1, [{"loss": 0.5}]), identity="a")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+            save_state(tmp_path, group(*(draws + 1)), Progress(2, 2, []), identity="a")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [p.name for p in tmp_path.glob("epoch-*")] == ["epoch-00001-batch-0000000"]
+    fresh = group(*np.zeros_like(draws))
+    assert load_state(tmp_path, fresh, identity="a") == Progress(1, 1, [{"loss": 0.5}])
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(fresh["network"][0]), draws[0])
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_leaves_the_state_before(tmp_path):
+    save_state(tmp_path, group(1.0), Progress(1, 1, []), identity="a")
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(PermissionError):
+            save_state(tmp_path, group(2.0), Progress(2, 2, []), identity="a")
+    finally:
+        tmp_path.chmod(0o700)
+    progress = load_state(tmp_path, group(0.0), identity="a")
+    assert progress is not None
+    assert progress.epoch == 1
 
 
 def test_the_state_of_another_run_is_refused(tmp_path):
