@@ -81,11 +81,7 @@ def _absence(
     """Return the trigger that fires for a run of these deployments if no expected event follows one of ``after``."""
     return EventTrigger(
         match={"prefect.resource.id": "prefect.flow-run.*"},
-        # By id, not by name: a heartbeat carries only its deployment's id, a change of state carries both.
-        match_related={
-            "prefect.resource.role": "deployment",
-            "prefect.resource.id": [f"prefect.deployment.{i}" for i in sorted(deployment_ids)],
-        },
+        match_related=of_deployments(deployment_ids),
         after={f"prefect.flow-run.{event}" for event in after},
         expect={f"prefect.flow-run.{event}" for event in expect},
         for_each={"prefect.resource.id"},
@@ -95,20 +91,34 @@ def _absence(
     )
 
 
+def of_deployments(deployment_ids: Collection[UUID]) -> dict[str, str | list[str]]:
+    """Return what the related resources of a run of these deployments match.
+
+    By id, not by name: a heartbeat carries only its deployment's id, a change of state carries both.
+    """
+    ids = [f"prefect.deployment.{i}" for i in sorted(deployment_ids)]
+    return {"prefect.resource.role": "deployment", "prefect.resource.id": ids}
+
+
 def ensure_automations(deployment_ids: Collection[UUID]) -> None:
     """Create or update the automations on the server; one that a person switched off stays off.
 
     Args:
         deployment_ids: the deployments whose runs are recovered.
     """
+    write_automations(automations(deployment_ids))
+
+
+def write_automations(wanted: Collection[AutomationCore]) -> None:
+    """Create or update automations by their names; one that a person switched off stays off."""
 
     async def ensure() -> None:
         async with get_client() as client:
-            for wanted in automations(deployment_ids):
-                known = await client.read_automations_by_name(wanted.name)
+            for one in wanted:
+                known = await client.read_automations_by_name(one.name)
                 if not known:
-                    await client.create_automation(wanted)
+                    await client.create_automation(one)
                 for extra in known:
-                    await client.update_automation(extra.id, wanted.model_copy(update={"enabled": extra.enabled}))
+                    await client.update_automation(extra.id, one.model_copy(update={"enabled": extra.enabled}))
 
     run_coro_as_sync(ensure())

@@ -11,6 +11,7 @@ from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
 from kittidet.config_types import NoPassword
 from kittidet.errors import ArchiveError, ConfigError
+from kittidet.mirror.place import check_tracking
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
 from kittidet.steps.again import with_damage_made_again
@@ -21,6 +22,7 @@ from kittidet.store import Store
 from tasks.caching import in_store
 from tasks.gpu_pool import cancel_children, has_gpu_worker, is_trained, train_on_gpu_pool
 from tasks.logs import show_library_lines
+from tasks.mirroring import mirror_run
 from tasks.slots import working
 from tasks.steps import fetch, publish, report, split, validate, write_records
 
@@ -56,6 +58,7 @@ def kitti_finetune(
     check_starts()
     try:
         run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
+        check_tracking(run.tracking, run.store_dir)
         on_gpu_pool = trainer == "gpu-pool" or (trainer == "auto" and has_gpu_worker())
         find_start_first(Store(run.store_dir), run, trains_here=not on_gpu_pool)
     except (ArchiveError, ConfigError) as error:
@@ -94,4 +97,5 @@ def _all_steps(run: RunConfig, trainer: Trainer) -> PublishedRun:
         outputs = PipelineOutputs(**dict(data), trained=trained, evaluations=evaluations)
         published = publish(store_dir, outputs, run)
         report(store_dir, published, dataset)
+        mirror_run(store_dir, published.path, run.tracking)
     return published

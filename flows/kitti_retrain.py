@@ -12,6 +12,7 @@ from kittidet.config import RunConfig
 from kittidet.config_file import load_run_config
 from kittidet.config_types import NoPassword
 from kittidet.errors import ConfigError
+from kittidet.mirror.place import check_tracking
 from kittidet.presets import DEFAULT_PRESET
 from kittidet.presets import preset as preset_config
 from kittidet.steps.judge import Outcome, unchanged
@@ -20,6 +21,7 @@ from tasks.absence import wait_for_server
 from tasks.caching import in_store
 from tasks.gpu_pool import cancel_children
 from tasks.logs import show_library_lines
+from tasks.mirroring import mirror_model
 from tasks.retraining import drift, judge, plan, show_outcome
 from tasks.slots import working
 from tasks.steps import fetch, validate
@@ -52,6 +54,7 @@ def kitti_retrain(
     check_starts()
     try:
         run = load_run_config(preset_config(preset), overrides=overrides, changes=config)
+        check_tracking(run.tracking, run.store_dir)
     except ConfigError as error:
         return cast("Outcome", failed(error))
     store_dir = Store(run.store_dir).place
@@ -69,6 +72,7 @@ def kitti_retrain(
     published = kitti_finetune(preset=preset, config=planned.config, trainer=trainer)
     with working():
         outcome = judge(store_dir, planned, published)
+        mirror_model(store_dir, outcome.model, run.tracking)
     return cast("Outcome", _ended(outcome))
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from kittidet.classes import DONT_CARE, ClassTable, Unlisted, class_table, label_name
 from kittidet.config_export import ExportConfig
 from kittidet.config_retrain import RetrainConfig
+from kittidet.config_tracking import TrackingConfig
 from kittidet.config_train import AugmentConfig, BatchNormMode, RateShape, TrainConfig
 from kittidet.config_types import (
     MAX_NAME,
@@ -58,6 +59,7 @@ __all__ = [
     "SourceConfig",
     "SplitConfig",
     "SplitName",
+    "TrackingConfig",
     "TrainConfig",
     "ValidateConfig",
 ]
@@ -283,3 +285,4 @@ class RunConfig(Section):
     train: TrainConfig = TrainConfig()
     evaluation: EvalConfig = EvalConfig()
     retrain: RetrainConfig = RetrainConfig()
+    tracking: TrackingConfig = TrackingConfig()

@@ -1,7 +1,7 @@
 """The tasks of a re-training besides those of the pipeline, with their artifacts and events.
 
-Events are named ``kittidet.data.drift``, ``kittidet.model.promoted`` and ``kittidet.model.kept``; the resource is the
-model, ``kittidet.model.NAME``.
+Events are named ``kittidet.data.drift``, ``kittidet.model.promoted``, ``kittidet.model.kept`` and, where what was kept
+out is surely worse, ``kittidet.model.ap-dropped``; the resource is the model, ``kittidet.model.NAME``.
 """
 
 from typing import Any
@@ -49,7 +49,9 @@ def drift(store_dir: StorePlace, plan: Plan, dataset: StepOutput) -> DriftReport
     else:
         show_text("kitti-drift", report.sentence, "Drift of the new data")
     if report.has_drifted:
-        send_event("data.drift", plan.config.name, {"sentence": report.sentence, "rows": list(report.rows)})
+        send_event(
+            "data.drift", plan.config.name, {"sentence": report.sentence, "rows": list(report.rows), "ap": report.ap}
+        )
     return report
 
 
@@ -71,6 +73,8 @@ def judge(store_dir: StorePlace, plan: Plan, published: PublishedRun) -> Outcome
     )
     bar.update(1.0, "compared")
     send_event(f"model.{'kept' if outcome.kind == 'kept' else 'promoted'}", outcome.model, outcome.model_dump())
+    if outcome.worse is not None:
+        send_event("model.ap-dropped", outcome.model, {**outcome.model_dump(), "sentence": outcome.worse})
     return outcome
 
 

@@ -28,6 +28,7 @@ pytest_plugins = [
     "fixtures.graded_training",
     "fixtures.kept_store",
     "fixtures.labelled_photos",
+    "fixtures.mlflow_store",
     "fixtures.object_server",
     "fixtures.published_run",
     "fixtures.registered",

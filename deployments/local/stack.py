@@ -1,5 +1,6 @@
 """`kittidet up` and `kittidet down`: the local server, pools, deployments and workers, started and stopped as one."""
 
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,16 @@ Schedule = Annotated[
     bool | None,
     typer.Option("--schedule/--no-schedule", help="Weekly re-training on or off; default: unchanged, off at first."),
 ]
+NOTIFY_VARIABLE = "KITTIDET_NOTIFY_URL"
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="URL|off",
+        envvar=NOTIFY_VARIABLE,
+        help="Webhook that hears of failed runs, drift, dropped AP and promotions; default: as it was, off at first.",
+    ),
+]
 LOCKED_WITHIN_S = 300
 
 
@@ -36,8 +47,11 @@ def up(
     host: Host = LOOPBACK,
     workers: Workers = True,  # noqa: FBT002  a switch of the command line
     schedule: Schedule = None,
+    notify: Notify = None,
 ) -> None:
     """Start the local Prefect server, pools, deployments and workers; what is already running is left alone."""
+    # It may hold a secret: server, workers and runs do not get it.
+    os.environ.pop(NOTIFY_VARIABLE, None)
     project = find_project()
     say = Console(stderr=True)
     with alone(project):
@@ -48,10 +62,14 @@ def up(
             # Prefect is imported from here on, with the project's settings.
             from deployments.automations import ensure_automations  # noqa: PLC0415
             from deployments.deploy import deploy_all  # noqa: PLC0415
+            from deployments.notifications import ensure_notifications  # noqa: PLC0415
 
             deployed = deploy_all(project, schedule=schedule)
             ensure_automations(deployed.ids.values())
+            told = ensure_notifications(deployed.ids, notify)
         say.print(f"deployments: {', '.join(deployed.ids)}")
+        if told is not None:
+            say.print(f"notifications: to {told}", highlight=False)
         for line in deployed.kept:
             say.print(line, highlight=False)
         if workers:

@@ -75,6 +75,7 @@ def promote(
     move = registry.promote(model, number, reason=reason)
     before = "" if move.replaced is None else f"; it replaced version {move.replaced}"
     _say(f"{model} version {move.version} is the champion{before}")
+    _mirror(model, store)
 
 
 @app.command()
@@ -82,6 +83,7 @@ def rollback(model: Model, reason: Reason = "rolled back by hand", store: StoreP
     """Make the champion before the present one the champion again."""
     move = _registry(store).rollback(model, reason=reason)
     _say(f"{model} version {move.version} is the champion again, instead of version {move.replaced}")
+    _mirror(model, store)
 
 
 @app.command()
@@ -97,6 +99,23 @@ def pull(
     registry = _registry(store)
     found = _version(registry, model, version)
     _say(f"saved in {pull_version(registry, found, out or Path(f'{model}-{found.version}'))}")
+
+
+@app.command()
+def mirror(
+    what: Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run folder, or the name of a model.")],
+    store: StorePlace = STORE,
+) -> None:
+    """Mirror a run, or a model's versions and champion, to MLFLOW_TRACKING_URI, else to a SQLite file in the store."""
+    from kittidet.cli.options import named_place
+    from kittidet.runs.run import Run
+    from kittidet.steps.mirror import mirror_by_hand
+
+    if Path(what).is_dir():
+        mirror_by_hand(Run.open(what).config.store_dir, Path(what))
+    else:
+        mirror_by_hand(named_place(store), what)
+    _say(f"{what} is in MLflow")
 
 
 @app.command()
@@ -135,6 +154,13 @@ def _registry(store: str) -> "Registry":
     from kittidet.registry.registry import Registry
 
     return Registry(named_place(store))
+
+
+def _mirror(model: str, store: str) -> None:
+    from kittidet.cli.options import named_place
+    from kittidet.steps.mirror import mirror_registered
+
+    mirror_registered(named_place(store), model)
 
 
 def _version(registry: "Registry", model: str, number: int | None) -> "ModelVersion":

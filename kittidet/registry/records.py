@@ -145,6 +145,8 @@ class Decision(_Record):
         level: chance of a false promotion that this comparison was allowed.
         difference: AP of the challenger minus that of the champion, 0..1.
         lower_bound: what the true difference exceeds at that level.
+        upper_bound: what the true difference to the champion stays below at that level; None in decisions of a version
+            that did not ask.
         n_frames: frames both were scored on.
         sentence: the decision and its reason, for people.
     """
@@ -159,5 +161,6 @@ class Decision(_Record):
     level: float
     difference: float
     lower_bound: float
+    upper_bound: float | None = None
     n_frames: int
     sentence: str

@@ -57,9 +57,7 @@ def register(
         kept[PROFILE] = _store(registry, profile)
 
     summary = run.summary
-    intervals = ap_intervals(
-        match_detections(run.ground_truth, run.results), resamples=_DRAWS, confidence=_CONFIDENCE, seed=0
-    )
+    metrics, per_class_ap = scores_of(run)
     start = run.config.train.initial_weights
     parent = _version_of(known, start) if isinstance(start, Path) else None
     named: dict[str | None, str] = {
@@ -89,11 +87,8 @@ def register(
                 if parent is None
                 else f"version {parent}",
             ),
-            metrics={metric: _metric(summary[metric], getattr(intervals, metric)) for metric in ("ap", "ap50", "ap75")},
-            per_class_ap={
-                kind: _metric(value, intervals.per_class_ap.get(kind))
-                for kind, value in summary["per_class_ap"].items()
-            },
+            metrics=metrics,
+            per_class_ap=per_class_ap,
             confidence=_CONFIDENCE,
             n_train=summary["n_train"],
             n_val=summary["n_val"],
@@ -104,6 +99,19 @@ def register(
         )
 
     return registry.add(name, make)
+
+
+def scores_of(run: Run) -> tuple[dict[str, Metric], dict[str, Metric]]:
+    """Return a run's ``ap``, ``ap50`` and ``ap75``, and its AP by class name, each with its interval.
+
+    Raises:
+        StoreError: if a file of the run is missing or damaged.
+    """
+    matches = match_detections(run.ground_truth, run.results)
+    intervals = ap_intervals(matches, resamples=_DRAWS, confidence=_CONFIDENCE, seed=0)
+    metrics = {name: _metric(run.summary[name], getattr(intervals, name)) for name in ("ap", "ap50", "ap75")}
+    classes = run.summary["per_class_ap"].items()
+    return metrics, {name: _metric(value, intervals.per_class_ap.get(name)) for name, value in classes}
 
 
 def pull(registry: Registry, version: ModelVersion, out: Path) -> Path:

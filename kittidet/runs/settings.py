@@ -21,5 +21,6 @@ def deciding_settings(config: RunConfig) -> dict[str, Any]:
             "validation": {"max_bad_share"},
             "records": {"images"},
             "retrain": True,
+            "tracking": True,
         },
     )

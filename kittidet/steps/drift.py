@@ -32,6 +32,7 @@ class DriftReport(BaseModel):
         rows: one distribution each, as `retraining.drift.Drift`; empty where it cannot be measured.
         new_frames: frames to train on that the champion has not seen.
         has_drifted: whether any distribution has, beyond doubt.
+        ap: of the champion, 0..1.
         sentence: all of it in words.
     """
 
@@ -40,6 +41,7 @@ class DriftReport(BaseModel):
     rows: tuple[dict[str, Any], ...]
     new_frames: int
     has_drifted: bool
+    ap: float | None = None
     sentence: str
 
 
@@ -69,7 +71,8 @@ def report_drift(store: Store, plan: Plan, dataset: StepOutput) -> DriftReport:
     else:
         said = f"{len(new.contents)} new training frames: drift is measured from {MIN_FRAMES} on."
     rows = tuple(drift.to_json() for drift in drifts)
-    return DriftReport(rows=rows, new_frames=len(new.contents), has_drifted=bool(drifted), sentence=said)
+    ap = champion.metrics["ap"].value
+    return DriftReport(rows=rows, new_frames=len(new.contents), has_drifted=bool(drifted), ap=ap, sentence=said)
 
 
 def training_profile(store: Store, dataset: StepOutput, frame_ids: tuple[str, ...], table: ClassTable) -> Path:

@@ -34,6 +34,8 @@ class Outcome(BaseModel):
         model: its name.
         champion: version in use now.
         challenger: version of this training; None where nothing was trained.
+        ap: of the challenger, 0..1.
+        worse: a sentence where the challenger is surely worse than the champion, at the level of the rule.
         sentence: all of it in words.
     """
 
@@ -43,6 +45,8 @@ class Outcome(BaseModel):
     model: str
     champion: int
     challenger: int | None = None
+    ap: float | None = None
+    worse: str | None = None
     sentence: str
 
 
@@ -72,7 +76,7 @@ def judge(store: Store, plan: Plan, published: PublishedRun, *, progress: FrameP
     data = write_data(store, config)
     profile = training_profile(store, data.dataset, read_ids(run.path / TRAIN_IDS), config.records.table())
     challenger = register(registry, run, model=name, config=plan.settings, profile=profile)
-    facts = {"model": name, "challenger": challenger.version}
+    facts = {"model": name, "challenger": challenger.version, "ap": challenger.metrics["ap"].value}
     if plan.champion is None:
         said = f"{name} version {challenger.version} is the first champion."
         registry.promote(name, challenger.version, reason=said, expected=None)
@@ -84,7 +88,8 @@ def judge(store: Store, plan: Plan, published: PublishedRun, *, progress: FrameP
     if decision is None:
         decision = _compare(store, registry, plan.champion, challenger, run, data, config, progress)
     if not decision.promote:
-        return Outcome(kind="kept", champion=plan.champion, sentence=decision.sentence, **facts)
+        worse = _worse(decision)
+        return Outcome(kind="kept", champion=plan.champion, worse=worse, sentence=decision.sentence, **facts)
     registry.promote(name, challenger.version, reason=decision.sentence, expected=plan.champion)
     return Outcome(kind="promoted", champion=challenger.version, sentence=decision.sentence, **facts)
 
@@ -100,12 +105,14 @@ def _compare(
     progress: FrameProgress | None,
 ) -> Decision:
     rule, level = config.retrain, level_of(config.retrain)
-    found = {}
+    found, upper_bound = {}, None
     for number in _references(registry, challenger.model, champion, rule):
         theirs = _results(store, registry, registry.version(challenger.model, number), data, config, progress)
         differences = paired_ap(run.ground_truth, theirs, run.results, resamples=rule.resamples, seed=0)
         try:
             found[number] = weigh(differences, level=level)
+            if number == champion:
+                upper_bound = -weigh(-differences, level=level).lower_bound
         except ValueError as error:
             raise EvaluationError(f"{run.path}: cannot be compared with version {number}: {error}.") from error
     promote = all(is_promoted(evidence, rule) for evidence in found.values())
@@ -125,11 +132,21 @@ def _compare(
             level=level,
             difference=evidence.difference,
             lower_bound=evidence.lower_bound,
+            upper_bound=upper_bound,
             n_frames=frames,
             sentence=said,
         )
 
     return registry.decide(challenger.model, make)
+
+
+def _worse(decision: Decision) -> str | None:
+    if decision.upper_bound is None or decision.upper_bound >= 0:
+        return None
+    return (
+        f"{decision.model} version {decision.challenger} is worse than the champion, version {decision.champion}, "
+        f"which stays: surely below {100 * decision.upper_bound:+.2f} AP on {decision.n_frames} frames."
+    )
 
 
 def _references(registry: Registry, model: str, champion: int, rule: RetrainConfig) -> list[int]:

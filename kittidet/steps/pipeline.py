@@ -3,11 +3,13 @@
 import logging
 
 from kittidet.config import RunConfig
+from kittidet.mirror.place import check_tracking
 from kittidet.progress import FileProgress, in_words
 from kittidet.report.result import Report
 from kittidet.steps.again import with_damage_made_again
 from kittidet.steps.evaluate import evaluate
 from kittidet.steps.fetch import fetch, fetch_key
+from kittidet.steps.mirror import mirror_published
 from kittidet.steps.outputs import DataOutputs, PipelineOutputs
 from kittidet.steps.publish import PublishedRun, publish
 from kittidet.steps.records import records_key, write
@@ -136,6 +138,7 @@ def run_pipeline(config: RunConfig, *, progress: FileProgress | None = None) -> 
         KittidetError: from the step that cannot be done.
     """
     store = Store(config.store_dir)
+    check_tracking(config.tracking, store.place)
 
     def work() -> tuple[PublishedRun, Report]:
         outputs = train_on_records(store, config, progress=progress)
@@ -145,4 +148,5 @@ def run_pipeline(config: RunConfig, *, progress: FileProgress | None = None) -> 
     run, made = with_damage_made_again(work)
     words = in_words(f"report: {'done before' if made.cached else 'done'}")
     log.info("step.%s step=report page=%s", "cached" if made.cached else "made", made.page, extra=words)
+    mirror_published(store.place, run.path, config.tracking)
     return run

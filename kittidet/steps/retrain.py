@@ -3,10 +3,12 @@
 import logging
 
 from kittidet.config import RunConfig
+from kittidet.mirror.place import check_tracking
 from kittidet.progress import FileProgress, in_words
 from kittidet.steps.drift import report_drift
 from kittidet.steps.fetch import fetch
 from kittidet.steps.judge import Outcome, judge, unchanged
+from kittidet.steps.mirror import mirror_registered
 from kittidet.steps.pipeline import run_pipeline
 from kittidet.steps.plan import plan_retraining
 from kittidet.steps.validate import validate
@@ -22,6 +24,7 @@ def retrain(config: RunConfig, *, progress: FileProgress | None = None) -> Outco
         KittidetError: from the step that cannot be done.
     """
     store = Store(config.store_dir)
+    check_tracking(config.tracking, store.place)
     dataset = fetch(store, config.source, progress=progress)
     validation = validate(store, dataset, config.validation, config.records)
     plan = plan_retraining(store, config, dataset, validation)
@@ -31,4 +34,6 @@ def retrain(config: RunConfig, *, progress: FileProgress | None = None) -> Outco
     if plan.champion is not None:
         drift = report_drift(store, plan, dataset)
         log.info("retrain.drift drifted=%s rows=%s", drift.has_drifted, drift.rows, extra=in_words(drift.sentence))
-    return judge(store, plan, run_pipeline(plan.config, progress=progress))
+    outcome = judge(store, plan, run_pipeline(plan.config, progress=progress))
+    mirror_registered(store.place, outcome.model, config.tracking)
+    return outcome

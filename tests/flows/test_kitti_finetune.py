@@ -271,3 +271,22 @@ def test_the_flow_loads_neither_tensorflow_nor_pandas_before_a_step_needs_them()
     code = "import flows.kitti_finetune, sys; print({'tensorflow', 'keras', 'pandas', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.slow
+def test_a_mirrored_run_has_a_task_more_and_another_address_makes_nothing_again(
+    run, config, fake_training, mlflow_client, monkeypatch
+):
+    mirror = {"mirror synthetic to MLflow": "Completed"}
+    result, states = run(config=config)
+    assert states == dict.fromkeys([*STEPS, *ALWAYS], "Completed") | mirror
+    (experiment,) = (e for e in mlflow_client.search_experiments() if e.name == "kittidet")
+    (found,) = mlflow_client.search_runs([experiment.experiment_id])
+    assert (found.data.metrics["ap"], found.data.tags["kittidet.folder"]) == (0.5, str(result.path))
+    # Nobody listens there: the run is as good as without.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    again, states = run(config=config)
+    assert states == dict.fromkeys(STEPS, "Cached") | dict.fromkeys(ALWAYS, "Completed") | mirror
+    assert (again.cached, again.path) == (True, result.path)
+    assert fake_training == {"train": 1, "evaluate": 3}

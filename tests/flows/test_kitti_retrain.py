@@ -70,6 +70,7 @@ def test_a_first_champion_nothing_new_and_new_data(retrain, growing_config, grow
     assert [row["what"] for row in rows] == ["class mix", "box height", "brightness", "image size"]
     event = event_of("kittidet.model.promoted", "street", better.message)
     assert event["related"][0]["prefect.resource.role"] == "flow-run"
+    assert event["payload"]["ap"] == Registry(growing_config.store_dir).champion("street").metrics["ap"].value
 
 
 def test_what_cannot_be_compared_fails_in_one_line(retrain, growing_config):
@@ -78,6 +79,14 @@ def test_what_cannot_be_compared_fails_in_one_line(retrain, growing_config):
     assert state.is_failed()
     assert "cannot start a d2 from the champion" in state.message
     assert retrain(growing_config, "train.epochs=2").message.startswith("street is unchanged")
+
+
+def test_without_mlflow_who_asks_for_it_hears_so_at_once(retrain, growing_config, monkeypatch):
+    monkeypatch.setattr("kittidet.mirror.place.find_spec", lambda _name: None)
+    state = retrain(growing_config, "tracking.mlflow=local")
+    assert state.is_failed()
+    assert "pip install 'kittidet[mlflow]'" in state.message
+    assert not growing_config.store_dir.exists()
 
 
 def test_the_flow_loads_no_tensorflow_before_it_trains():

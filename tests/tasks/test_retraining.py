@@ -39,6 +39,21 @@ def test_a_plan_and_its_outcome_can_be_passed_as_json(planned):
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
+@pytest.mark.parametrize("worse", [None, "street version 2 is worse."])
+def test_dropped_ap_is_an_event_of_its_own(monkeypatch, worse, tmp_path):
+    from kittidet.steps.judge import Outcome
+    from tasks import retraining
+
+    sent = {}
+    outcome = Outcome(kind="kept", model="street", champion=1, challenger=2, ap=0.4, worse=worse, sentence="kept")
+    monkeypatch.setattr(retraining, "judge_step", lambda *_given, progress: outcome)
+    monkeypatch.setattr(retraining, "send_event", lambda name, _model, payload: sent.update({name: payload}))
+    assert retraining.judge.fn(tmp_path, None, None) == outcome
+    told = {"model.kept": "kept"} | ({} if worse is None else {"model.ap-dropped": worse})
+    assert {name: payload["sentence"] for name, payload in sent.items()} == told
+    assert {payload["ap"] for payload in sent.values()} == {0.4}
+
+
 def test_no_event_is_sent_outside_of_a_run(monkeypatch):
     from tasks import retraining
 

@@ -1,5 +1,6 @@
 """deployments.local.stack: `up` twice is `up` once, `down` stops just that, and `doctor` is told what runs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,23 @@ def test_the_command_up_names_works_in_the_folder_where_one_stands(sleepers, cap
         monkeypatch.chdir(folder)
         up(workers=False)
         assert f"prefect deployment run {name}" in capsys.readouterr().out
+
+
+def test_the_address_that_is_told_is_printed_by_its_host_alone_and_handed_to_nobody(
+    sleepers, project, capsys, monkeypatch
+):
+    from deployments.notifications import OFF, ensure_notifications
+
+    monkeypatch.setenv(local.NOTIFY_VARIABLE, "https://hooks.example/s3cret")
+    try:
+        up(workers=False, notify="https://hooks.example/s3cret")
+    finally:
+        ensure_notifications({}, OFF)
+    printed = capsys.readouterr()
+    assert "notifications: to hooks.example\n" in printed.err
+    written = [file.read_text() for file in project.state_dir.rglob("*.json")]
+    assert "s3cret" not in "".join([printed.out, printed.err, *written])
+    assert local.NOTIFY_VARIABLE not in os.environ
 
 
 def test_down_leaves_what_it_did_not_start(project):

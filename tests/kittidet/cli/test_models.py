@@ -104,3 +104,20 @@ def test_the_models_of_a_store_on_a_url_are_listed_promoted_and_pulled_on_any_ma
     assert (tmp_path / "out" / "weights" / "best" / "model.weights.h5").read_bytes() == b"first"
     assert "frames" in call(bucket, "lineage", "m")
     assert "m " in call(bucket, "lineage", "--frame", "900001")
+
+
+@pytest.mark.slow
+def test_a_model_or_a_run_is_mirrored_and_a_promotion_by_hand_is_by_itself(store, mlflow_client, published):
+    assert "m is in MLflow" in call(store, "mirror", "m")
+    champion = mlflow_client.get_model_version_by_alias
+    assert champion("m", "champion").tags["kittidet.version"] == "1"
+    call(store, "promote", "m", "2")
+    assert champion("m", "champion").tags["kittidet.version"] == "2"
+    call(store, "rollback", "m")
+    assert champion("m", "champion").tags["kittidet.version"] == "1"
+    run = published("third")
+    assert "is in MLflow" in call(store, "mirror", str(run.path))
+    (experiment,) = (e for e in mlflow_client.search_experiments() if e.name == "kittidet")
+    assert len(mlflow_client.search_runs([experiment.experiment_id])) == 3
+    with pytest.raises(RegistryError, match="no model 'other'"):
+        call(store, "mirror", "other")

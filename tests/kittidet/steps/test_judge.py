@@ -4,8 +4,9 @@ import pytest
 
 from kittidet.config_file import load_run_config
 from kittidet.errors import PromotionLostError
+from kittidet.registry.records import Decision
 from kittidet.registry.registry import Registry
-from kittidet.steps.judge import unchanged
+from kittidet.steps.judge import _worse, unchanged
 from kittidet.steps.plan import Plan
 from kittidet.steps.retrain import retrain
 
@@ -44,6 +45,27 @@ def test_a_promotion_in_between_stands(graded_training, growing_config, monkeypa
     with pytest.raises(PromotionLostError, match=r"version 2 became the champion .*: by hand"):
         retrain(load_run_config(growing_config, overrides=("train.epochs=30",)))
     assert registry.champion("street").version == 2
+
+
+@pytest.mark.parametrize(("upper_bound", "is_worse"), [(-0.0121, True), (0.0, False), (0.02, False), (None, False)])
+def test_ap_dropped_where_the_whole_interval_lies_below_the_champion(upper_bound, is_worse):
+    decision = Decision(
+        look=1,
+        model="street",
+        champion=1,
+        challenger=2,
+        promote=False,
+        rule="better",
+        margin=0,
+        level=0.001,
+        difference=-0.031,
+        lower_bound=-0.05,
+        upper_bound=upper_bound,
+        n_frames=1496,
+        sentence="kept",
+    )
+    said = "street version 2 is worse than the champion, version 1, which stays: surely below -1.21 AP on 1496 frames."
+    assert _worse(decision) == (said if is_worse else None)
 
 
 def test_a_plan_with_something_to_do_is_not_unchanged(growing_config):

@@ -31,6 +31,10 @@ def test_a_model_s_life(graded_training, growing_config, grow):
     assert (kept.kind, kept.champion, kept.challenger) == ("kept", 1, 2)
     assert kept.sentence.startswith("street version 1 stays: version 2 has -")
     assert kept.sentence.endswith("where above 0 is asked for (comparison 1, chance of error 0.10%).")
+    assert kept.ap == registry.version("street", 2).metrics["ap"].value
+    (decision,) = registry.decisions("street")
+    assert decision.lower_bound < decision.difference < decision.upper_bound
+    assert (kept.worse is not None) is (decision.upper_bound < 0)
     again = retrain(worse)
     assert again.kind == "unchanged"
     assert again.sentence.endswith("those of version 2, which was compared with version 1.")
