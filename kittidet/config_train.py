@@ -38,7 +38,7 @@ class TrainConfig(Section):
     renamed_values: ClassVar = {"batch_norm": {True: "frozen", False: "train", None: "auto"}}
 
     # How a training is done, not what: may change while it runs, and what is finished is not done again for it.
-    no_identity: ClassVar = ("keep_checkpoints", "micro_batch", "save_every_minutes")
+    no_identity: ClassVar = ("keep_checkpoints", "micro_batch", "devices", "save_every_minutes")
 
     epochs: Count = Field(60, description="passes over the training frames")
     extends: tuple[Count, ...] = Field(
@@ -98,6 +98,9 @@ class TrainConfig(Section):
         "auto",
         description="images in memory at a time, added up to batch_size; auto: all, and half as many where memory "
         "runs out",
+    )
+    devices: Count | Literal["auto"] = Field(
+        "auto", description="GPUs that share a batch, each with a micro_batch at a time; auto: all there are"
     )
     save_every_minutes: float = Field(
         10.0, gt=0, le=1_000_000, description="time between states to go on from, besides each epoch's"
