@@ -213,6 +213,8 @@ def _attempt(run: _Run, micro_batch: int, *, rate_share: float) -> int | None:
                 train,
                 steps_per_epoch=steps,
                 micro_batch=micro_batch,
+                devices=run.devices,
+                folder=work_dir,
                 steps=in_epoch.steps,
                 peak=None if peak is None else peak(micro_batch),
                 memory=usable_memory(),
