@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from kittidet.classes import DONT_CARE, ClassTable, class_table, label_name
 from kittidet.config_export import ExportConfig
 from kittidet.config_retrain import RetrainConfig
-from kittidet.config_train import AugmentConfig, BatchNormMode, RateShape, TrainConfig
+from kittidet.config_train import AugmentConfig, BatchNormMode, Precision, RateShape, TrainConfig
 from kittidet.config_types import (
     MAX_NAME,
     MAX_SIDE_PX,
@@ -48,6 +48,7 @@ __all__ = [
     "ExportConfig",
     "ModelConfig",
     "OwnClasses",
+    "Precision",
     "PredictConfig",
     "RateShape",
     "RecordsConfig",

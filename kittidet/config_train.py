@@ -8,6 +8,7 @@ from kittidet.config_types import Count, LocalPath, Seed, Weight
 from kittidet.section import Section
 
 RateShape = Literal["cosine", "cosine_restarts", "step", "constant", "reference"]
+Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 BatchNormMode = Literal["frozen", "refresh_then_freeze", "affine", "train"]
 # Peaks at a batch of 64: the published one, and that of the demo's recipe, twenty times smaller: AdamW's steps do not
 # shrink with the gradient.
@@ -34,8 +35,11 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """The fine-tune."""
 
-    renamed_keys: ClassVar = {"freeze_batch_norm": "batch_norm"}
-    renamed_values: ClassVar = {"batch_norm": {True: "frozen", False: "train", None: "auto"}}
+    renamed_keys: ClassVar = {"freeze_batch_norm": "batch_norm", "mixed_precision": "precision"}
+    renamed_values: ClassVar = {
+        "batch_norm": {True: "frozen", False: "train", None: "auto"},
+        "precision": {True: "mixed_float16", False: "float32"},
+    }
 
     # How a training is done, not what: may change while it runs, and what is finished is not done again for it.
     no_identity: ClassVar = ("keep_checkpoints", "micro_batch", "devices", "save_every_minutes")
@@ -108,7 +112,11 @@ class TrainConfig(Section):
     patience_epochs: Count | None = Field(
         None, description="stop when validation AP has not risen for so many epochs; None: never"
     )
-    mixed_precision: bool = Field(False, description="float16 arithmetic on a GPU; outputs and losses stay float32")
+    precision: Precision = Field(
+        "float32",
+        description="of the layers' arithmetic; weights, outputs, losses and averages are float32. mixed_float16 needs "
+        "a GPU",
+    )
     seed: Seed = Field(0, description="random seed of the first weights, the order of frames and the augmentation")
     initial_weights: Literal["coco", "starter"] | LocalPath | None = Field(
         None,

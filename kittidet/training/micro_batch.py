@@ -69,7 +69,7 @@ def step_down(
             f"{train.batch_size}, {model.variant} at {model.input_hw[1]}x{model.input_hw[0]}): {reason} "
             + ("Set train.micro_batch=auto, " if smaller else "Choose a smaller model.variant, ")
             + f"a smaller size such as model.input_hw=[{max(128, height)},{max(128, width)}], "
-            "train.batch_norm=frozen, or on a GPU train.mixed_precision=true."
+            "train.batch_norm=frozen, or on a GPU train.precision=mixed_bfloat16."
         )
     write_json(work_dir / _FILE, {"images": smaller[-1]})
     log.warning(

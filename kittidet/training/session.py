@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from kittidet.config import ModelConfig, TrainConfig
+from kittidet.config import ModelConfig, Precision, TrainConfig
 from kittidet.model.anchors import anchors_of
 from kittidet.model.efficientdet import EfficientDet, build_efficientdet
 from kittidet.progress import in_words
@@ -66,13 +66,16 @@ def open_session(
     Raises:
         CheckpointMismatchError: if the weights to start from do not fit.
     """
+    if _precision_of(train) != train.precision:
+        log.warning("fit.precision train.precision=mixed_float16 needs a GPU; training in float32")
     network = _build_network(model, train, manifest, start)
     detector = _build_detector(network, model, train, micro_batch, devices)
     schedule = fine_tune_schedule(train, steps_per_epoch=steps_per_epoch, rate_share=rate_share)
     warn_if_it_rises(schedule)
     optimizer = build_optimizer(train, learning_rate=schedule, model=detector)
     outer: Any = optimizer
-    if network.dtype_policy.compute_dtype == "float16":
+    # Gradients of float16 activations underflow; bfloat16 has the range of float32.
+    if _precision_of(train) == "mixed_float16":
         outer = keras.optimizers.LossScaleOptimizer(optimizer)
         outer.build(detector.trainable_variables)
     # On a CPU the compiled step is ten times slower than the plain one, and devices meet outside of compiled code.
@@ -90,15 +93,8 @@ def _build_network(
     model: ModelConfig, train: TrainConfig, manifest: RecordsManifest, start: Path | None
 ) -> EfficientDet:
     keras.utils.set_random_seed(train.seed)
-    half = train.mixed_precision and has_gpu()
-    if train.mixed_precision and not half:
-        log.warning("fit.precision mixed precision requested without a GPU; training in float32")
     network = build_efficientdet(
-        model.variant,
-        len(manifest.table),
-        model.input_hw,
-        seed=train.seed,
-        dtype="mixed_float16" if half else "float32",
+        model.variant, len(manifest.table), model.input_hw, seed=train.seed, dtype=_precision_of(train)
     )
     if start is not None:
         load_initial_weights(network, start, model=model, table=manifest.table)
@@ -127,3 +123,8 @@ def _build_detector(
     if at_a_time < train.batch_size:
         return AccumulatingDetector(network, anchors_xyxy=anchors_xyxy, recipe=train, micro_batch=micro_batch)
     return TrainableDetector(network, anchors_xyxy=anchors_xyxy, recipe=train)
+
+
+def _precision_of(train: TrainConfig) -> Precision:
+    # On a processor float16 takes eighty times as long as float32.
+    return "float32" if train.precision == "mixed_float16" and not has_gpu() else train.precision
