@@ -14,7 +14,7 @@ from kittidet.classes import DONT_CARE, ClassTable, Unlisted, class_table, label
 from kittidet.config_export import ExportConfig
 from kittidet.config_retrain import RetrainConfig
 from kittidet.config_tracking import TrackingConfig
-from kittidet.config_train import AugmentConfig, BatchNormMode, RateShape, TrainConfig
+from kittidet.config_train import AugmentConfig, BatchNormMode, Precision, RateShape, TrainConfig
 from kittidet.config_types import (
     MAX_NAME,
     MAX_SIDE_PX,
@@ -50,6 +50,7 @@ __all__ = [
     "ExportConfig",
     "ModelConfig",
     "OwnClasses",
+    "Precision",
     "PredictConfig",
     "RateShape",
     "RecordsConfig",

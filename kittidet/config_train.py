@@ -8,6 +8,7 @@ from kittidet.config_types import Count, LocalPath, Seed, Weight
 from kittidet.section import Section
 
 RateShape = Literal["cosine", "cosine_restarts", "step", "constant", "reference"]
+Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 BatchNormMode = Literal["frozen", "refresh_then_freeze", "affine", "train"]
 # Peaks at a batch of 64: the published one, and that of the demo's recipe, twenty times smaller: AdamW's steps do not
 # shrink with the gradient.
@@ -34,11 +35,14 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """The fine-tune."""
 
-    renamed_keys: ClassVar = {"freeze_batch_norm": "batch_norm"}
-    renamed_values: ClassVar = {"batch_norm": {True: "frozen", False: "train", None: "auto"}}
+    renamed_keys: ClassVar = {"freeze_batch_norm": "batch_norm", "mixed_precision": "precision"}
+    renamed_values: ClassVar = {
+        "batch_norm": {True: "frozen", False: "train", None: "auto"},
+        "precision": {True: "mixed_float16", False: "float32"},
+    }
 
     # How a training is done, not what: may change while it runs, and what is finished is not done again for it.
-    no_identity: ClassVar = ("keep_checkpoints", "micro_batch", "save_every_minutes")
+    no_identity: ClassVar = ("keep_checkpoints", "micro_batch", "devices", "save_every_minutes")
 
     epochs: Count = Field(60, description="passes over the training frames")
     extends: tuple[Count, ...] = Field(
@@ -106,13 +110,20 @@ class TrainConfig(Section):
         description="images in memory at a time, added up to batch_size; auto: all, and half as many where memory "
         "runs out",
     )
+    devices: Count | Literal["auto"] = Field(
+        "auto", description="GPUs that share a batch, each with a micro_batch at a time; auto: all there are"
+    )
     save_every_minutes: float = Field(
         10.0, gt=0, le=1_000_000, description="time between states to go on from, besides each epoch's"
     )
     patience_epochs: Count | None = Field(
         None, description="stop when validation AP has not risen for so many epochs; None: never"
     )
-    mixed_precision: bool = Field(False, description="float16 arithmetic on a GPU; outputs and losses stay float32")
+    precision: Precision = Field(
+        "float32",
+        description="of the layers' arithmetic; weights, outputs, losses and averages are float32. mixed_float16 needs "
+        "a GPU",
+    )
     seed: Seed = Field(0, description="random seed of the first weights, the order of frames and the augmentation")
     initial_weights: Literal["coco", "starter"] | LocalPath | None = Field(
         None,

@@ -5,6 +5,9 @@ written-out form, and a step's graph is a third smaller. Elsewhere the form that
 accelerators fuse it, and it runs on every backend. Sums are centred in both: uncentred ones lose precision where the
 mean is large.
 
+Where several devices share a batch (a replica context of TensorFlow's, with equal shares), the statistics are those of
+the whole batch: devices add up their sums, in the gradient too.
+
 Source:
     Ioffe and Szegedy 2015, section 3.
 """
@@ -50,7 +53,8 @@ def normalize_by_own(
     Returns:
         ``[b, h, w, c]``; the moving mean and the moving variance one step towards those of ``inputs + bias``.
     """
-    form = _fused if _has_fused_operation() and inputs.dtype == "float32" else _written_out
+    is_alone = _count_replicas() == 1
+    form = _fused if _has_fused_operation() and inputs.dtype == "float32" and is_alone else _written_out
     return form(inputs, gamma, beta, bias, moving, momentum, epsilon, activation)
 
 
@@ -136,16 +140,18 @@ def _written_out(
     activation: Activation | None,
 ) -> Normalized:
     dtype = inputs.dtype
+    # Read before devices meet: one may have moved them when another goes on.
+    kept = (momentum * moving[0], momentum * moving[1])
     # Sums are float32 whatever the compute dtype.
     values = ops.stop_gradient(ops.cast(inputs, "float32"))
-    mean = ops.mean(values, axis=(0, 1, 2))
+    mean = _mean_of_replicas(ops.mean(values, axis=(0, 1, 2)))
     difference = values - mean
-    variance = ops.mean(ops.square(difference), axis=(0, 1, 2))
+    variance = _mean_of_replicas(ops.mean(ops.square(difference), axis=(0, 1, 2)))
     count = _values_per_channel(inputs)
     centred, inverse = ops.cast(difference, dtype), ops.rsqrt(variance + epsilon)
     moved = (
-        momentum * moving[0] + (1.0 - momentum) * (mean if bias is None else mean + ops.stop_gradient(bias)),
-        momentum * moving[1] + (1.0 - momentum) * (variance * _unbiasing(count)),
+        kept[0] + (1.0 - momentum) * (mean if bias is None else mean + ops.stop_gradient(bias)),
+        kept[1] + (1.0 - momentum) * (variance * _unbiasing(count * _count_replicas())),
     )
 
     # By hand: automatic differentiation, which treats mean and variance as two more functions of the map, makes about
@@ -165,8 +171,8 @@ def _written_out(
             sum_grad = ops.sum(ops.cast(grad, "float32"), axis=(0, 1, 2))
             grad_gamma = ops.sum(ops.cast(grad, "float32") * ops.cast(centred, "float32"), axis=(0, 1, 2)) * inverse
             # The gradient minus its mean and minus its projection on the normalised map.
-            by_centred = ops.cast(-inverse * grad_gamma / count, dtype)
-            centred_grad = grad - ops.cast(sum_grad / count, dtype)
+            by_centred = ops.cast(-inverse * _mean_of_replicas(grad_gamma) / count, dtype)
+            centred_grad = grad - ops.cast(_mean_of_replicas(sum_grad) / count, dtype)
             grad_x = (centred_grad + centred * by_centred) * scale
             return (grad_x, grad_gamma, sum_grad, *(ops.zeros_like(b) for b in bias))
 
@@ -177,6 +183,24 @@ def _written_out(
 
 def _through_relu6(grad: Any, outputs: Any) -> Any:
     return grad * ops.cast(ops.logical_and(outputs > 0.0, outputs < RELU6_TOP), grad.dtype)
+
+
+def _count_replicas() -> int:
+    """Return how many devices share the batch whose maps are looked at."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf  # noqa: PLC0415  not on the other backends
+
+    context = tf.distribute.get_replica_context()
+    return 1 if context is None else int(context.num_replicas_in_sync)
+
+
+def _mean_of_replicas(value: Any) -> Any:
+    if _count_replicas() == 1:
+        return value
+    import tensorflow as tf  # noqa: PLC0415  not on the other backends
+
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, value)
 
 
 def _values_per_channel(maps: Any) -> Any:

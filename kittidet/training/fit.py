@@ -24,6 +24,7 @@ from kittidet.records.manifest import RecordsManifest, read_manifest
 from kittidet.training.averaging import write_average
 from kittidet.training.batch_norm import mode_of, refresh_statistics
 from kittidet.training.callbacks import EpochEnd
+from kittidet.training.devices import choose_devices, has_gpu
 from kittidet.training.extension import RESUME
 from kittidet.training.guards import LossGuard, NotFiniteError
 from kittidet.training.halved_rate import halve_rate, halvings_of
@@ -36,7 +37,7 @@ from kittidet.training.model import BATCH_KEYS
 from kittidet.training.preflight import check_records
 from kittidet.training.result import TrainResult, read_result, write_result
 from kittidet.training.resume import Progress, load_state, save_state
-from kittidet.training.session import Session, has_gpu, open_session
+from kittidet.training.session import Session, open_session
 from kittidet.training.start import find_initial_weights, name_initial_weights
 from kittidet.training.step_curves import StepCurves
 from kittidet.training.step_lines import StepLines
@@ -78,7 +79,7 @@ def fit_detector(
     Raises:
         TrainingError: if the records cannot be learned from, the loss is not finite, memory runs out, or the folder
             holds another run.
-        ConfigError, ArchiveError, CheckpointMismatchError: if ``train.initial_weights`` are not there or do not fit.
+        ConfigError, ArchiveError, CheckpointMismatchError: if ``train.initial_weights`` or ``devices`` do not fit.
         RecordError: if the records are incomplete or damaged.
     """
     manifest = read_manifest(train_records_dir)
@@ -89,13 +90,13 @@ def fit_detector(
         return finished
     start = find_initial_weights(train, model)
     coverage = check_records(train_records_dir, manifest, model=model, augment=train.augment)
+    devices = choose_devices(train)
     run = _Run(
-        train_records_dir, images_dir, manifest, model, train, work_dir, identity, earlier, start, validation, on_epoch
+        *(train_records_dir, images_dir, manifest, model, train, devices),
+        *(work_dir, identity, earlier, start, validation, on_epoch),
     )
-    micro_batch, halvings = (
-        first_micro_batch(work_dir, train, peak=_peak_of(run), memory=usable_memory()),
-        halvings_of(work_dir),
-    )
+    micro_batch = first_micro_batch(work_dir, train, devices=len(devices), peak=_peak_of(run), memory=usable_memory())
+    halvings = halvings_of(work_dir)
     while True:
         try:
             resumed_from = _attempt(run, micro_batch, rate_share=0.5**halvings)
@@ -106,7 +107,7 @@ def fit_detector(
         if isinstance(failure, NotFiniteError):
             halvings = halve_rate(work_dir, failure)
         else:
-            micro_batch = step_down(work_dir, train, model, micro_batch, first_line(failure))
+            micro_batch = step_down(work_dir, train, model, micro_batch, first_line(failure), devices=len(devices))
         keras.backend.clear_session()
         gc.collect()
     write_result(work_dir, identity, resumed_from_step=resumed_from, anchor_coverage=coverage, rate_halvings=halvings)
@@ -127,6 +128,7 @@ class _Run:
     manifest: RecordsManifest
     model: ModelConfig
     train: TrainConfig
+    devices: tuple[str, ...]
     work_dir: Path
     identity: str
     earlier: str | None
@@ -146,6 +148,7 @@ def _attempt(run: _Run, micro_batch: int, *, rate_share: float) -> int | None:
         start=run.start,
         steps_per_epoch=steps,
         micro_batch=micro_batch,
+        devices=run.devices,
         rate_share=rate_share,
     )
     progress = load_state(work_dir / RESUME, session.variables, identity=run.identity, earlier=run.earlier)
@@ -210,6 +213,8 @@ def _attempt(run: _Run, micro_batch: int, *, rate_share: float) -> int | None:
                 train,
                 steps_per_epoch=steps,
                 micro_batch=micro_batch,
+                devices=run.devices,
+                folder=work_dir,
                 steps=in_epoch.steps,
                 peak=None if peak is None else peak(micro_batch),
                 memory=usable_memory(),
@@ -229,7 +234,7 @@ def _peak_of(run: _Run) -> Callable[[int], int] | None:
     if has_gpu():
         return None
     sizes = sizes_of(run.model, num_classes=len(run.manifest.table), batch_norm=mode_of(run.train))
-    return lambda images: predicted_peak(sizes, run.train, images)
+    return lambda images: predicted_peak(sizes, run.train, images * len(run.devices))
 
 
 def _score_every(run: _Run) -> int:

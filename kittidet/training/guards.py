@@ -16,6 +16,9 @@ PARTS = ("loss", "cls_loss", "box_loss", "iou_loss", "l2_loss", "num_positives")
 _BATCHES_WITHOUT, _OBJECTS_MISSED = 50, 500
 # An epoch whose mean loss is this many times the lowest so far is not learning any more.
 _DIVERGED = 2.0
+# Of the factor that float16's losses are scaled by, which halves at each gradient that is not finite. Gradients that
+# overflow unscaled will not get better.
+_SMALLEST_SCALE = 1.0
 
 
 class NotFiniteError(TrainingError):
@@ -30,7 +33,8 @@ class LossGuard(keras.callbacks.Callback):
         objects_per_batch: on average; where objects are rare, batches without one are not.
 
     Raises:
-        NotFiniteError: at the first step whose loss is not finite, with the parts of the loss.
+        NotFiniteError: at the first step whose loss is not finite, with the parts of the loss; where
+            float16's gradients are not finite even unscaled. A step that was left out for its scale is no fault.
         TrainingError: where no anchor lies on an object for 50 batches (more where objects are rare) or an epoch, and
             after an epoch with a box loss of exactly 0 although there were objects.
     """
@@ -48,6 +52,12 @@ class LossGuard(keras.callbacks.Callback):
             step = int(self.model.optimizer.iterations)
             parts = ", ".join(f"{name} {float(logs[name]):.6g}" for name in PARTS)
             raise NotFiniteError(f"step {step} (batch {batch + 1} of its epoch): the loss is not finite: {parts}.")
+        scale = getattr(self.model.optimizer, "dynamic_scale", None)
+        if scale is not None and float(scale) < _SMALLEST_SCALE:
+            raise NotFiniteError(
+                f"batch {batch + 1} of its epoch: float16 gradients are not finite even unscaled (scale "
+                f"{float(scale):g}). Choose train.precision=mixed_bfloat16 or float32."
+            )
         if batch + 1 == self.patience:
             self._check_objects(logs, f"the first {batch + 1} batches")
 

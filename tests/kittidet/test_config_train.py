@@ -41,3 +41,9 @@ def test_a_training_that_is_extended_is_another_one_that_names_the_epochs_of_the
     for extends in ((60,), (70,), (20, 10), (20, 20)):
         with pytest.raises(ValidationError, match="ascending numbers of epochs below epochs 60"):
             TrainConfig(epochs=60, extends=extends)
+
+
+@pytest.mark.parametrize(("old", "new"), [(True, "mixed_float16"), (False, "float32")])
+def test_mixed_precision_is_read_as_precision(old, new, caplog):
+    assert TrainConfig(mixed_precision=old).precision == new
+    assert "mixed_precision is now called precision" in caplog.text.replace("key=", "")

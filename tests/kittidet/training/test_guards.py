@@ -65,3 +65,15 @@ def test_an_epoch_with_twice_the_loss_of_the_best_is_named_with_the_part_that_gr
     (said,) = (r.getMessage() for r in caplog.records)
     assert "epoch 3: the loss 5 is 2.5 times that of epoch 2, most of all cls_loss (3.0 times)" in said
     assert "train.learning_rate" in said
+
+
+def test_a_step_that_loss_scaling_left_out_is_no_fault_until_unscaled_gradients_overflow_too(guard):
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+    optimizer.build(guard.model.trainable_variables)
+    guard.model.compile(optimizer=optimizer, loss="mse", auto_scale_loss=False)
+    for scale in (1.0, 2.0**15):
+        optimizer.dynamic_scale.assign(scale)
+        guard.on_train_batch_end(0, LOGS)
+    optimizer.dynamic_scale.assign(0.5)
+    with pytest.raises(NotFiniteError, match=r"float16 gradients are not finite even unscaled \(scale 0\.5\)"):
+        guard.on_train_batch_end(0, LOGS)

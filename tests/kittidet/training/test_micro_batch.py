@@ -46,3 +46,15 @@ def test_a_number_that_was_asked_for_is_not_changed(tmp_path):
 def test_a_number_that_does_not_divide_the_batch_is_refused():
     with pytest.raises(ValidationError, match="micro_batch 5 does not divide batch_size 12"):
         TrainConfig(batch_size=12, micro_batch=5)
+
+
+@pytest.mark.parametrize(("devices", "auto", "asked"), [(1, 12, 4), (2, 6, 3), (3, 4, 4), (4, 3, 3), (12, 1, 1)])
+def test_a_device_has_at_most_its_share_in_memory_and_what_divides_it(tmp_path, devices, auto, asked):
+    train = TrainConfig(batch_size=12)
+    assert first_micro_batch(tmp_path, train, devices=devices) == auto
+    assert first_micro_batch(tmp_path, train.model_copy(update={"micro_batch": 4}), devices=devices) == asked
+    # What one device had found to fit.
+    step_down(tmp_path, train, MODEL, 8, "OOM")
+    assert first_micro_batch(tmp_path, train, devices=devices) == asked
+    if auto > 1:
+        assert step_down(tmp_path, train, MODEL, auto, "OOM", devices=devices) <= auto // 2

@@ -137,3 +137,19 @@ def test_the_configuration_builds_an_equal_optimizer(tiny_network, kind):
     optimizer = build(tiny_network, optimizer=kind)
     again = type(optimizer).from_config(optimizer.get_config())
     assert (again.clip_norm, again.ema_decay) == (10.0, 0.9)
+
+
+def test_under_loss_scaling_a_gradient_that_overflowed_moves_nothing_but_the_scale(tiny_network):
+    inner = build(tiny_network, optimizer="adamw")
+    outer = keras.optimizers.LossScaleOptimizer(inner, initial_scale=8.0)
+    outer.build(tiny_network.trainable_variables)
+    outer.apply([8.0 * g for g in ones_like(tiny_network)])
+    moved = values([*tiny_network.trainable_variables, *inner.variables])
+    assert int(inner.iterations) == 1
+    assert float(inner.gradient_norm) == pytest.approx(sum(g.size for g in values(ones_like(tiny_network))) ** 0.5)
+    broken = ones_like(tiny_network)
+    broken[3] = broken[3] * float("inf")
+    outer.apply(broken)
+    for found, expected in zip(values([*tiny_network.trainable_variables, *inner.variables]), moved, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert float(outer.dynamic_scale) == 4.0

@@ -45,7 +45,29 @@ def test_the_plan_is_said_before_the_first_step(said):
 
 def test_the_plan_says_what_is_in_memory_at_a_time(said):
     Run(micro_batch=2)
-    assert "8 images a step, 2 in memory at a time" in said()[0]
+    assert "8 images a step, 2 in memory at a time, 4 times; " in said()[0]
+    Run(micro_batch=2, devices=("GPU:0", "GPU:1"))
+    assert "8 images a step, 4 on each of 2 devices, 2 in memory at a time, 2 times; " in said()[1]
+
+
+def test_a_run_that_goes_on_in_the_same_way_says_its_pace_and_the_time_left_before_its_first_step(said, tmp_path):
+    run = Run(folder=tmp_path)
+    assert "; the time left is said after the first steps; " in said()[0]
+    run.train(1, seconds=40)
+    run.train(3)
+    Run(folder=tmp_path)
+    assert "; 2 s a step when it last ran, about 7 min left; " in said()[-1]
+    Run(devices=("GPU:0",), folder=tmp_path)
+    assert "; the time left is said after the first steps; " in said()[-1]
+
+
+def test_steps_that_the_optimiser_leaves_out_count_for_the_pace(said):
+    run = Run()
+    for _ in range(20):
+        run.now += 2
+        run.lines.on_train_batch_end(0, LOGS)
+    assert said()[1] == "2 s a step, about 7 min left"
+    assert said()[2].startswith("epoch 1 of 2, step 1 of 100")
 
 
 def test_half_a_minute_after_the_last_line_another_tells_the_rate_of_the_steps_and_the_time_left(said):
