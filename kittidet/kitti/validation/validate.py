@@ -6,6 +6,7 @@ pandera at once). Decodes pixels only on request, and never loads TensorFlow.
 
 import logging
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Executor
 
 from kittidet.classes import KITTI_TYPES
 from kittidet.config import ValidateConfig
@@ -22,7 +23,11 @@ log = logging.getLogger(__name__)
 
 
 def validate_tree(
-    tree: KittiTree, *, config: ValidateConfig, classes: Collection[str] = KITTI_TYPES
+    tree: KittiTree,
+    *,
+    config: ValidateConfig,
+    classes: Collection[str] = KITTI_TYPES,
+    executor: Executor | None = None,
 ) -> ValidationReport:
     """Return every violation of the data contract in a tree; nothing is raised for faults in the data.
 
@@ -30,12 +35,13 @@ def validate_tree(
         tree: the tree to check.
         config: tolerances, and whether every image is decoded.
         classes: class names allowed in a label, besides DontCare.
+        executor: checks the images; None: threads of this process.
 
     Raises:
         DatasetContractError, LabelParseError: if the system cannot read a file, which may pass and is no finding.
     """
     findings = list(find_name_faults(tree))
-    sizes, image_faults = find_image_faults(tree, config=config)
+    sizes, image_faults = find_image_faults(tree, config=config, executor=executor)
     findings += image_faults
     rows: list[Row] = []
     for frame_id in sorted(tree.label_ids):
