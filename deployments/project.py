@@ -9,7 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kittidet.files import write_json
@@ -28,9 +28,11 @@ class Project:
 
     Attributes:
         root: absolute; the relative store and run folders of a configuration are inside it.
+        password: what clients say to its server, ``NAME:PASSWORD``; None: that of the environment, if any.
     """
 
     root: Path
+    password: str | None = field(default=None, repr=False)
 
     @property
     def prefect_home(self) -> Path:
@@ -46,7 +48,7 @@ class Project:
         """Return the variables that every Prefect process of this project runs with."""
         binaries = str(Path(sys.executable).parent)
         # Whoever starts a server with a password may also use it.
-        password = os.environ.get(AUTH_VARIABLE)
+        password = self.password or os.environ.get(AUTH_VARIABLE)
         return {
             **({"PREFECT_API_AUTH_STRING": password} if password else {}),
             "PREFECT_HOME": str(self.prefect_home),
@@ -99,17 +101,26 @@ def has_short_names(folder: Path) -> bool:
 
 def read_api_url(project: Project) -> str | None:
     """Return the address of the server that was last started here, or None; it may have stopped since."""
+    return _of_server(project, "api_url")
+
+
+def read_profile(project: Project) -> str:
+    """Return how that server was started: ``local`` or ``production``."""
+    return _of_server(project, "profile") or "local"
+
+
+def _of_server(project: Project, name: str) -> str | None:
     try:
-        url = json.loads((project.state_dir / "server-address.json").read_text(encoding="utf-8"))["api_url"]
+        value = json.loads((project.state_dir / "server-address.json").read_text(encoding="utf-8"))[name]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return url if isinstance(url, str) else None
+    return value if isinstance(value, str) else None
 
 
-def write_api_url(project: Project, api_url: str) -> None:
+def write_api_url(project: Project, api_url: str, profile: str = "local") -> None:
     """Remember the server's address for ``prefect`` commands and later calls in this folder."""
     project.state_dir.mkdir(parents=True, exist_ok=True)
-    write_json(project.state_dir / "server-address.json", {"api_url": api_url})
+    write_json(project.state_dir / "server-address.json", {"api_url": api_url, "profile": profile})
 
 
 @contextmanager

@@ -73,15 +73,17 @@ def _all_steps(run: RunConfig, trainer: Trainer) -> PublishedRun:
     # task, and training may be another machine's.
     with working():
         dataset = in_store(fetch, store_dir)(store_dir, run.source)
-        validation = in_store(validate, store_dir)(store_dir, dataset, run.validation, run.records)
+        validation = in_store(validate, store_dir)(store_dir, dataset, run.validation, run.records, run.compute)
         parts = in_store(split, store_dir)(store_dir, dataset, validation, run.split)
         # One after the other: each already uses every core, and only in the main thread can a timeout end a task.
         data = DataOutputs(
             dataset=dataset,
             validation=validation,
             split=parts,
-            train_records=in_store(write_records, store_dir)(store_dir, dataset, parts, "train", run.records),
-            val_records=in_store(write_records, store_dir)(store_dir, dataset, parts, "val", run.records),
+            train_records=in_store(write_records, store_dir)(
+                store_dir, dataset, parts, "train", run.records, run.compute
+            ),
+            val_records=in_store(write_records, store_dir)(store_dir, dataset, parts, "val", run.records, run.compute),
         )
 
     # Asked again: hours may have passed, and a worker may have come or gone.

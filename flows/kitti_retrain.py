@@ -62,7 +62,7 @@ def kitti_retrain(
     # The order is that of kittidet/steps/retrain.py.
     with working():
         dataset = in_store(fetch, store_dir)(store_dir, run.source)
-        validation = in_store(validate, store_dir)(store_dir, dataset, run.validation, run.records)
+        validation = in_store(validate, store_dir)(store_dir, dataset, run.validation, run.records, run.compute)
         planned = plan(store_dir, run, dataset, validation)
         if not planned.is_needed:
             return cast("Outcome", _ended(unchanged(planned)))

@@ -24,7 +24,7 @@ def train_and_evaluate(
     """Return the training and the scores of each kept checkpoint; both run in the calling process's main thread."""
     trained = in_store(fine_tune, store_dir)(store_dir, data, config.model, config.train, config.evaluation)
     evaluations = tuple(
-        in_store(evaluate, store_dir)(store_dir, trained, checkpoint["name"], data, config.evaluation)
+        in_store(evaluate, store_dir)(store_dir, trained, checkpoint["name"], data, config.evaluation, config.compute)
         for checkpoint in trained.summary["checkpoints"]
     )
     return trained, evaluations

@@ -25,6 +25,7 @@ from kittidet.config_types import (
     ClassTableName,
     Count,
     LocalPath,
+    SchedulerAddress,
     Seconds,
     Seed,
     Shards,
@@ -46,6 +47,7 @@ __all__ = [
     "BatchNormMode",
     "ClassTableName",
     "CompareConfig",
+    "ComputeConfig",
     "EvalConfig",
     "ExportConfig",
     "ModelConfig",
@@ -265,6 +267,20 @@ class ReportConfig(Section):
     )
 
 
+class ComputeConfig(Section):
+    """Who does the large steps; it changes no result, and is not part of the run's identity."""
+
+    runner: Literal["threads", "dask"] = Field(
+        "threads", description="threads: every core of this machine; dask: coarse batches on a Dask cluster"
+    )
+    address: SchedulerAddress | None = Field(
+        None, description="dask: the scheduler, tcp://HOST:8786; None: a cluster of this machine's cores"
+    )
+    steps: tuple[Literal["validate", "records", "evaluate"], ...] = Field(
+        ("validate", "records", "evaluate"), description="dask: the steps that are done there"
+    )
+
+
 class RunConfig(Section):
     """The whole configuration of a run."""
 
@@ -287,3 +303,4 @@ class RunConfig(Section):
     evaluation: EvalConfig = EvalConfig()
     retrain: RetrainConfig = RetrainConfig()
     tracking: TrackingConfig = TrackingConfig()
+    compute: ComputeConfig = ComputeConfig()

@@ -87,12 +87,20 @@ def _check_address(address: str) -> str:
     return address
 
 
+def _check_scheduler(address: str) -> str:
+    _check_no_password(address)
+    if not re.fullmatch(r"(tcp|tls|ws|wss)://[^/?#\s\0]+:\d+", address):
+        raise ValueError("expected the address of a Dask scheduler, such as tcp://host:8786")
+    return address
+
+
 # Checked where a form or a request is sent, too: what a server refuses it does not keep.
 _PASSWORDLESS = r"^(?!.*://[^/\s?#]*@)"
 _NO_PASSWORD = Field(json_schema_extra={"pattern": _PASSWORDLESS})
 # Text of a person in which an address may stand.
 NoPassword = Annotated[str, AfterValidator(_check_no_password), _NO_PASSWORD]
 Address = Annotated[str, AfterValidator(_check_address), _NO_PASSWORD]
+SchedulerAddress = Annotated[str, AfterValidator(_check_scheduler), _NO_PASSWORD]
 LocalPath = Annotated[Path, AfterValidator(_check_path)]
 # A folder, or the URL of an object store as text; in a form one field.
 StorePlace = Annotated[

@@ -13,6 +13,7 @@
     │   └── StoreServerError      an object store that cannot be reached for now: a later try may succeed
     ├── CheckpointMismatchError   weights that do not fit the model they are loaded into
     ├── TrainingError             a run that cannot continue (non-finite loss, no memory)
+    ├── WorkerError               a process that did a part of a step and is gone, or a cluster that cannot be used
     ├── EvaluationError           ground truth or detections that cannot be scored
     ├── RegistryError             a model, version or alias that is not there or cannot be written
     │   └── PromotionLostError    another promotion came first
@@ -73,6 +74,10 @@ class CheckpointMismatchError(KittidetError):
 
 class TrainingError(KittidetError):
     """Training cannot continue."""
+
+
+class WorkerError(KittidetError):
+    """A process that did a part of a step is gone, or a cluster cannot be used."""
 
 
 class EvaluationError(KittidetError):

@@ -80,7 +80,7 @@ def check_store(place: Path | str, *, what: str) -> None:
 
 
 def check_limits(config: RunConfig) -> None:
-    """Return if every path of a configuration, and the address that it downloads from, is allowed.
+    """Return if every path of a configuration, and the hosts that it downloads from and computes on, are allowed.
 
     Raises:
         ConfigError: naming the first that is not.
@@ -92,6 +92,8 @@ def check_limits(config: RunConfig) -> None:
         check_store(config.store_dir, what="store_dir")
     if config.source.kind == "official":
         check_host(config.source.base_url, what="source.base_url")
+    if config.compute.address is not None:
+        check_host(config.compute.address, what="compute.address")
 
 
 def _values(item: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

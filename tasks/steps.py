@@ -10,6 +10,7 @@ from prefect import Task
 from prefect.cache_policies import NO_CACHE
 
 from kittidet.config import (
+    ComputeConfig,
     EvalConfig,
     ModelConfig,
     RecordsConfig,
@@ -21,6 +22,7 @@ from kittidet.config import (
 )
 from kittidet.config_types import StorePlace
 from kittidet.errors import DatasetContractError
+from kittidet.steps.cluster import HERE
 from kittidet.steps.evaluate import evaluate as evaluate_step
 from kittidet.steps.evaluate import evaluate_key
 from kittidet.steps.fetch import fetch as fetch_step
@@ -145,11 +147,17 @@ def findings_key(store: Store, dataset: StepOutput, config: ValidateConfig, reco
     tags=("cpu",),
     key=findings_key,
 )
-def validate(store_dir: StorePlace, dataset: StepOutput, config: ValidateConfig, records: RecordsConfig) -> StepOutput:
+def validate(
+    store_dir: StorePlace,
+    dataset: StepOutput,
+    config: ValidateConfig,
+    records: RecordsConfig,
+    compute: ComputeConfig = HERE,
+) -> StepOutput:
     """Return the findings; the run stops here where too many frames have any."""
     store = Store(store_dir)
     try:
-        return validate_step(store, dataset, config, records)
+        return validate_step(store, dataset, config, records, compute)
     finally:
         # Also where the run stops, which is when the findings matter most.
         found = store.load(validate_key(dataset, config, records))
@@ -181,18 +189,19 @@ def split(store_dir: StorePlace, dataset: StepOutput, validation: StepOutput, co
     key=records_key,
 )
 def write_records(
-    store_dir: StorePlace, dataset: StepOutput, split: StepOutput, side: Side, config: RecordsConfig
+    store_dir: StorePlace,
+    dataset: StepOutput,
+    split: StepOutput,
+    side: Side,
+    config: RecordsConfig,
+    compute: ComputeConfig = HERE,
 ) -> StepOutput:
     """Return one side of the split as sharded TFRecords."""
     store = Store(store_dir)
-    output = write(store, dataset, split, side, config)
-    counts = output.summary["counts"]
+    output = write(store, dataset, split, side, config, compute)
     show_facts(f"kitti-records-{side}", output.summary, f"The {side} records")
-    show_table(
-        f"kitti-classes-{side}",
-        [{"class": name, "objects": counts.get(name, 0)} for name in output.summary["classes"]],
-        f"Objects per class, {side}",
-    )
+    counts = [{"class": c, "objects": output.summary["counts"].get(c, 0)} for c in output.summary["classes"]]
+    show_table(f"kitti-classes-{side}", counts, f"Objects per class, {side}")
     gallery = label_gallery(store, dataset, split, side, config.table())
     show_text(f"kitti-labels-{side}", image_markdown(gallery, f"{side} labels"), f"First {side} frames with labels")
     return output
@@ -234,20 +243,22 @@ def fine_tune(
     key=evaluate_key,
 )
 def evaluate(
-    store_dir: StorePlace, trained: StepOutput, checkpoint: str, data: DataOutputs, config: EvalConfig
+    store_dir: StorePlace,
+    trained: StepOutput,
+    checkpoint: str,
+    data: DataOutputs,
+    config: EvalConfig,
+    compute: ComputeConfig = HERE,
 ) -> StepOutput:
     """Return the scores of one kept checkpoint on the validation frames."""
     bar = ProgressBar(f"kitti-evaluation-{checkpoint}", f"Evaluating {checkpoint}")
-    output = evaluate_step(
-        Store(store_dir),
-        trained,
-        checkpoint,
-        data,
-        config,
-        progress=lambda done, total: bar.update(done / max(1, total), f"{done} of {total} frames"),
-    )
-    epoch = output.summary["epoch"]
-    show_scores(f"kitti-ap-{checkpoint}", output.summary["metrics"], f"COCO AP of {checkpoint} (epoch {epoch})")
+
+    def on_frames(done: int, total: int) -> None:
+        bar.update(done / max(1, total), f"{done} of {total} frames")
+
+    output = evaluate_step(Store(store_dir), trained, checkpoint, data, config, compute, progress=on_frames)
+    title = f"COCO AP of {checkpoint} (epoch {output.summary['epoch']})"
+    show_scores(f"kitti-ap-{checkpoint}", output.summary["metrics"], title)
     return output
 
 

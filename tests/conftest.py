@@ -23,6 +23,7 @@ import pytest
 from kittidet.synthetic import render_dataset
 
 pytest_plugins = [
+    "fixtures.databases",
     "fixtures.documents",
     "fixtures.finished_run",
     "fixtures.graded_training",
@@ -210,7 +211,7 @@ def fake_training(monkeypatch: pytest.MonkeyPatch) -> Counter:
 
         return store.get_or_make(train_key(data, model, recipe), make)
 
-    def evaluate(store, trained, name, data, config, *, progress=None):
+    def evaluate(store, trained, name, data, config, compute=None, *, progress=None):
         def make(folder: Path) -> dict:
             calls["evaluate"] += 1
             facts = checkpoint_facts(trained, name)

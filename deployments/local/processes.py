@@ -59,8 +59,13 @@ class Background:
             return None
         return pid if birth_of(pid) == born else None
 
-    def start(self, command: Sequence[str], *, environment: Mapping[str, str], cwd: Path) -> int:
+    def start(self, command: Sequence[str], *, environment: Mapping[str, str | None], cwd: Path) -> int:
         """Return the process id after starting the command in a session of its own, detached from this terminal.
+
+        Args:
+            command: program and arguments.
+            environment: variables beside this process's own; None takes one of those away.
+            cwd: the folder it starts in.
 
         Raises:
             ProcessError: if the command cannot be run or exits at once.
@@ -74,7 +79,7 @@ class Background:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=cwd,
-                    env={**os.environ, **environment},
+                    env={name: v for name, v in {**os.environ, **environment}.items() if v is not None},
                     start_new_session=True,
                 )
         except OSError as error:

@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +14,19 @@ from rich.console import Console
 
 from deployments.catalog import POOLS
 from deployments.local.processes import Background, ProcessError
-from deployments.local.server import LOOPBACK, ensure_server, is_healthy, server_process
+from deployments.local.server import LOOPBACK, ensure_server, is_healthy, server_process, services_process
 from deployments.local.workers import ensure_workers, worker_process
-from deployments.project import HOME_VARIABLE, Project, connected, find_project, has_short_names, read_api_url
+from deployments.production.checks import check_production
+from deployments.production.settings import Profile, read_production
+from deployments.project import (
+    HOME_VARIABLE,
+    Project,
+    connected,
+    find_project,
+    has_short_names,
+    read_api_url,
+    read_profile,
+)
 from kittidet.cli.doctor import Finding
 
 Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Default: 4200, or the next free one.")]
@@ -39,6 +50,10 @@ Notify = Annotated[
         help="Webhook that hears of failed runs, drift, dropped AP and promotions; default: as it was, off at first.",
     ),
 ]
+ProfileName = Annotated[
+    Profile, typer.Option("--profile", help="production: on PostgreSQL, with a password, checked first (see docs).")
+]
+Servers = Annotated[int, typer.Option("--servers", min=1, max=64, help="production: processes that respond.")]
 LOCKED_WITHIN_S = 300
 
 
@@ -48,15 +63,25 @@ def up(
     workers: Workers = True,  # noqa: FBT002  a switch of the command line
     schedule: Schedule = None,
     notify: Notify = None,
+    profile: ProfileName = Profile.LOCAL,
+    servers: Servers = 1,
 ) -> None:
     """Start the local Prefect server, pools, deployments and workers; what is already running is left alone."""
     # It may hold a secret: server, workers and runs do not get it.
     os.environ.pop(NOTIFY_VARIABLE, None)
     project = find_project()
     say = Console(stderr=True)
+    production = None
+    if profile is Profile.PRODUCTION:
+        production = read_production(os.environ)
+        for line in check_production(production, servers=servers):
+            say.print(line, highlight=False)
+        project = replace(project, password=production.auth)
+    elif servers > 1:
+        raise ProcessError("several server processes need PostgreSQL and Redis: add --profile production.")
     with alone(project):
         say.print("Prefect server ...", end=" ")
-        server = ensure_server(project, port=port, host=host)
+        server = ensure_server(project, port=port, host=host, production=production, servers=servers)
         say.print("started" if server.started else "was running")
         with connected(project, server.api_url):
             # Prefect is imported from here on, with the project's settings.
@@ -77,6 +102,8 @@ def up(
                 say.print(f"worker of {pool.name}: {'started' if started else 'was running'}")
     out = Console(soft_wrap=True, highlight=False)
     out.print(f"export PREFECT_API_URL={server.api_url}")
+    if production is not None:
+        out.print("export PREFECT_API_AUTH_STRING=...     (NAME:PASSWORD of the server, which is not shown)")
     out.print(f"UI:    {server.ui_url}")
     out.print(f"Next:  {_next_command(Path.cwd())}")
     out.print(f"Logs:  {project.state_dir}")
@@ -96,7 +123,9 @@ def down() -> None:
     out = Console(soft_wrap=True, highlight=False)
     with alone(project):
         # Workers first, so that their runs can still report to the server that they are ending.
-        for process in (*(worker_process(project, pool) for pool in POOLS), server_process(project)):
+        workers = [worker_process(project, pool) for pool in POOLS]
+        services = services_process(project)
+        for process in (*workers, *([services] if services.pid() is not None else []), server_process(project)):
             out.print(f"{process.name}: {'stopped' if process.stop() else 'was not running'}")
 
 
@@ -109,7 +138,12 @@ def check() -> list[Finding]:
         return [Finding("Prefect server", None, "not running", "Start it with `kittidet up`.")]
     healthy = is_healthy(url)
     advice = "" if healthy else f"See {process.log_path}; then `kittidet down` and `kittidet up`."
-    found = [Finding("Prefect server", healthy, url if healthy else f"does not respond at {url}", advice)]
+    at = f"{url}, profile {read_profile(project)}"
+    found = [Finding("Prefect server", healthy, at if healthy else f"does not respond at {url}", advice)]
+    if services_process(project).pid_path.exists():
+        running = services_process(project).pid() is not None
+        advice = "" if running else "Schedules and automations stand still: `kittidet down` and `kittidet up`."
+        found.append(Finding("Prefect services", running, "running" if running else "not running", advice))
     return found + [_check_worker(worker_process(project, pool)) for pool in POOLS]
 
 

@@ -8,6 +8,7 @@ import psutil
 from deployments.catalog import HEARTBEAT_S, POOLS, Pool
 from deployments.local.processes import Background
 from deployments.local.server import is_healthy
+from deployments.production.settings import without_server_secrets
 from deployments.project import Project
 
 
@@ -39,18 +40,24 @@ def start_worker(project: Project, pool: Pool, api_url: str) -> bool:
         if not _is_lost(pid, api_url):
             return False
         process.stop()
-    command = [
-        sys.executable,
-        *("-m", "prefect", "worker", "start", "--type", "process"),
-        *("--pool", pool.name, "--name", f"{pool.name}-{platform.node()}"),
-    ]
-    environment = {
+    process.start(worker_command(pool.name), environment=worker_environment(project, api_url), cwd=project.root)
+    return True
+
+
+def worker_command(pool: str) -> list[str]:
+    """Return what starts a worker of a pool on this machine."""
+    name = f"{pool}-{platform.node()}"
+    return [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", pool, "--name", name]
+
+
+def worker_environment(project: Project, api_url: str) -> dict[str, str | None]:
+    """Return the variables of a worker: the project's, and none of the secrets that are the server's alone."""
+    return {
+        **without_server_secrets(),
         **project.environment(api_url),
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
     }
-    process.start(command, environment=environment, cwd=project.root)
-    return True
 
 
 def _is_lost(pid: int, api_url: str) -> bool:

@@ -1,6 +1,7 @@
 """A detector over records: what it finds in every frame of a folder of TFRecords."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from kittidet.config import EvalConfig
@@ -21,6 +22,7 @@ def predict_records(
     *,
     config: EvalConfig,
     images_dir: Path | None = None,
+    places: Sequence[int] | None = None,
     progress: FrameProgress | None = None,
 ) -> list[Detections]:
     """Return what a detector finds in every frame of a folder of records, in the records' order.
@@ -30,6 +32,7 @@ def predict_records(
         records_dir: a folder that ``records.write`` made, with the detector's class table.
         config: batch size, score threshold, suppression, detections an image.
         images_dir: the folder of the images, of records that refer to them.
+        places: of the frames that are wanted, counted from 0 in the records' order; None: all.
         progress: called with (frames done, frames in all) after each batch.
 
     Raises:
@@ -46,13 +49,15 @@ def predict_records(
         pixel_mean=spec.pixel_mean,
         pixel_std=spec.pixel_std,
         images_dir=images_dir,
+        places=places,
     )
+    wanted = manifest.num_frames if places is None else len(places)
     found: list[Detections] = []
     for batch in batches:
         names = [name.decode() for name in batch["frame_id"].numpy()]
         rows, sizes = batch["letterbox"].numpy(), batch["original_wh"].numpy()
         found += detector.predictor.detect(batch["image"], names, rows, sizes, config=config)
         if progress is not None:
-            progress(len(found), manifest.num_frames)
+            progress(len(found), wanted)
     log.info("predict.records dir=%s frames=%d detections=%d", records_dir, len(found), sum(map(len, found)))
     return found

@@ -14,8 +14,7 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,9 +22,10 @@ from typing import Protocol
 
 import google_crc32c
 
+from kittidet.batches import run_batches
 from kittidet.classes import ClassTable
 from kittidet.config import ValidateConfig
-from kittidet.errors import DiskSpaceError, KittidetError, RecordError
+from kittidet.errors import DiskSpaceError, RecordError
 from kittidet.frame import Frame
 from kittidet.kitti.frames import label_rows
 from kittidet.kitti.image_file import check_image_bytes, image_format
@@ -80,20 +80,6 @@ class _ShardFacts:
     class_regions: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why a shard was not written.
-
-    Attributes:
-        error: what to raise.
-        cause: the system's error behind it, passed separately: an exception loses its cause between processes, and
-            its number decides whether to retry.
-    """
-
-    error: KittidetError
-    cause: OSError | None
-
-
 def write_records(
     tree: FramePaths,
     frame_ids: Sequence[str],
@@ -103,6 +89,7 @@ def write_records(
     num_shards: int,
     out_dir: Path,
     workers: int | None = None,
+    executor: Executor | None = None,
     edge_tolerance_px: float | None = None,
     neutral: Mapping[str, str] | None = None,
     images_of: str | None = None,
@@ -121,6 +108,7 @@ def write_records(
         num_shards: how many files.
         out_dir: created if absent.
         workers: processes; None: one per core, or only this one for a set that takes seconds.
+        executor: writes the shards in place of those processes; each of its own must see ``out_dir`` and the frames.
         edge_tolerance_px: how far a box may extend beyond the image (it is clipped); None: the data contract's.
         neutral: type -> class whose loss passes over its boxes; see `example.ignored_regions`.
         images_of: the digest of the data set, to refer to its images by name and digest; None: the records hold them.
@@ -132,6 +120,7 @@ def write_records(
         DiskSpaceError: if the images do not fit on the disk.
         DatasetContractError: if an image is damaged.
         LabelParseError: if a label line is wrong.
+        WorkerError: if a process that writes is gone.
     """
     if num_shards < 1 or (workers is not None and workers < 1):
         raise ValueError(f"write_records: expected one or more shards and workers, got {num_shards} and {workers}")
@@ -155,7 +144,7 @@ def write_records(
         workers = 1 if len(frame_ids) < _FRAMES_WORTH_A_POOL else os.cpu_count() or 1
     facts: dict[str, _ShardFacts] = {}
     frames_done = 0
-    for written in _run(jobs, min(workers, num_shards)):
+    for written in _run(jobs, min(workers, num_shards), executor):
         facts[written.shard.name] = written
         frames_done += written.shard.frames
         if progress is not None:
@@ -207,29 +196,17 @@ def _prepare_folder(out_dir: Path, jobs: Sequence[_ShardJob]) -> None:
         )
 
 
-def _run(jobs: Sequence[_ShardJob], workers: int) -> Iterator[_ShardFacts]:
+def _run(jobs: Sequence[_ShardJob], workers: int, executor: Executor | None) -> Iterator[_ShardFacts]:
     """Yield the facts of each shard as it is finished."""
-    if workers == 1:
+    if executor is not None:
+        yield from (facts for _, facts in run_batches(_write_shard, jobs, executor, doing="writing records"))
+    elif workers == 1:
         yield from map(_write_shard, jobs)
-        return
-    # Spawned, not forked: the caller may have TensorFlow's threads running, and a fork would copy their locks.
-    with ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
-    ) as pool:
-        futures = [pool.submit(_try_shard, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                outcome = future.result()
-                if isinstance(outcome, _Failure):
-                    raise outcome.error from outcome.cause
-                yield outcome
-        except BrokenProcessPool as error:
-            raise RecordError(
-                "a process writing records ended unexpectedly: killed, or out of memory. "
-                "Run the step again, with fewer workers if memory is short."
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    else:
+        # Spawned, not forked: the caller may have TensorFlow's threads running, and a fork would copy their locks.
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
+            yield from _run(jobs, workers, pool)
 
 
 def _end_with_parent() -> None:
@@ -238,14 +215,6 @@ def _end_with_parent() -> None:
     if parent is not None:
         watch = partial(multiprocessing.connection.wait, [parent.sentinel])
         threading.Thread(target=lambda: (watch(), os._exit(1)), daemon=True).start()
-
-
-def _try_shard(job: _ShardJob) -> _ShardFacts | _Failure:
-    """Write one shard in a process of the pool."""
-    try:
-        return _write_shard(job)
-    except KittidetError as error:
-        return _Failure(error, error.__cause__ if isinstance(error.__cause__, OSError) else None)
 
 
 def _write_shard(job: _ShardJob) -> _ShardFacts:

@@ -9,7 +9,7 @@ def deciding_settings(config: RunConfig) -> dict[str, Any]:
     """Return the settings that decide the result, as JSON types."""
     # Where data and initial weights come from is not part of the identity: their digests are in the outputs' keys. Nor
     # is how many bad frames would have been too many, where records keep
-    # their images, or what is done with the run afterwards.
+    # their images, who computes, or what is done with the run afterwards.
     return config.model_dump(
         mode="json",
         exclude={
@@ -22,5 +22,6 @@ def deciding_settings(config: RunConfig) -> dict[str, Any]:
             "records": {"images"},
             "retrain": True,
             "tracking": True,
+            "compute": True,
         },
     )

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kittidet.config import EvalConfig
+from kittidet.config import ComputeConfig, EvalConfig
 from kittidet.eval.coco import coco_metrics
 from kittidet.eval.coco_format import coco_results
 from kittidet.files import write_json
 from kittidet.progress import FrameProgress
 from kittidet.records.manifest import read_manifest
+from kittidet.steps.cluster import HERE, executor_for
 from kittidet.steps.fetch import dataset_images
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.scoring import detect_on_records, val_frames
@@ -46,6 +47,7 @@ def evaluate(
     checkpoint: str,
     data: DataOutputs,
     config: EvalConfig,
+    compute: ComputeConfig = HERE,
     *,
     progress: FrameProgress | None = None,
 ) -> StepOutput:
@@ -55,9 +57,10 @@ def evaluate(
 
     Raises:
         CheckpointMismatchError, EvaluationError: if the checkpoint or the labels cannot be used.
+        WorkerError: if the cluster cannot be used.
     """
-    facts = checkpoint_facts(trained, checkpoint)
-    return score_checkpoint(store, checkpoint_path(store, trained, checkpoint), facts, data, config, progress=progress)
+    facts, path = checkpoint_facts(trained, checkpoint), checkpoint_path(store, trained, checkpoint)
+    return score_checkpoint(store, path, facts, data, config, compute, progress=progress)
 
 
 def score_checkpoint(
@@ -66,6 +69,7 @@ def score_checkpoint(
     facts: Mapping[str, Any],
     data: DataOutputs,
     config: EvalConfig,
+    compute: ComputeConfig = HERE,
     *,
     progress: FrameProgress | None = None,
 ) -> StepOutput:
@@ -77,17 +81,22 @@ def score_checkpoint(
         facts: for the summary; ``digest`` is that of the folder.
         data: what to score on.
         config: of the scoring.
+        compute: who detects.
         progress: called with (frames done, all).
 
     Raises:
         CheckpointMismatchError, EvaluationError: if the checkpoint or the labels cannot be used.
+        WorkerError: if the cluster cannot be used.
     """
 
     def make(folder: Path) -> dict[str, Any]:
         records = store.read(data.val_records)
         table = read_manifest(records).table
-        with dataset_images(store, data.dataset) as images_dir:
-            detections = detect_on_records(path, records, images_dir, config, progress=progress)
+        with (
+            dataset_images(store, data.dataset) as images_dir,
+            executor_for("evaluate", compute, [folder, path, records, images_dir]) as executor,
+        ):
+            detections = detect_on_records(path, records, images_dir, config, executor=executor, progress=progress)
         frames = val_frames(store, data.dataset, data.split, table)
         metrics = coco_metrics(frames, detections, table, engine="pycocotools")
         scores = metrics.to_json()

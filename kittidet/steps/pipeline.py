@@ -34,7 +34,7 @@ def prepare(
 
     def work() -> tuple[StepOutput, StepOutput, StepOutput]:
         dataset = fetch(store, config.source, progress=progress)
-        validation = validate(store, dataset, config.validation, config.records)
+        validation = validate(store, dataset, config.validation, config.records, config.compute)
         return dataset, validation, split(store, dataset, validation, config.split)
 
     return with_damage_made_again(work)
@@ -53,8 +53,8 @@ def write_data(store: Store, config: RunConfig, *, progress: FileProgress | None
             dataset=dataset,
             validation=validation,
             split=parts,
-            train_records=write(store, dataset, parts, "train", config.records),
-            val_records=write(store, dataset, parts, "val", config.records),
+            train_records=write(store, dataset, parts, "train", config.records, config.compute),
+            val_records=write(store, dataset, parts, "val", config.records, config.compute),
         )
 
     return with_damage_made_again(work)
@@ -123,7 +123,7 @@ def evaluate_all(store: Store, config: RunConfig, outputs: PipelineOutputs) -> P
         # Once they turned out damaged, those that were given are asked for again.
         ready = next(given, None) or train_on_records(store, config)
         evaluations = tuple(
-            evaluate(store, ready.trained, checkpoint["name"], ready, config.evaluation)
+            evaluate(store, ready.trained, checkpoint["name"], ready, config.evaluation, config.compute)
             for checkpoint in ready.trained.summary["checkpoints"]
         )
         return ready.model_copy(update={"evaluations": evaluations})

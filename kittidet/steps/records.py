@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from kittidet.config import RecordsConfig
+from kittidet.config import ComputeConfig, RecordsConfig
 from kittidet.records.write import write_records
+from kittidet.steps.cluster import HERE, executor_for
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.split import Side, split_ids
 from kittidet.store import StepKey, StepOutput, Store, step_key
@@ -31,26 +32,37 @@ def records_key(dataset: StepOutput, split: StepOutput, side: Side, config: Reco
     )
 
 
-def write(store: Store, dataset: StepOutput, split: StepOutput, side: Side, config: RecordsConfig) -> StepOutput:
+def write(
+    store: Store,
+    dataset: StepOutput,
+    split: StepOutput,
+    side: Side,
+    config: RecordsConfig,
+    compute: ComputeConfig = HERE,
+) -> StepOutput:
     """Return the records as a step output: shards and ``manifest.json``.
 
     Raises:
         RecordError, DatasetContractError: naming the frame that cannot be written.
+        WorkerError: if a process that writes is gone, or the cluster cannot be used.
     """
 
     def make(folder: Path) -> dict[str, Any]:
         images_of = None if config.images == "embedded" else dataset.summary["content"]
-        manifest = write_records(
-            dataset_tree(store, dataset),
-            split_ids(store, split, side),
-            split_name=side,
-            table=config.table(),
-            num_shards=_num_shards(split, side, config),
-            out_dir=folder,
-            edge_tolerance_px=split.summary["edge_tolerance_px"],
-            neutral=_neutral(side, config),
-            images_of=images_of,
-        )
+        tree = dataset_tree(store, dataset)
+        with executor_for("records", compute, [folder, tree.images_dir]) as executor:
+            manifest = write_records(
+                tree,
+                split_ids(store, split, side),
+                split_name=side,
+                table=config.table(),
+                num_shards=_num_shards(split, side, config),
+                out_dir=folder,
+                executor=executor,
+                edge_tolerance_px=split.summary["edge_tolerance_px"],
+                neutral=_neutral(side, config),
+                images_of=images_of,
+            )
         return {
             "split": side,
             "frames": manifest.num_frames,

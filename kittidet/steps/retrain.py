@@ -26,7 +26,7 @@ def retrain(config: RunConfig, *, progress: FileProgress | None = None) -> Outco
     store = Store(config.store_dir)
     check_tracking(config.tracking, store.place)
     dataset = fetch(store, config.source, progress=progress)
-    validation = validate(store, dataset, config.validation, config.records)
+    validation = validate(store, dataset, config.validation, config.records, config.compute)
     plan = plan_retraining(store, config, dataset, validation)
     log.info("retrain.plan champion=%s needed=%s", plan.champion, plan.is_needed, extra=in_words(plan.sentence))
     if not plan.is_needed:

@@ -4,9 +4,12 @@ Both the training, after each epoch, and the evaluation of what it kept come her
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from kittidet.batches import run_batches
 from kittidet.classes import ClassTable
 from kittidet.config import EvalConfig
 from kittidet.eval.coco import CocoMetrics, coco_metrics
@@ -20,6 +23,20 @@ from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.split import split_ids
 from kittidet.store import StepOutput, Store
 
+# Half a minute on a processor, and far more than a message takes; a process loads the network once.
+_FRAMES_A_BATCH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class _FrameBatch:
+    """Frames of records to detect in, whole batches of the network, so that each is the one of a single process."""
+
+    checkpoint: Path
+    records_dir: Path
+    images_dir: Path
+    config: EvalConfig
+    places: range
+
 
 def detect_on_records(
     checkpoint: Path,
@@ -27,18 +44,51 @@ def detect_on_records(
     images_dir: Path,
     config: EvalConfig,
     *,
+    executor: Executor | None = None,
     progress: FrameProgress | None = None,
 ) -> Sequence[Detections]:
     """Return what a checkpoint finds in every frame of a folder of records, in original pixels.
 
+    Args:
+        checkpoint: a folder.
+        records_dir: a folder of records.
+        images_dir: the folder of the images that they refer to.
+        config: of the scoring.
+        executor: does it in parts; its processes must see the three folders. None: this process.
+        progress: called with (frames done, all).
+
     Raises:
         CheckpointMismatchError, ConfigError, RecordError: if the checkpoint or the records cannot be used.
+        WorkerError: if the executor is gone.
     """
+    if executor is not None:
+        frames = read_manifest(records_dir).num_frames
+        step = config.batch_size * max(1, _FRAMES_A_BATCH // config.batch_size)
+        batches = [
+            _FrameBatch(checkpoint, records_dir, images_dir, config, range(start, min(start + step, frames)))
+            for start in range(0, frames, step)
+        ]
+        found: dict[int, Sequence[Detections]] = {}
+        for place, detections in run_batches(_detect_batch, batches, executor, doing="detecting"):
+            found[place] = detections
+            if progress is not None:
+                progress(sum(map(len, found.values())), frames)
+        return [one for place in range(len(batches)) for one in found[place]]
     from kittidet.detect.warm import warm_detector  # noqa: PLC0415  loads TensorFlow
     from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
 
     with warm_detector(checkpoint) as detector:
         return predict_records(detector, records_dir, config=config, images_dir=images_dir, progress=progress)
+
+
+def _detect_batch(batch: _FrameBatch) -> Sequence[Detections]:
+    from kittidet.detect.warm import warm_detector  # noqa: PLC0415  loads TensorFlow
+    from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
+
+    with warm_detector(batch.checkpoint) as detector:
+        return predict_records(
+            detector, batch.records_dir, config=batch.config, images_dir=batch.images_dir, places=batch.places
+        )
 
 
 def score_model(store: Store, model: Path, like: Path | None, data: DataOutputs, config: EvalConfig) -> CocoMetrics:

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from kittidet.config import RecordsConfig, ValidateConfig
+from kittidet.config import ComputeConfig, RecordsConfig, ValidateConfig
 from kittidet.files import digest_of, write_json
 from kittidet.kitti.validation.findings import FINDINGS, check_share, read_validation, write_validation
+from kittidet.steps.cluster import HERE, executor_for
 from kittidet.steps.fetch import dataset_tree
 from kittidet.store import StepKey, StepOutput, Store, step_key
 
@@ -25,22 +26,28 @@ def validate_key(dataset: StepOutput, config: ValidateConfig, records: RecordsCo
     )
 
 
-def validate(store: Store, dataset: StepOutput, config: ValidateConfig, records: RecordsConfig = _KITTI) -> StepOutput:
+def validate(
+    store: Store,
+    dataset: StepOutput,
+    config: ValidateConfig,
+    records: RecordsConfig = _KITTI,
+    compute: ComputeConfig = HERE,
+) -> StepOutput:
     """Return the findings as a step output: ``findings.csv``, ``accepted.txt`` and ``set_aside.txt``.
 
     The output is published whatever was found, so that the findings can be read; then the share is judged.
 
     Raises:
         DatasetContractError: if more than ``config.max_bad_share`` of the frames have findings, or no frame is left.
+        WorkerError: if the cluster cannot be used.
     """
 
     def make(folder: Path) -> dict[str, Any]:
         from kittidet.kitti.validation.validate import validate_tree  # noqa: PLC0415  loads pandera
 
-        table = records.table()
-        report = validate_tree(
-            dataset_tree(store, dataset), config=config, classes=table.types, unlisted=table.unlisted
-        )
+        tree, table = dataset_tree(store, dataset), records.table()
+        with executor_for("validate", compute, [folder, tree.images_dir]) as executor:
+            report = validate_tree(tree, config=config, classes=table.types, unlisted=table.unlisted, executor=executor)
         write_validation(report, folder)
         summary = {
             "frames": report.n_frames,

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from kittidet.classes import CLASS_TABLES, ClassTable
-from kittidet.config import ClassTableName, RecordsConfig, RunConfig, ValidateConfig
+from kittidet.config import ClassTableName, ComputeConfig, RecordsConfig, RunConfig, ValidateConfig
 
 
 def test_every_class_table_can_be_chosen():
@@ -69,6 +69,13 @@ def test_a_type_is_neutral_for_a_class_that_does_not_hold_it():
     ):
         with pytest.raises(ValidationError, match=said):
             RecordsConfig(classes=classes, neutral=neutral)
+
+
+@pytest.mark.parametrize("address", ["host:8786", "tcp://host", "http://host:8786", "tcp://me:word@host:8786"])
+def test_a_scheduler_s_address_is_one_that_dask_knows(address):
+    with pytest.raises(ValidationError, match="address"):
+        ComputeConfig.model_validate({"runner": "dask", "address": address})
+    assert ComputeConfig(runner="dask", address="tcp://host:8786").address == "tcp://host:8786"
 
 
 @pytest.mark.parametrize("sides", [[0, 100], [32, 8193], [100, 32]])

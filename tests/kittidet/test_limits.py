@@ -71,6 +71,13 @@ def test_another_host_may_not(monkeypatch, host):
         check_limits(RunConfig(source={"base_url": f"https://{host}/"}))
 
 
+def test_a_cluster_of_another_host_may_not(monkeypatch):
+    """What its workers send back is unpickled here, which can run code."""
+    monkeypatch.setenv(HOSTS, "data.example")
+    with pytest.raises(ConfigError, match=r"compute\.address: evil\.example is not among"):
+        load_run_config(RunConfig(), None, ["source.kind=synthetic", "compute.address=tcp://evil.example:8786"])
+
+
 def test_an_address_that_is_not_used_may_be_any(monkeypatch):
     monkeypatch.setenv(HOSTS, "data.example")
     assert load_run_config(RunConfig(), None, ["source.kind=synthetic"]).source.kind == "synthetic"

@@ -165,7 +165,7 @@ def test_where_the_first_weights_lie_is_no_part_of_the_key_but_their_bytes_are(p
 def test_the_scores_are_shown_with_all_classes_first_and_each_by_name(prepared, shown, monkeypatch):
     per_class = {"per_class_ap": {"Car": 0.3, "Tram": None}, "per_class_ap50": {"Car": 0.6, "Tram": None}}
 
-    def step(store, trained, checkpoint, data, config, *, progress):
+    def step(store, trained, checkpoint, data, config, compute, *, progress):
         assert (trained, checkpoint, data, config.nms) == (TRAINED, NAME, prepared.data, "hard")
         progress(1, 4)
         metrics = {"ap": 0.3, "ap50": 0.6, "ap75": 0.2, **per_class}

@@ -2,9 +2,13 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 
+from kittidet.batches import run_batches
 from kittidet.config import MAX_SIDE_PX, ValidateConfig
 from kittidet.errors import DatasetContractError
 from kittidet.kitti.image_file import ImageHeader, check_image_bytes, find_size_problem, image_format, read_image_bytes
@@ -15,31 +19,66 @@ from kittidet.kitti.validation.pixels import check_pixels, read_orientation
 log = logging.getLogger(__name__)
 
 _Size = tuple[int, int]
+_Image = tuple[str, Path, str]  # frame id, path, name in the tree
+_Checked = tuple[_Size | None, list[Finding]]
+# A second or two of work for an executor; a few messages for all of KITTI.
+_IMAGES_A_BATCH = 128
 
 
-def find_image_faults(tree: KittiTree, *, config: ValidateConfig) -> tuple[dict[str, _Size], list[Finding]]:
+@dataclass(frozen=True, slots=True)
+class _ImageBatch:
+    """Images that an executor checks as one."""
+
+    images: tuple[_Image, ...]
+    config: ValidateConfig
+
+
+def find_image_faults(
+    tree: KittiTree, *, config: ValidateConfig, executor: Executor | None = None
+) -> tuple[dict[str, _Size], list[Finding]]:
     """Return the size of every image with a readable header, by frame id, and every fault of every image.
 
     Reading, checksums and decoding release the interpreter lock, so threads use every core; each holds one image.
 
+    Args:
+        tree: whose images.
+        config: tolerances, and whether every image is decoded.
+        executor: checks batches of images in place of those threads; its processes must see the tree.
+
     Raises:
         DatasetContractError: if the system cannot read a file, which says nothing about its content.
+        WorkerError: if the executor is gone.
     """
-    ids = sorted(tree.image_ids)
+    images = [(i, tree.image_path(i), tree.image_file(i)) for i in sorted(tree.image_ids)]
     sizes: dict[str, _Size] = {}
     findings: list[Finding] = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for frame_id, (size_wh, found) in zip(ids, pool.map(lambda i: _check_image(tree, i, config), ids), strict=True):
-            findings += found
-            if size_wh is not None:
-                sizes[frame_id] = size_wh
-    log.info("validate.images files=%d pixels=%s findings=%d", len(ids), config.check_pixels, len(findings))
+    for (frame_id, *_), (size_wh, found) in zip(images, _check_all(images, config, executor), strict=True):
+        findings += found
+        if size_wh is not None:
+            sizes[frame_id] = size_wh
+    log.info("validate.images files=%d pixels=%s findings=%d", len(images), config.check_pixels, len(findings))
     return sizes, findings
 
 
-def _check_image(tree: KittiTree, frame_id: str, config: ValidateConfig) -> tuple[_Size | None, list[Finding]]:
-    path = tree.image_path(frame_id)
-    file, data = tree.image_file(frame_id), b""
+def _check_all(images: Sequence[_Image], config: ValidateConfig, executor: Executor | None) -> Iterator[_Checked]:
+    """Yield what is found of each image, in their order."""
+    if executor is None:
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            yield from pool.map(lambda image: _check_image(image, config), images)
+        return
+    starts = range(0, len(images), _IMAGES_A_BATCH)
+    batches = [_ImageBatch(tuple(images[start : start + _IMAGES_A_BATCH]), config) for start in starts]
+    checked = dict(run_batches(_check_batch, batches, executor, doing="checking images"))
+    yield from chain.from_iterable(checked[place] for place in range(len(batches)))
+
+
+def _check_batch(batch: _ImageBatch) -> list[_Checked]:
+    return [_check_image(image, batch.config) for image in batch.images]
+
+
+def _check_image(image: _Image, config: ValidateConfig) -> _Checked:
+    frame_id, path, file = image
+    data = b""
     try:
         data = read_image_bytes(path)
         header = check_image_bytes(data, where=file)

@@ -7,6 +7,7 @@ pandera at once). Decodes pixels only on request, and never loads TensorFlow.
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Executor
 
 from kittidet.classes import KITTI_TYPES, Unlisted
 from kittidet.config import ValidateConfig
@@ -29,6 +30,7 @@ def validate_tree(
     config: ValidateConfig,
     classes: Collection[str] = KITTI_TYPES,
     unlisted: Unlisted = "refuse",
+    executor: Executor | None = None,
 ) -> ValidationReport:
     """Return every violation of the data contract in a tree; nothing is raised for faults in the data.
 
@@ -37,12 +39,13 @@ def validate_tree(
         config: tolerances, and whether every image is decoded.
         classes: class names known in a label, besides DontCare.
         unlisted: what becomes of labels of other classes.
+        executor: checks the images; None: threads of this process.
 
     Raises:
         DatasetContractError, LabelParseError: if the system cannot read a file, which may pass and is no finding.
     """
     findings = list(find_name_faults(tree))
-    sizes, image_faults = find_image_faults(tree, config=config)
+    sizes, image_faults = find_image_faults(tree, config=config, executor=executor)
     findings += image_faults
     rows: list[Row] = []
     for frame_id in sorted(tree.label_ids):

@@ -34,6 +34,13 @@ def wait_for(condition) -> bool:
     return False
 
 
+def test_a_variable_that_is_none_is_taken_away(process, monkeypatch, tmp_path):
+    monkeypatch.setenv("SECRET_OF_ANOTHER", "word")
+    code = "import os, sys; open(sys.argv[1], 'w').write(str(os.environ.get('SECRET_OF_ANOTHER')))"
+    process.start([sys.executable, "-c", code, "said"], environment={"SECRET_OF_ANOTHER": None}, cwd=tmp_path)
+    assert wait_for(lambda: (tmp_path / "said").is_file() and (tmp_path / "said").read_text() == "None")
+
+
 def test_nothing_runs_before_it_is_started(process):
     assert process.pid() is None
     assert process.stop() is False

@@ -8,7 +8,8 @@ from fixtures.web_server import free_port
 
 from deployments.local import server as module
 from deployments.local.processes import ProcessError
-from deployments.local.server import ensure_server, is_healthy, server_process
+from deployments.local.server import ensure_server, is_healthy, server_command, server_process
+from deployments.production.settings import Production
 from deployments.project import Project, write_api_url
 
 HOST = "127.0.0.1"
@@ -35,6 +36,17 @@ def test_asking_for_it_on_another_port_is_an_error_that_names_both(prefect_serve
         ProcessError, match=rf"is already running at {prefect_server}, requested on port 1\b.*kittidet down"
     ):
         ensure_server(prefect_project, port=1, host=HOST)
+
+
+def test_one_of_another_profile_is_not_taken_for_it(prefect_project, prefect_server):
+    production = Production("postgresql+asyncpg://a:b@c/d", "a:b", None, {})
+    with pytest.raises(ProcessError, match=r"running in the profile local, requested in production.*--profile"):
+        ensure_server(prefect_project, port=None, host=HOST, production=production)
+
+
+def test_several_processes_leave_the_background_work_to_one():
+    assert "--no-services" not in server_command(HOST, 4200, 1)
+    assert server_command(HOST, 4200, 2)[-3:] == ["--workers", "2", "--no-services"]
 
 
 def test_a_wanted_port_that_is_taken_is_an_error(listener, tmp_path):

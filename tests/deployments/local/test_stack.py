@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from deployments.local import stack as local
 from deployments.local.processes import Background, ProcessError
-from deployments.local.server import Server, server_process
+from deployments.local.server import Server, server_process, services_process
 from deployments.local.stack import alone, check, down, up
 from deployments.local.workers import worker_process
 from deployments.project import Project, write_api_url
@@ -37,7 +37,7 @@ def sleepers(project, prefect_server, monkeypatch):
         lambda self, command, *, environment, cwd: start(self, SLEEP, environment=environment, cwd=cwd),
     )
     server = Server(prefect_server, started=False)
-    monkeypatch.setattr(local, "ensure_server", lambda project, *, port, host: server)
+    monkeypatch.setattr(local, "ensure_server", lambda project, **wishes: server)
 
 
 def test_up_prints_what_to_do_next_and_a_second_up_starts_nothing(sleepers, project, prefect_server, capsys):
@@ -118,6 +118,21 @@ def test_doctor_hears_of_server_and_workers(project, prefect_server):
     server_process(project).start(SLEEP, environment={}, cwd=project.root)
     write_api_url(project, prefect_server)
     assert [finding.ok for finding in check()] == [True, True, True]
+
+
+def test_doctor_hears_of_services_that_died(project, prefect_server):
+    server_process(project).start(SLEEP, environment={}, cwd=project.root)
+    write_api_url(project, prefect_server, "production")
+    services_process(project).pid_path.write_text("{}")
+    server, services, *_ = check()
+    assert "profile production" in server.found
+    assert services.ok is False
+    assert "stand still" in services.advice
+
+
+def test_several_processes_are_of_production_alone(project):
+    with pytest.raises(ProcessError, match="--profile production"):
+        up(servers=2)
 
 
 def test_two_commands_do_not_run_into_each_other(project, monkeypatch):

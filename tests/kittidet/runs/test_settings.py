@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kittidet.config import RecordsConfig, RunConfig, SourceConfig, TrackingConfig, TrainConfig
+from kittidet.config import ComputeConfig, RecordsConfig, RunConfig, SourceConfig, TrackingConfig, TrainConfig
 from kittidet.runs.settings import deciding_settings
 
 
@@ -16,5 +16,6 @@ def test_places_do_not_count_and_the_recipe_does():
     assert deciding_settings(moved) == plain
     assert deciding_settings(RunConfig(records=RecordsConfig(images="embedded"))) == plain
     assert deciding_settings(RunConfig(tracking=TrackingConfig(mlflow="local"))) == plain
+    assert deciding_settings(RunConfig(compute=ComputeConfig(runner="dask", address="tcp://host:8786"))) == plain
     assert deciding_settings(RunConfig(records=RecordsConfig(train_shards=3))) != plain
     assert deciding_settings(RunConfig(train=TrainConfig(epochs=3))) != plain

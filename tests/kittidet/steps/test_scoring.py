@@ -1,21 +1,31 @@
 """kittidet.steps.scoring: training and evaluation score a checkpoint on the same frames and come to the same number."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from kittidet.classes import KITTI8
-from kittidet.config import EvalConfig, ModelConfig, RecordsConfig, SourceConfig, SplitConfig, ValidateConfig
+from kittidet.config import (
+    ComputeConfig,
+    EvalConfig,
+    ModelConfig,
+    RecordsConfig,
+    SourceConfig,
+    SplitConfig,
+    ValidateConfig,
+)
 from kittidet.kitti import frames
 from kittidet.kitti.labels import parse_label_file
 from kittidet.presets import STARTER
+from kittidet.steps.cluster import executor_for
 from kittidet.steps.evaluate import evaluate
 from kittidet.steps.fetch import dataset_images, fetch
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.records import write
-from kittidet.steps.scoring import _load_frames, score_model, val_frames
+from kittidet.steps.scoring import _load_frames, detect_on_records, score_model, val_frames
 from kittidet.steps.split import split, split_ids
 from kittidet.steps.train import validation_set
 from kittidet.steps.validate import validate
@@ -67,6 +77,45 @@ def test_ap_while_training_is_the_number_of_record(made):
     assert seen.ap == pytest.approx(recorded["ap"], abs=1e-6)
     assert seen.ap50 == pytest.approx(recorded["ap50"], abs=1e-6)
     assert seen.per_class_ap == pytest.approx(recorded["per_class_ap"], abs=1e-6)
+
+
+@pytest.fixture
+def ways(made):
+    """How the starter detects on the validation frames: alone, or in parts of two frames by an executor."""
+    config, records = EvalConfig(batch_size=2), made.store.read(made.data.val_records)
+
+    def ways(executor, **more):
+        with dataset_images(made.store, made.data.dataset) as images_dir:
+            return detect_on_records(STARTER, records, images_dir, config, executor=executor, **more)
+
+    return ways
+
+
+def test_detections_in_parts_are_those_of_one_process_to_the_bit(ways, monkeypatch):
+    monkeypatch.setattr("kittidet.steps.scoring._FRAMES_A_BATCH", 2)
+    alone, told = ways(None), []
+    with ThreadPoolExecutor(2) as pool:
+        together = ways(pool, progress=lambda *counts: told.append(counts))
+    check_same(alone, together)
+    assert told[-1] == (len(alone), len(alone))
+    assert len(told) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_detections_of_other_processes_are_those_of_this_one_to_the_bit(ways, tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("kittidet.steps.scoring._FRAMES_A_BATCH", 2)
+    with executor_for("evaluate", ComputeConfig(runner="dask"), [tmp_path]) as executor:
+        check_same(ways(None), ways(executor))
+
+
+def check_same(one, other) -> None:
+    assert sum(map(len, one)) > 0
+    assert [d.frame_id for d in one] == [d.frame_id for d in other]
+    for ours, theirs in zip(one, other, strict=True):
+        for name in ("xyxy", "scores", "class_ids"):
+            assert getattr(ours, name).tobytes() == getattr(theirs, name).tobytes()
 
 
 def test_any_model_is_scored_on_the_validation_frames_by_the_rule_of_checkpoints(made, tmp_path, monkeypatch):

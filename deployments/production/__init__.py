@@ -1,0 +1,1 @@
+"""The production profile: a server on PostgreSQL, with a password, checked before it starts."""
