@@ -1,5 +1,6 @@
 """Files and folders that are whole or absent; JSON, digests, free names and locks."""
 
+import errno
 import hashlib
 import json
 import logging
@@ -55,6 +56,29 @@ def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         partial.rename(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Return if a file of so many bytes fits into a folder; nothing is left there.
+
+    For writers that do not survive a full disk: HDF5 ends the process with a segmentation fault.
+
+    Raises:
+        OSError: as the system says it, where the file does not fit.
+    """
+    trial = _partial_of(folder / "room")
+    try:
+        with trial.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.write(bytes(size))
+    except OSError as error:
+        # Some file systems cannot take room beforehand.
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise OSError(error.errno, os.strerror(error.errno), str(folder)) from error
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 def remove_partials(folder: Path, name: str = "*") -> None:

@@ -20,11 +20,12 @@ import numpy as np
 from kittidet.classes import ClassTable
 from kittidet.config import ModelConfig
 from kittidet.errors import CheckpointMismatchError, KittidetError, first_line
-from kittidet.files import digest_file, read_json, remove_partials, whole_folder, write_json
+from kittidet.files import check_room, digest_file, read_json, remove_partials, whole_folder, write_json
 
 WEIGHTS_NAME = "model.weights.h5"
 FACTS_NAME = "detector.json"
 _DIGEST = "weights_sha256"
+_BYTES_AROUND_VARIABLE = 4096  # of HDF5's groups and names
 _FOLDER = re.compile(r"(average|step)-(\d{8})")
 
 
@@ -84,6 +85,7 @@ def write_detector(path: Path, network: keras.Model, facts: DetectorFacts, *, re
         OSError: if it cannot be written, or ``path`` holds something and ``replace`` is off.
     """
     with whole_folder(path, replace=replace) as folder:
+        check_room(folder, 4 * network.count_params() + _BYTES_AROUND_VARIABLE * len(network.weights))
         network.save_weights(folder / WEIGHTS_NAME)
         _write_facts(folder, facts)
     return path
@@ -197,6 +199,7 @@ def write_half_precision(checkpoint: Path, out_dir: Path) -> Path:
     """
     facts = read_facts(checkpoint)
     with whole_folder(out_dir) as folder:
+        check_room(folder, (checkpoint / WEIGHTS_NAME).stat().st_size)
         with h5py.File(checkpoint / WEIGHTS_NAME, "r") as source, h5py.File(folder / WEIGHTS_NAME, "w") as target:
             source.visititems(lambda name, item: _copy_half(name, item, target))
         _write_facts(folder, facts)

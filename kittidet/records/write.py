@@ -8,7 +8,6 @@ on the number of processes.
 import hashlib
 import logging
 import multiprocessing
-import multiprocessing.connection
 import os
 import shutil
 import threading
@@ -16,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Protocol
 
@@ -39,8 +38,7 @@ log = logging.getLogger(__name__)
 
 # A process of the pool costs about a second to start; below this many frames one process is faster.
 _FRAMES_WORTH_A_POOL = 1000
-# Features besides the image's bytes: a few kilobytes per frame.
-_BYTES_AROUND_IMAGE = 8192
+_BYTES_AROUND_IMAGE = 8192  # features: a few kilobytes per frame
 
 
 class FramePaths(Protocol):
@@ -143,12 +141,10 @@ def write_records(
     if workers is None:
         workers = 1 if len(frame_ids) < _FRAMES_WORTH_A_POOL else os.cpu_count() or 1
     facts: dict[str, _ShardFacts] = {}
-    frames_done = 0
     for written in _run(jobs, min(workers, num_shards), executor):
         facts[written.shard.name] = written
-        frames_done += written.shard.frames
         if progress is not None:
-            progress(frames_done, len(frame_ids))
+            progress(sum(done.shard.frames for done in facts.values()), len(frame_ids))
     manifest = _summarise([facts[job.path.name] for job in jobs], split_name, table, images_of)
     write_manifest(out_dir, manifest)
     log.info(
@@ -213,16 +209,15 @@ def _end_with_parent() -> None:
     """Make this process exit when its parent is gone: a kill -9 of the run must not leave writers behind."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        watch = partial(multiprocessing.connection.wait, [parent.sentinel])
-        threading.Thread(target=lambda: (watch(), os._exit(1)), daemon=True).start()
+        sentinel = parent.sentinel
+        threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()
 
 
 def _write_shard(job: _ShardJob) -> _ShardFacts:
     """Write one shard, frame by frame."""
     counts: Counter[str] = Counter()
-    dont_care_counts = []
+    regions: list[list[int]] = []
     object_counts = []
-    class_regions = False
     try:
         with ShardWriter(job.path) as writer:
             for frame_id, source_id, image_path, label_path in job.frames:
@@ -245,15 +240,12 @@ def _write_shard(job: _ShardJob) -> _ShardFacts:
                 _, class_ids = frame.labelled(job.table)
                 counts.update(job.table.name_of(int(class_id)) for class_id in class_ids)
                 object_counts.append(len(class_ids))
-                regions = ignored_regions(frame, job.table, job.neutral)
-                dont_care_counts.append(len(regions))
-                class_regions |= any(class_id for _, class_id in regions)
+                regions.append([class_id for _, class_id in ignored_regions(frame, job.table, job.neutral)])
     except OSError as error:
         raise RecordError(f"{error.filename or job.path}: cannot write the records: {error.strerror}.") from error
     shard = Shard(job.path.name, len(job.frames), writer.size, writer.sha256)
-    return _ShardFacts(
-        shard, counts, sum(dont_care_counts), max(object_counts), max(dont_care_counts), class_regions=class_regions
-    )
+    each = [len(ids) for ids in regions]
+    return _ShardFacts(shard, counts, sum(each), max(object_counts), max(each), any(map(any, regions)))
 
 
 def _summarise(

@@ -1,15 +1,20 @@
 """Files and folders are whole or absent; names are free, digests of content alone, locks waited for."""
 
+import errno
 import itertools
 import json
+import os
+import resource
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from kittidet.errors import StoreError
 from kittidet.files import (
+    check_room,
     digest_file,
     digest_files,
     digest_path,
@@ -72,6 +77,19 @@ def test_a_folder_that_holds_something_is_replaced_only_when_asked(tmp_path):
         (partial / "b").write_text("3")
     assert [p.name for p in path.iterdir()] == ["b"]
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize(("size", "fits"), [(0, True), (5000, True), (5001, False)])
+def test_a_file_that_does_not_fit_is_said_as_the_system_says_it_and_leaves_nothing(tmp_path, size, fits):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
+    try:
+        with nullcontext() if fits else pytest.raises(OSError, match=os.strerror(errno.EFBIG)) as raised:
+            check_room(tmp_path, size)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert fits or raised.value.filename == str(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_killed_writers_left_is_removed_by_name(tmp_path):

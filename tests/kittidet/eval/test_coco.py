@@ -1,7 +1,5 @@
 """COCO metrics: two engines, one number, and what it is made of."""
 
-import contextlib
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from kittidet.classes import DONT_CARE, KITTI3, ClassTable
-from kittidet.convert.to_tree import coco_images, write_tree
 from kittidet.errors import EvaluationError
 from kittidet.eval.coco import coco_metrics, score_coco
 from kittidet.frame import Detections, Frame, KittiObject
-from kittidet.kitti.frames import load_frame
-from kittidet.kitti.tree import open_tree
 
 ORACLE = Path(__file__).parents[4] / "shared" / "oracle" / "coco_metric.npz"
 ENGINES = ("pycocotools", "hotcoco")
@@ -232,88 +226,6 @@ def test_what_cannot_be_scored_is_refused(truth, found, message):
 def test_an_unknown_engine_is_refused():
     with pytest.raises(ValueError, match="unknown engine"):
         coco_metrics([frame(0, CAR)], [], TABLE, engine="other")
-
-
-def drawn_document(rng, folder, frames=6):
-    """A COCO data set of boxes of any number of decimals, crowds among them, and what a detector might find in it."""
-    names = ("car", "hard hat", "dog")
-    images, annotations, found = [], [], []
-    for image in rng.permutation(100)[:frames].tolist():
-        name = f"scene {image}.png"
-        Image.new("RGB", (300, 200)).save(folder / name)
-        images.append({"id": image, "file_name": name, "width": 300, "height": 200})
-        for _ in range(rng.integers(0, 7)):
-            left, top = rng.uniform(0, 250), rng.uniform(0, 150)
-            width, height = rng.uniform(5, 299 - left), rng.uniform(5, 199 - top)
-            category = int(rng.choice([7, 3, 12]))
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image,
-                    "category_id": category,
-                    "bbox": [left, top, width, height],
-                    "area": width * height,
-                    "iscrowd": int(rng.random() < 0.3),
-                }
-            )
-            for _ in range(3):
-                share = rng.uniform(0.3, 1.0, 2)
-                moved = np.array([left, top]) + rng.uniform(-4, 8, 2)
-                box = np.concatenate([moved, moved + share * [width, height]])
-                taken_for = category if rng.random() < 0.8 else int(rng.choice([7, 3, 12]))
-                found.append((image, np.clip(box, 0, [300, 200, 300, 200]), rng.random(), taken_for))
-    categories = [{"id": i, "name": name} for i, name in zip((7, 3, 12), names, strict=True)]
-    return {"images": images, "annotations": annotations, "categories": categories}, found
-
-
-def ap_by_pycocotools(document, found):
-    """AP of pycocotools' own reading of a document, as a person would call it."""
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = json.loads(json.dumps(document))
-        truth.createIndex()
-        results = [
-            {"image_id": i, "category_id": k, "bbox": [*box[:2], *(box[2:] - box[:2])], "score": score}
-            for i, box, score, k in found
-        ]
-        evaluator = COCOeval(truth, truth.loadRes(results), "bbox")
-        evaluator.evaluate()
-        evaluator.accumulate()
-        evaluator.summarize()
-    return evaluator.stats
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_ap_on_coco_data_is_pycocotools_on_the_document_itself_crowds_included(tmp_path, seed):
-    document, found = drawn_document(np.random.default_rng(seed), tmp_path)
-    (tmp_path / "d.json").write_text(json.dumps(document))
-    images = coco_images({"": (tmp_path / "d.json", tmp_path)}, class_map=None)
-    tree = open_tree(write_tree(images, tmp_path / "tree", images="copy").path)
-    # In another order than the categories: names decide.
-    table = ClassTable(("dog", "hard_hat", "car"))
-    class_of = {12: 1, 3: 2, 7: 3}
-    frames = [load_frame(tree, frame_id, table) for frame_id in tree.frame_ids]
-    detections = []
-    rounded = []
-    for image in document["images"]:
-        mine = [one for one in found if one[0] == image["id"]]
-        boxes = np.array([box for _, box, _, _ in mine], np.float32).reshape(-1, 4)
-        scores = np.array([score for *_, score, _ in mine], np.float32)
-        classes = np.array([class_of[k] for *_, k in mine], np.int32)
-        detections.append(Detections(f"scene {image['id']}", boxes, scores, classes))
-        rounded += [
-            (i, box.astype(np.float64), float(score), k)
-            for (i, _, _, k), box, score in zip(mine, boxes, scores, strict=True)
-        ]
-    expected = ap_by_pycocotools(document, rounded)
-    assert any(item["iscrowd"] for item in document["annotations"])
-    for engine in ENGINES:
-        scores = coco_metrics(frames, detections, table, engine=engine)
-        ours = [v if v is not None else -1 for v in list(scores.to_json().values())[:12]]
-        np.testing.assert_allclose(ours, expected, atol=1e-9)
 
 
 def test_a_region_of_one_class_forgives_that_class_alone():

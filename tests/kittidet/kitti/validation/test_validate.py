@@ -81,8 +81,9 @@ def test_every_fault_of_a_label_file_is_found_at_its_line(small_tree, row, text,
     of_lines = [found for found in rows_of(report) if found[2] != "class_unlisted"]
     assert of_lines == [("000002", *e) for e in expected]
     assert len(rows_of(report)) - len(of_lines) == ("Bus" in text)
-    for place, message in zip(report.findings["line"], report.findings["message"], strict=True):
-        assert message.startswith(f"label_2/000002.txt{f':{place}' if place else ''}: ")
+    for name, place, message in report.findings[["frame_id", "line", "message"]].itertuples(index=False):
+        file = "label_2/000002.txt" if name else "label_2"
+        assert message.startswith(f"{file}{f':{place}' if place else ''}: ")
     is_bad = any(severity == "error" for *_, severity in expected)
     assert report.set_aside_ids == (("000002",) if is_bad else ())
     assert len(report.accepted_ids) == 4 - is_bad
