@@ -1,6 +1,8 @@
 """The devices of this machine that a training uses, chosen before its network is built."""
 
+import json
 import logging
+import os
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -20,8 +22,10 @@ def choose_devices(train: TrainConfig) -> tuple[str, ...]:
     GPUs, or, without one, of TensorFlow's logical processors, of which there is one unless a program makes more.
 
     Raises:
-        ConfigError: if there are fewer devices than ``train.devices``, or it does not divide ``train.batch_size``.
+        ConfigError: if there are fewer devices than ``train.devices``, it does not divide ``train.batch_size``, or
+            several machines are asked for.
     """
+    _refuse_several_machines(os.environ.get("TF_CONFIG", ""))
     kind = "GPU" if has_gpu() else "CPU"
     names = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices(kind)]
     batch = train.batch_size
@@ -61,6 +65,20 @@ def describe_devices(names: Sequence[str]) -> str:
     if not names[0].startswith("CPU"):
         return f"{count} GPU{'s' * (count > 1)}"
     return f"{usable_cores()} cores" + (f" as {count} devices" if count > 1 else "")
+
+
+def _refuse_several_machines(text: str) -> None:
+    """Raise where ``TF_CONFIG``, TensorFlow's list of machines, has more than one (ADR 0018)."""
+    try:
+        cluster = json.loads(text or "{}").get("cluster", {})
+        count = sum(len(tasks) for tasks in cluster.values())
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ConfigError(f"TF_CONFIG: expected a JSON object with a cluster, got {text!r}. Unset it.") from error
+    if count > 1:
+        raise ConfigError(
+            f"TF_CONFIG names {count} processes that train together: expected one. A training runs in one process, on "
+            "all GPUs of its machine (train.devices=auto). Unset TF_CONFIG; several machines train several runs."
+        )
 
 
 def _log(names: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Which devices share a batch: all GPUs or the processor, or as many as are asked for."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -59,3 +60,21 @@ def test_more_devices_than_there_are_are_refused(machine):
     machine(gpus=0)
     with pytest.raises(ConfigError, match=r"train\.devices=2: expected so many devices, found 1 \(CPU:0\)"):
         choose_devices(TrainConfig(devices=2))
+
+
+def test_several_processes_that_would_train_together_are_refused(machine, monkeypatch):
+    machine(gpus=1)
+    hosts = ["10.0.0.1:2222", "10.0.0.2:2222"]
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": hosts}, "task": {"type": "worker", "index": 0}}))
+    with pytest.raises(ConfigError, match=r"TF_CONFIG names 2 processes .* expected one\. .* Unset TF_CONFIG"):
+        choose_devices(TrainConfig())
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": hosts[:1]}}))
+    assert choose_devices(TrainConfig()) == ("GPU:0",)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"cluster": 3}', '{"cluster": {"worker": 1}}'])
+def test_a_list_of_machines_that_cannot_be_read_is_refused(machine, monkeypatch, text):
+    machine(gpus=1)
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ConfigError, match="TF_CONFIG: expected a JSON object with a cluster"):
+        choose_devices(TrainConfig())
