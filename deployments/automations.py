@@ -15,8 +15,9 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 
 from deployments.catalog import HEARTBEAT_S
 
-# One heartbeat may be lost, and the server may be restarted in between.
-SILENCE_S = 3 * HEARTBEAT_S
+# Heartbeats are lost while the server restarts, over a minute on a busy machine; one that arrives late starts the count
+# at the time it was sent.
+SILENCE_S = 6 * HEARTBEAT_S
 # A worker has taken the run, whose process still has to load; on a busy machine that took two minutes.
 BEGUN_WITHIN_S = 600
 # A killed run is reported twice: by its runner at once, and by its worker some 20 s later. A run restarted in between

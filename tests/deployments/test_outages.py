@@ -29,7 +29,7 @@ RETRAIN = "kitti-retrain/kitti-retrain"
 # How long server or store are away; `make test-fault` takes a minute, and 600 is what a reboot with a disk check takes.
 AWAY_S = float(os.environ.get("KITTIDET_OUTAGE_S", "60"))
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(TRAINED_WITHIN_S + 10 * AWAY_S)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(7200)]
 
 
 def wait_for_child(run_id) -> None:

@@ -24,7 +24,7 @@ from deployments.catalog import CPU_POOL, GPU_POOL, HEARTBEAT_S
 from deployments.local.workers import ensure_workers, start_worker, worker_process
 from kittidet.store import Store
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(7200)]
 
 
 def test_a_training_killed_in_the_gpu_pool_goes_on_from_its_saved_state_while_its_parent_waits(running_project):

@@ -88,7 +88,7 @@ def outcome(folder: Path) -> dict:
 
 
 @pytest.mark.fault
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_a_run_killed_in_every_step_in_turn_ends_equal_to_an_undisturbed_one(tmp_path):
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     undisturbed.mkdir()
@@ -104,7 +104,7 @@ def test_a_run_killed_in_every_step_in_turn_ends_equal_to_an_undisturbed_one(tmp
 
 
 @pytest.mark.fault
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_two_runs_at_once_on_one_store_share_the_work_and_publish_one_run(tmp_path):
     context = multiprocessing.get_context("spawn")
     pair = [context.Process(target=_run, args=(tmp_path,)) for _ in range(2)]
