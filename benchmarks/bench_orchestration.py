@@ -1,8 +1,8 @@
 """What Prefect costs around the library, against a running server: a whole run, one with all Cached, and the registry.
 
 The run is that of `small_run.py`. Orchestration is the flow's time less the time in the library's steps. It hardly
-hangs on how long those take, so it is given as a share of a run of ten minutes too. Processor time stands beside wall time,
-for on a machine with other work only the former repeats itself.
+hangs on how long those take, so it is given as a share of a run of ten minutes too. Processor time stands beside wall
+time, for on a machine with other work only the former repeats itself.
 
     .venv/bin/python benchmarks/bench_orchestration.py [--repeats N] [--note TEXT] [--profile FILE]
 """
