@@ -17,7 +17,6 @@ from pathlib import Path
 
 import asyncpg
 from rows import add_row
-from small_run import small_run
 
 from deployments.local.server import ensure_server, server_process
 from deployments.production.settings import read_production
@@ -51,7 +50,11 @@ def main() -> None:
     try:
         server = ensure_server(project, port=None, host="127.0.0.1", production=production)
         with connected(project, server.api_url):
+            from small_run import small_run, use_stand_ins  # noqa: PLC0415
+
             from flows.kitti_finetune import kitti_finetune  # noqa: PLC0415  with the project's settings
+
+            use_stand_ins()
 
             parameters = small_run(arguments.store or root / "store", root / "runs")
             kitti_finetune(**parameters)

@@ -5,17 +5,24 @@ has written in between, SQLite refuses the write at once, however long its timeo
 responds with 503 and the client asks again, which makes two of what was half done; an event that starts a crashed run
 again may be lost. No setting changes that. A transaction that takes the lock when it begins waits for its turn instead.
 With PostgreSQL nothing of this matters, and nothing is changed.
+
+Where several processes respond (production), uvicorn ends one that has not said within 5 s that it lives. Loading
+Prefect takes longer on a busy machine, and then no process ever comes up; here they have two minutes.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
+import uvicorn
 from prefect.cli import app
 from prefect.server.database import configurations
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from deployments.local.absence import forgive_absence
+
+LOADED_WITHIN_S = 120
 
 
 @asynccontextmanager
@@ -41,7 +48,13 @@ def take_the_lock_first() -> None:
     configurations.AioSqliteConfiguration.begin_transaction = begin_immediately  # type: ignore[method-assign, assignment]
 
 
+def wait_for_processes() -> None:
+    """Let uvicorn wait for processes that are still loading; Prefect's command has no option for it."""
+    uvicorn.run = partial(uvicorn.run, timeout_worker_healthcheck=LOADED_WITHIN_S)
+
+
 if __name__ == "__main__":
     take_the_lock_first()
+    wait_for_processes()
     forgive_absence()
     app()

@@ -68,7 +68,7 @@ def describe_devices(names: Sequence[str]) -> str:
 
 
 def _refuse_several_machines(text: str) -> None:
-    """Raise where ``TF_CONFIG``, TensorFlow's list of machines, has more than one (ADR 0018)."""
+    """Raise where ``TF_CONFIG``, TensorFlow's list of machines, has more than one (ADR 0019)."""
     try:
         cluster = json.loads(text or "{}").get("cluster", {})
         count = sum(len(tasks) for tasks in cluster.values())

@@ -100,3 +100,17 @@ def test_a_transaction_that_fails_is_undone_and_leaves_no_mode_behind(start, tmp
 def test_prefects_method_is_still_called_as_ours_is():
     theirs, ours = (inspect.signature(f) for f in (AioSqliteConfiguration.begin_transaction, serve.begin_immediately))
     assert list(theirs.parameters)[1:] == list(ours.parameters)[1:]
+
+
+def test_several_processes_have_time_to_load(monkeypatch):
+    """uvicorn would otherwise end each after 5 s; Prefect's command calls it by this name."""
+    import uvicorn
+    from prefect.cli import _server_utils
+
+    said = {}
+    monkeypatch.setattr(uvicorn, "run", lambda **options: said.update(options))
+    serve.wait_for_processes()
+    assert "uvicorn.run(" in inspect.getsource(_server_utils._run_in_foreground)
+    assert "timeout_worker_healthcheck" in inspect.signature(uvicorn.Config).parameters
+    _server_utils.uvicorn.run(workers=2)
+    assert said == {"workers": 2, "timeout_worker_healthcheck": serve.LOADED_WITHIN_S}
