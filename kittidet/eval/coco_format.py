@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from kittidet.arrays import BoolArray, FloatArray, IntArray
+from kittidet.arrays import BoolArray, FloatArray
 from kittidet.classes import ClassTable
 from kittidet.coco_document import coco_annotation, coco_categories, coco_image
 from kittidet.errors import EvaluationError
@@ -158,7 +159,7 @@ def row_boxes(rows: ResultArray) -> FloatArray:
     return np.concatenate([rows[:, 1:3], rows[:, 1:3] + rows[:, 3:5]], axis=1)
 
 
-def _are_good(xyxy: FloatArray, scores: FloatArray, class_ids: FloatArray | IntArray, table: ClassTable) -> BoolArray:
+def _are_good(xyxy: FloatArray, scores: FloatArray, class_ids: npt.NDArray[Any], table: ClassTable) -> BoolArray:
     return (
         np.isfinite(xyxy).all(axis=1)
         & np.isfinite(scores)

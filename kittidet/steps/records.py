@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from kittidet.config import RecordsConfig
-from kittidet.records.write import write_records
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.split import Side, split_ids
 from kittidet.store import StepKey, StepOutput, Store, step_key
@@ -37,6 +36,8 @@ def write(store: Store, dataset: StepOutput, split: StepOutput, side: Side, conf
     """
 
     def make(folder: Path) -> dict[str, Any]:
+        from kittidet.records.write import write_records
+
         images_of = None if config.images == "embedded" else dataset.summary["content"]
         manifest = write_records(
             dataset_tree(store, dataset),

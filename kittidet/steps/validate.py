@@ -31,7 +31,7 @@ def validate(store: Store, dataset: StepOutput, config: ValidateConfig, records:
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        from kittidet.kitti.validation.validate import validate_tree  # noqa: PLC0415  loads pandera
+        from kittidet.kitti.validation.validate import validate_tree
 
         report = validate_tree(dataset_tree(store, dataset), config=config, classes=records.table().types)
         write_validation(report, folder)
