@@ -2,7 +2,9 @@
 
 The run is made first, in the folder, where it is not there yet. Bar: at most 1 s.
 
-    .venv/bin/python benchmarks/bench_cached.py FOLDER [--before CHECKOUT] [--rounds N] [-- --preset demo]
+    .venv/bin/python benchmarks/bench_cached.py FOLDER [--before CHECKOUT] [--rounds N] [--preset demo ...]
+
+What follows is handed on to `kittidet run`.
 """
 
 import argparse
@@ -33,10 +35,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the run's store and results are, or shall be")
     parser.add_argument("--before", type=Path, help="another checkout of this project")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("run", nargs="*", default=["--preset", "demo"], help="of `kittidet run`, after --")
-    given = parser.parse_args()
+    given, run = parser.parse_known_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    verb = ["-m", "kittidet", "run", *given.run]
+    verb = ["-m", "kittidet", "run", *(run or ["--preset", "demo"])]
     checkouts = {"this checkout": HERE, **({} if given.before is None else {"the one before": given.before.resolve()})}
     seconds(verb, HERE, given.folder)
     taken = {name: [] for name in [IMPORTS, *checkouts]}
