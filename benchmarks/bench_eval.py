@@ -146,7 +146,7 @@ def measure_predict(frames: int, variant: str, repeat: int) -> str:
     from kittidet.eval.records import predict_records  # noqa: PLC0415
     from kittidet.kitti.tree import open_tree  # noqa: PLC0415
     from kittidet.records.write import write_records  # noqa: PLC0415
-    from kittidet.synthetic import render_dataset  # noqa: PLC0415
+    from kittidet.synthetic.dataset import render_dataset  # noqa: PLC0415
 
     model = ModelConfig(variant=variant)
     detector = Detector.build(variant, classes=KITTI8, input_hw=model.input_hw)

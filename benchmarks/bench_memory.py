@@ -79,7 +79,7 @@ def make_records(folder: Path) -> None:
     from kittidet.classes import KITTI8
     from kittidet.kitti.tree import open_tree
     from kittidet.records.write import write_records
-    from kittidet.synthetic import render_dataset
+    from kittidet.synthetic.dataset import render_dataset
 
     tree = open_tree(render_dataset(folder / "kitti", frames=FRAMES, seed=3, zips=False))
     write_records(tree, tree.frame_ids, split_name="train", table=KITTI8, num_shards=1, out_dir=folder / "records")

@@ -27,7 +27,7 @@ from kittidet.classes import KITTI8
 from kittidet.kitti.labels import parse_label_file
 from kittidet.kitti.tree import open_tree
 from kittidet.records.write import write_records
-from kittidet.synthetic import render_dataset
+from kittidet.synthetic.dataset import render_dataset
 
 ROOT = Path(__file__).parents[1]
 

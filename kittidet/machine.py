@@ -4,8 +4,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
 # Where a container's limit stands: control groups of version 2 and of version 1.
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -28,6 +26,8 @@ def usable_memory(limits: tuple[Path, ...] = _LIMITS) -> int:
     Args:
         limits: files that hold a limit, if there is one.
     """
+    import psutil  # noqa: PLC0415  most programs do not ask
+
     found = [file.read_text(encoding="ascii").strip() for file in limits if file.is_file()]
     # `max` stands for no limit, as does a number near 2**63.
     return min([psutil.virtual_memory().total, *(int(text) for text in found if text.isdigit())])

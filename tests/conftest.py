@@ -20,7 +20,7 @@ from uuid import UUID
 
 import pytest
 
-from kittidet.synthetic import render_dataset
+from kittidet.synthetic.dataset import render_dataset
 
 pytest_plugins = [
     "fixtures.databases",

@@ -15,7 +15,7 @@ def synth(
     zips: Annotated[bool, typer.Option("--zips/--no-zips", help="Also pack it like the official archives.")] = True,
 ) -> None:
     """Make a KITTI-shaped synthetic data set: images, 15-column labels, drives, zips."""
-    from kittidet.synthetic import render_dataset
+    from kittidet.synthetic.dataset import render_dataset
 
     root = render_dataset(out, frames=frames, seed=seed, zips=zips)
     Console().print(f"{frames} frames written to {escape(str(root))}", soft_wrap=True)

@@ -11,9 +11,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
-from packaging.requirements import Requirement
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -102,6 +100,8 @@ def examine_python() -> Finding:
 
 def examine_packages() -> Iterator[Finding]:
     """Yield one finding per required package: whether it is installed in a tested version."""
+    from packaging.requirements import Requirement
+
     for text in requires("kittidet") or []:
         requirement = Requirement(text)
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
@@ -158,6 +158,8 @@ def examine_outputs(store: Path) -> Iterator[Finding]:
 
 def examine_memory() -> Finding:
     """Return how much memory the machine has."""
+    import psutil
+
     total = psutil.virtual_memory().total
     ok = total > 4 * 2**30
     return Finding("memory", ok, f"{total / 2**30:.0f} GiB", "" if ok else "Training needs about 4 GiB.")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from kittidet.config import BackoffConfig
 from kittidet.download.disk import alone_at, writing
-from kittidet.download.transfer import Transfer
 from kittidet.errors import ArchiveError
 from kittidet.files import digest_file, write_text_atomic
 from kittidet.progress import FileProgress, in_words
@@ -49,6 +48,8 @@ def download(
         if found is not None:
             log.info("download.present file=%s", dest)
             return found
+        from kittidet.download.transfer import Transfer  # noqa: PLC0415  loads the HTTP client
+
         transfer = Transfer(url, dest, progress, backoff, reserve_share)
         digest = transfer.run()
         if sha256 is not None and digest != sha256.lower() and transfer.resumed:

@@ -18,7 +18,7 @@ from kittidet.frame import Detections
 from kittidet.kitti.tree import open_tree
 from kittidet.model.anchors import anchors_of
 from kittidet.model.box_coder import decode_boxes
-from kittidet.synthetic import render_dataset
+from kittidet.synthetic.dataset import render_dataset
 
 Outputs = dict[str, npt.NDArray[np.float32]]
 RawModel = Callable[[npt.NDArray[np.float32]], Outputs]

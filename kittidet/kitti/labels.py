@@ -12,6 +12,7 @@ Source:
 import math
 import re
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 
 from kittidet.classes import DONT_CARE, KITTI_TYPES
@@ -44,13 +45,17 @@ _FLOAT = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _GAP = r"[ \t]+"
 _FLOAT_ONLY = re.compile(_FLOAT)
 _ROW = r"[ \t]*(\S+)" + f"{_GAP}({_FLOAT})" * (len(LABEL_FIELDS) - 1)
-_LABEL_LINE = re.compile(_ROW + f"(?:{_GAP}{_FLOAT})?" + r"[ \t]*")
-_RESULT_LINE = re.compile(_ROW + f"{_GAP}({_FLOAT})" + r"[ \t]*")
 _MAX_OCCLUDED = 10**9
 _REGION_OF = f"{DONT_CARE}:"
 _LFS_POINTER = "version https://git-lfs"
 # Some editors begin a text file with it.
 BYTE_ORDER_MARK = "\ufeff"
+
+
+@cache
+def _line_form(with_score: bool) -> re.Pattern[str]:  # noqa: FBT001
+    # Compiled for the first line: a tenth of a second, which programs that read none are spared.
+    return re.compile(_ROW + (f"{_GAP}({_FLOAT})" if with_score else f"(?:{_GAP}{_FLOAT})?") + r"[ \t]*")
 
 
 def parse_label_line(
@@ -92,7 +97,7 @@ def parse_fields(line: str, *, where: str, with_score: bool = False) -> KittiObj
     Raises:
         LabelParseError: on a wrong number of columns or a value that is not a finite number.
     """
-    match = (_RESULT_LINE if with_score else _LABEL_LINE).fullmatch(line)
+    match = _line_form(with_score).fullmatch(line)
     if match is None:
         raise _form_error(line, where=where, with_score=with_score)
     name, truncated, occluded, *rest = match.groups()

@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from kittidet.classes import ClassTable
 from kittidet.config import RunConfig
 from kittidet.errors import KittidetError, StoreError
-from kittidet.eval.coco_format import ResultArray, rows_from_results
 from kittidet.files import digest_file, read_json, read_sealed
-from kittidet.frame import Detections, Frame
-from kittidet.kitti.nearness import Nearness
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.runs.data import records_in_stores, tree_in_stores
-from kittidet.runs.frames import check_ground_truth, check_results, frame_detections, labelled_frames, with_labels
 from kittidet.store_place import local_folder
 
 if TYPE_CHECKING:
     from kittidet.detect.detector import Detector
+    from kittidet.eval.coco_format import ResultArray
+    from kittidet.frame import Detections, Frame
+    from kittidet.kitti.nearness import Nearness
 
 CONFIG, SUMMARY, HISTORY, FINDINGS = "config.json", "summary.json", "history.csv", "findings.csv"
 GROUND_TRUTH, PREDICTIONS = "ground_truth.json", "predictions.json"
@@ -134,30 +133,39 @@ class Run:
     @cached_property
     def ground_truth(self) -> dict[str, Any]:
         """The labels of the validation frames as a COCO data set, boxes in pixels of the original images."""
+        from kittidet.runs.frames import check_ground_truth
+
         with self._reading(GROUND_TRUTH) as path:
             return check_ground_truth(_json(path))
 
     @cached_property
-    def results(self) -> ResultArray:
+    def results(self) -> "ResultArray":
         """The best checkpoint's detections ``[n, 7]``, rows as ``eval.coco_format.result_rows`` makes them."""
+        from kittidet.eval.coco_format import rows_from_results
+        from kittidet.runs.frames import check_results
+
         with self._reading(PREDICTIONS) as path:
             rows = rows_from_results(_json(path), where="COCO results")
             return check_results(rows, self.ground_truth)
 
     @cached_property
-    def frames(self) -> tuple[Frame, ...]:
+    def frames(self) -> "tuple[Frame, ...]":
         """The validation frames: full label rows where the data is at hand, else boxes and classes alone.
 
         Raises:
             DatasetContractError: if the data lacks a frame of the run, or has other labels than it was scored on.
         """
+        from kittidet.runs.frames import labelled_frames, with_labels
+
         with self._reading(GROUND_TRUTH):
             frames = labelled_frames(self.ground_truth, self.table)
         return frames if self._tree is None else with_labels(frames, self._tree, self.table)
 
     @cached_property
-    def detections(self) -> tuple[Detections, ...]:
+    def detections(self) -> "tuple[Detections, ...]":
         """The best checkpoint's detections: one record a frame, the best first, pixels of the original image."""
+        from kittidet.runs.frames import frame_detections
+
         return frame_detections(self.results, self.ground_truth)
 
     @property
@@ -173,10 +181,12 @@ class Run:
         return "synthetic" if self.is_synthetic else self.config.source.kind
 
     @cached_property
-    def nearness(self) -> Nearness | None:
+    def nearness(self) -> "Nearness | None":
         """How near each validation frame is to a training frame; None in runs of a version that did not measure it."""
         if not (self.path / NEAREST).is_file():
             return None
+        from kittidet.kitti.nearness import Nearness
+
         with self._reading(NEAREST) as path:
             return Nearness.from_json(_json(path))
 
@@ -195,7 +205,7 @@ class Run:
             StoreError: if the run has no checkpoint, or not the one that was published.
             CheckpointMismatchError: if it cannot be loaded.
         """
-        from kittidet.detect.detector import Detector  # noqa: PLC0415  the rest of a run does without TensorFlow
+        from kittidet.detect.detector import Detector
 
         for name in self._published:
             if name.startswith(f"{BEST}/"):

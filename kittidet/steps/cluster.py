@@ -52,7 +52,7 @@ def executor_for(
 
 @contextmanager
 def _connected(compute: ComputeConfig) -> Iterator[Any]:
-    from distributed import Client, LocalCluster  # noqa: PLC0415  an extra, and a second to import
+    from distributed import Client, LocalCluster
 
     if compute.address is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -105,6 +105,6 @@ def _check_workers(client: Any, shared: Sequence[Path], compute: ComputeConfig) 
 
 def look(paths: Sequence[str]) -> dict[str, Any]:
     """Return, where it is called, the machine's name, the versions of the steps, and which paths are not there."""
-    from kittidet.steps.code import code_digest  # noqa: PLC0415  it knows the steps, which know this module
+    from kittidet.steps.code import code_digest
 
     return {"host": platform.node(), "code": code_digest(), "missing": [p for p in paths if not Path(p).exists()]}

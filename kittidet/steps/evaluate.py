@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from kittidet.config import ComputeConfig, EvalConfig
-from kittidet.eval.coco import coco_metrics
-from kittidet.eval.coco_format import coco_results
 from kittidet.files import write_json
 from kittidet.progress import FrameProgress
 from kittidet.records.manifest import read_manifest
@@ -90,6 +88,9 @@ def score_checkpoint(
     """
 
     def make(folder: Path) -> dict[str, Any]:
+        from kittidet.eval.coco import coco_metrics
+        from kittidet.eval.coco_format import coco_results
+
         records = store.read(data.val_records)
         table = read_manifest(records).table
         with (

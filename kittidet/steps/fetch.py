@@ -8,19 +8,21 @@ another place finds their results.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kittidet.config import SourceConfig
-from kittidet.convert.to_tree import LabelledImages, coco_images, write_tree, yolo_images
 from kittidet.errors import ConfigError, DatasetContractError, RecordError
 from kittidet.files import digest_of, write_json
-from kittidet.kitti.archive import digest_archives, fetch_official, has_archives, unpack_archives
+from kittidet.kitti.archive.unpack import digest_archives, has_archives, unpack_archives
 from kittidet.kitti.inventory import digest_files
 from kittidet.kitti.layout import describe_files
 from kittidet.kitti.tree import KittiTree, open_tree
 from kittidet.progress import FileProgress
 from kittidet.store import StepKey, StepOutput, Store, step_key
-from kittidet.synthetic import SYNTH_VERSION, is_synthetic, render_dataset
+from kittidet.synthetic import SYNTH_VERSION
+
+if TYPE_CHECKING:
+    from kittidet.convert.to_tree import LabelledImages
 
 VERSION = 1
 INVENTORY = "inventory.json"
@@ -72,6 +74,10 @@ def fetch(store: Store, source: SourceConfig, *, progress: FileProgress | None =
     """
 
     def make(folder: Path) -> dict[str, Any]:
+        from kittidet.convert.to_tree import write_tree
+        from kittidet.kitti.archive.official import fetch_official
+        from kittidet.synthetic.dataset import is_synthetic, render_dataset
+
         if source.kind == "synthetic":
             render_dataset(folder / "kitti", frames=source.synthetic_frames, seed=source.synthetic_seed, zips=False)
             root: Path = folder / "kitti"
@@ -146,8 +152,10 @@ def dataset_images(store: Store, dataset: StepOutput) -> Iterator[Path]:
         raise
 
 
-def _foreign(source: SourceConfig) -> LabelledImages:
+def _foreign(source: SourceConfig) -> "LabelledImages":
     """Return the images of a COCO or YOLO data set, every class under its own name."""
+    from kittidet.convert.to_tree import coco_images, yolo_images
+
     if source.kind == "yolo":
         return yolo_images(_local_path(source))
     if source.annotations is None:

@@ -10,11 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from kittidet.config import RunConfig
 from kittidet.errors import EvaluationError
-from kittidet.eval.coco_format import coco_ground_truth, rows_from_results
-from kittidet.eval.pick import chances_of_best
 from kittidet.files import digest_of, read_json
 from kittidet.runs import run as names
-from kittidet.runs.environment import describe_environment
 from kittidet.runs.note import note_run
 from kittidet.runs.settings import deciding_settings
 from kittidet.runs.write import RunContent, write_run
@@ -97,6 +94,9 @@ def publish(store: Store, outputs: PipelineOutputs, config: RunConfig) -> Publis
 
 
 def _content(store: Store, outputs: PipelineOutputs, config: RunConfig) -> RunContent:
+    from kittidet.eval.coco_format import coco_ground_truth
+    from kittidet.runs.environment import describe_environment
+
     best = pick_best(outputs.evaluations)
     last = max(outputs.evaluations, key=lambda e: (e.summary["step"], not e.summary["average_of"]))
     table = config.records.table()
@@ -146,6 +146,9 @@ def _all_of(outputs: PipelineOutputs) -> list[StepOutput]:
 
 def _chances(store: Store, outputs: PipelineOutputs, truth: Mapping[str, Any]) -> list[float]:
     """Return how sure it is that each checkpoint is the best, in the order of the summary."""
+    from kittidet.eval.coco_format import rows_from_results
+    from kittidet.eval.pick import chances_of_best
+
     results = []
     for evaluation in in_order(outputs.evaluations):
         file = store.read(evaluation, "predictions.json")

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from kittidet.config import ComputeConfig, RecordsConfig
-from kittidet.records.write import write_records
 from kittidet.steps.cluster import HERE, executor_for
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.split import Side, split_ids
@@ -48,6 +47,8 @@ def write(
     """
 
     def make(folder: Path) -> dict[str, Any]:
+        from kittidet.records.write import write_records
+
         images_of = None if config.images == "embedded" else dataset.summary["content"]
         tree = dataset_tree(store, dataset)
         with executor_for("records", compute, [folder, tree.images_dir]) as executor:

@@ -11,7 +11,6 @@ from kittidet.config import ReportConfig
 from kittidet.kitti.tree import KittiTree
 from kittidet.report.result import PAGE, Report
 from kittidet.runs.run import REPORT, Run
-from kittidet.runs.verify.verification import verify_run, write_certificate
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.publish import PublishedRun
 from kittidet.store import StepOutput, Store
@@ -34,7 +33,7 @@ def report(store: Store, run: PublishedRun, dataset: StepOutput) -> Report:
     page = page_of(run.path)
     if page.is_file():
         return Report(page, cached=True)
-    from kittidet.report.write import write_report  # noqa: PLC0415  loads matplotlib
+    from kittidet.report.write import write_report
 
     tree = dataset_tree(store, dataset)
     certify(Run.open(run.path), tree)
@@ -47,6 +46,8 @@ def certify(run: Run, tree: KittiTree) -> None:
     Raises:
         StoreError: if the certificate cannot be written.
     """
+    from kittidet.runs.verify.verification import verify_run, write_certificate
+
     checks = list(verify_run(run, data=tree.root, quick=True))
     for problem in (problem for check in checks for problem in check.problems):
         log.warning("verify: %s", problem)

@@ -8,13 +8,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kittidet.batches import run_batches
 from kittidet.classes import ClassTable
 from kittidet.config import EvalConfig
-from kittidet.eval.coco import CocoMetrics, coco_metrics
-from kittidet.frame import Detections, Frame
-from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import open_tree
 from kittidet.progress import FrameProgress
 from kittidet.records.manifest import read_manifest
@@ -22,6 +20,10 @@ from kittidet.steps.fetch import dataset_images, dataset_tree
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.split import split_ids
 from kittidet.store import StepOutput, Store
+
+if TYPE_CHECKING:
+    from kittidet.eval.coco import CocoMetrics
+    from kittidet.frame import Detections, Frame
 
 # Half a minute on a processor, and far more than a message takes; a process loads the network once.
 _FRAMES_A_BATCH = 128
@@ -46,7 +48,7 @@ def detect_on_records(
     *,
     executor: Executor | None = None,
     progress: FrameProgress | None = None,
-) -> Sequence[Detections]:
+) -> "Sequence[Detections]":
     """Return what a checkpoint finds in every frame of a folder of records, in original pixels.
 
     Args:
@@ -74,16 +76,16 @@ def detect_on_records(
             if progress is not None:
                 progress(sum(map(len, found.values())), frames)
         return [one for place in range(len(batches)) for one in found[place]]
-    from kittidet.detect.warm import warm_detector  # noqa: PLC0415  loads TensorFlow
-    from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
+    from kittidet.detect.warm import warm_detector
+    from kittidet.eval.records import predict_records
 
     with warm_detector(checkpoint) as detector:
         return predict_records(detector, records_dir, config=config, images_dir=images_dir, progress=progress)
 
 
-def _detect_batch(batch: _FrameBatch) -> Sequence[Detections]:
-    from kittidet.detect.warm import warm_detector  # noqa: PLC0415  loads TensorFlow
-    from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
+def _detect_batch(batch: _FrameBatch) -> "Sequence[Detections]":
+    from kittidet.detect.warm import warm_detector
+    from kittidet.eval.records import predict_records
 
     with warm_detector(batch.checkpoint) as detector:
         return predict_records(
@@ -91,7 +93,7 @@ def _detect_batch(batch: _FrameBatch) -> Sequence[Detections]:
         )
 
 
-def score_model(store: Store, model: Path, like: Path | None, data: DataOutputs, config: EvalConfig) -> CocoMetrics:
+def score_model(store: Store, model: Path, like: Path | None, data: DataOutputs, config: EvalConfig) -> "CocoMetrics":
     """Return the scores of any run, checkpoint or exported model on the validation frames, as `steps.evaluate` does.
 
     Nothing is kept: what runs an exported model is no part of a step's identity.
@@ -106,8 +108,9 @@ def score_model(store: Store, model: Path, like: Path | None, data: DataOutputs,
     Raises:
         CheckpointMismatchError, ConfigError, ExportError, EvaluationError: if model or labels cannot be used.
     """
-    from kittidet.eval.records import predict_records  # noqa: PLC0415  loads TensorFlow
-    from kittidet.export.opened import load_detector  # noqa: PLC0415  loads TensorFlow
+    from kittidet.eval.coco import coco_metrics
+    from kittidet.eval.records import predict_records
+    from kittidet.export.opened import load_detector
 
     records = store.read(data.val_records)
     with dataset_images(store, data.dataset) as images_dir:
@@ -117,14 +120,16 @@ def score_model(store: Store, model: Path, like: Path | None, data: DataOutputs,
     return coco_metrics(val_frames(store, data.dataset, data.split, table), detections, table, engine="pycocotools")
 
 
-def val_frames(store: Store, dataset: StepOutput, split: StepOutput, table: ClassTable) -> tuple[Frame, ...]:
+def val_frames(store: Store, dataset: StepOutput, split: StepOutput, table: ClassTable) -> "tuple[Frame, ...]":
     """Return the validation frames with their labels, in the split's order; read once while the data are the same."""
     tree = dataset_tree(store, dataset)
     return _load_frames(tree.root, tree.digest(), split_ids(store, split, "val"), table)
 
 
 @lru_cache(maxsize=1)
-def _load_frames(root: Path, content: str, frame_ids: tuple[str, ...], table: ClassTable) -> tuple[Frame, ...]:
+def _load_frames(root: Path, content: str, frame_ids: tuple[str, ...], table: ClassTable) -> "tuple[Frame, ...]":
+    from kittidet.kitti.frames import load_frame
+
     del content  # what the frames are remembered by, beside where they are
     tree = open_tree(root)
     return tuple(load_frame(tree, frame_id, table) for frame_id in frame_ids)

@@ -7,8 +7,6 @@ from typing import Any, Literal
 from kittidet.config import SplitConfig
 from kittidet.files import digest_of, write_json
 from kittidet.kitti.lists import given_lists, read_ids, write_ids
-from kittidet.kitti.nearness import measure_nearness
-from kittidet.kitti.split import split_frames
 from kittidet.steps.fetch import dataset_tree
 from kittidet.steps.validate import accepted_ids
 from kittidet.store import StepKey, StepOutput, Store, step_key
@@ -41,6 +39,9 @@ def split(store: Store, dataset: StepOutput, validation: StepOutput, config: Spl
     """
 
     def make(folder: Path) -> dict[str, Any]:
+        from kittidet.kitti.nearness import measure_nearness
+        from kittidet.kitti.split import split_frames
+
         tree = dataset_tree(store, dataset)
         lists = _lists(store, dataset, config)
         result = split_frames(accepted_ids(store, validation), config=config, drive_of=tree.drive_of(), lists=lists)

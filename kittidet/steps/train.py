@@ -2,23 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kittidet.config import EvalConfig, ModelConfig, PredictConfig, TrainConfig
-from kittidet.drawing import draw_frame
 from kittidet.errors import EvaluationError
-from kittidet.eval.coco import coco_metrics
 from kittidet.files import digest_path
 from kittidet.records.manifest import read_manifest
-from kittidet.report.images import read_image
 from kittidet.steps.fetch import dataset_images
 from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.scoring import detect_on_records, val_frames
 from kittidet.store import StepKey, StepOutput, Store, step_key
-from kittidet.training.data_check import check_data
-from kittidet.training.extension import go_on_from
-from kittidet.training.history import EpochReport, ValidationSet, ValScores
 from kittidet.training.start import name_initial_weights
+
+if TYPE_CHECKING:
+    from kittidet.training.history import EpochReport, ValidationSet, ValScores
 
 VERSION = 4
 # Of the validation set, drawn with what was found in them whenever they are scored.
@@ -52,7 +49,7 @@ def train(
     recipe: TrainConfig,
     scoring: EvalConfig,
     *,
-    on_epoch: Callable[[EpochReport], None] | None = None,
+    on_epoch: "Callable[[EpochReport], None] | None" = None,
 ) -> StepOutput:
     """Return the checkpoints as a step output: ``checkpoints/step-*/``, ``history.csv``, ``tensorboard/``.
 
@@ -73,7 +70,9 @@ def train(
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        from kittidet.training.fit import fit_detector  # noqa: PLC0415  TensorFlow is loaded by this step alone
+        from kittidet.training.data_check import check_data
+        from kittidet.training.extension import go_on_from
+        from kittidet.training.fit import fit_detector
 
         if recipe.earlier is not None:
             shorter = train(store, data, model, recipe.earlier, scoring, on_epoch=on_epoch)
@@ -114,12 +113,17 @@ def train(
     return store.get_or_make(train_key(data, model, recipe), make, resumable=True)
 
 
-def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig, images_dir: Path) -> ValidationSet:
+def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig, images_dir: Path) -> "ValidationSet":
     """Return how a checkpoint is scored: the same detections and labels as in the evaluation, by the faster engine.
 
     Raises:
         EvaluationError: if the validation frames hold no object.
     """
+    from kittidet.drawing import draw_frame
+    from kittidet.eval.coco import coco_metrics
+    from kittidet.report.images import read_image
+    from kittidet.training.history import ValidationSet, ValScores
+
     if not data.val_records.summary["objects"]:
         raise EvaluationError(
             f"the {data.val_records.summary['frames']} validation frames hold no object of the classes "
@@ -130,7 +134,7 @@ def validation_set(store: Store, data: DataOutputs, scoring: EvalConfig, images_
     table = read_manifest(records).table
     frames = val_frames(store, data.dataset, data.split, table)
 
-    def score(checkpoint: Path) -> ValScores:
+    def score(checkpoint: Path) -> "ValScores":
         detections = detect_on_records(checkpoint, records, images_dir, scoring)
         metrics = coco_metrics(frames, detections, table, engine="hotcoco")
         found = {d.frame_id: d for d in detections}

@@ -43,7 +43,7 @@ def validate(
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        from kittidet.kitti.validation.validate import validate_tree  # noqa: PLC0415  loads pandera
+        from kittidet.kitti.validation.validate import validate_tree
 
         tree, table = dataset_tree(store, dataset), records.table()
         with executor_for("validate", compute, [folder, tree.images_dir]) as executor:

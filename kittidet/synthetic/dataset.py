@@ -13,11 +13,11 @@ from kittidet.files import locked, read_json, remove_partials, whole_file, whole
 from kittidet.kitti.labels import format_label_line
 from kittidet.kitti.tree import KittiTree
 from kittidet.progress import FileProgress
+from kittidet.synthetic import SYNTH_VERSION
 from kittidet.synthetic.picture import encode_png
 from kittidet.synthetic.plan import DATES, SIZES_WH, plan_set
 from kittidet.synthetic.render import draw_frame
 
-SYNTH_VERSION = 3  # goes up whenever the same frames and seed give different images or labels
 RECIPE = "synth.json"
 # What each official archive holds, relative to the root of the set and to the archive.
 ARCHIVES = {

@@ -16,7 +16,12 @@ STEPS = {
 # Not cached: they find what they made, and show it on every run's page.
 ALWAYS = ("publish run shared", "report on run shared")
 # What makes an output where there is none.
-MAKERS = ("fetch.render_dataset", "validate.write_validation", "split.split_frames", "records.write_records")
+MAKERS = (
+    "synthetic.dataset.render_dataset",
+    "steps.validate.write_validation",
+    "kitti.split.split_frames",
+    "records.write.write_records",
+)
 
 
 @pytest.mark.slow
@@ -43,8 +48,8 @@ def test_a_second_machine_makes_nothing_that_the_first_has_made(
     assert states == dict.fromkeys([*STEPS, *ALWAYS], "Completed")
     assert run("first")[1] == dict.fromkeys(STEPS, "Cached") | dict.fromkeys(ALWAYS, "Completed")
 
-    for step in MAKERS:
-        monkeypatch.setattr(f"kittidet.steps.{step}", lambda *_, **__: pytest.fail("made again"))
+    for maker in MAKERS:
+        monkeypatch.setattr(f"kittidet.{maker}", lambda *_, **__: pytest.fail("made again"))
     second, states = run("second")
     assert states == dict.fromkeys([*STEPS, *ALWAYS], "Completed")
     assert fake_training == {"train": 1, "evaluate": 3}

@@ -13,7 +13,7 @@ from kittidet.config import EvalConfig, ModelConfig, RecordsConfig, SourceConfig
 from kittidet.errors import EvaluationError
 from kittidet.frame import Detections, KittiObject
 from kittidet.kitti.frames import load_frame
-from kittidet.synthetic import render_dataset
+from kittidet.synthetic.dataset import render_dataset
 
 
 def perfect(frames):

@@ -18,7 +18,7 @@ from kittidet.eval.coco_format import coco_ground_truth
 from kittidet.kitti.frames import load_frame
 from kittidet.kitti.tree import open_tree
 from kittidet.model.anchors import build_anchors
-from kittidet.synthetic import render_dataset
+from kittidet.synthetic.dataset import render_dataset
 
 INPUT_HW = (128, 256)
 

@@ -101,7 +101,7 @@ def test_a_disk_that_fills_up_midway_keeps_what_is_there(site, tmp_path):
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
         "from kittidet.errors import DiskSpaceError\n"
-        "from kittidet.kitti.archive import download\n"
+        "from kittidet.download.file import download\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))\n"
         "try:\n"
@@ -138,7 +138,7 @@ def test_a_killed_download_goes_on_and_never_shows_half_a_file(site, tmp_path):
     site.files["a.zip"] = body = os.urandom(1 << 20) * 200
     site.etags["a.zip"] = '"big"'
     code = (
-        "import sys\nfrom pathlib import Path\nfrom kittidet.kitti.archive import download\n"
+        "import sys\nfrom pathlib import Path\nfrom kittidet.download.file import download\n"
         "download(sys.argv[1], Path(sys.argv[2]), sha256=None)\n"
     )
     dest, part = tmp_path / "a.zip", tmp_path / "a.zip.part"

@@ -13,7 +13,7 @@ from kittidet.eval.records import predict_records
 from kittidet.kitti.tree import KittiTree
 from kittidet.model.anchors import build_anchors
 from kittidet.records.write import write_records
-from kittidet.synthetic import render_dataset
+from kittidet.synthetic.dataset import render_dataset
 
 INPUT_HW = (128, 256)
 MODEL = ModelConfig(variant="d0", input_hw=INPUT_HW)

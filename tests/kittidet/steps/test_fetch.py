@@ -103,7 +103,7 @@ def test_a_changed_member_changes_the_key_of_zips(store, zips):
 
 
 def test_unpacking_that_broke_off_goes_on(store, zips, monkeypatch):
-    from kittidet.kitti.archive import unpack_archives
+    from kittidet.kitti.archive.unpack import unpack_archives
 
     class Killed(BaseException):
         """Stands for the end of the process."""

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -19,7 +21,7 @@ from kittidet.steps.pipeline import find_start_first, is_trained, prepare, run_p
 from kittidet.steps.records import write
 from kittidet.steps.train import train_key
 from kittidet.store import Store
-from kittidet.synthetic import encode_png
+from kittidet.synthetic.picture import encode_png
 
 SHARED = Path(__file__).parents[4] / "shared" / "kitti"
 TINY = [
@@ -38,6 +40,13 @@ def a_config(folder: Path, root: Path, *overrides: str) -> RunConfig:
     base = RunConfig(name="real", store_dir=folder / "store", runs_dir=folder / "runs")
     source = ["source.kind=folder", f"source.path={json.dumps(str(root))}"]
     return load_run_config(base, None, [*source, *TINY, *overrides])
+
+
+def test_importing_it_loads_nothing_that_only_the_work_of_a_step_needs():
+    heavy = "{'numpy', 'PIL', 'pandas', 'httpx', 'google.protobuf', 'matplotlib', 'tensorflow'}"
+    code = f"import kittidet.__main__, kittidet.steps.pipeline, sys; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ import pytest
 from kittidet.errors import DatasetContractError
 from kittidet.kitti.labels import parse_label_file
 from kittidet.kitti.tree import open_tree
-from kittidet.synthetic import encode_png, is_synthetic, render_dataset
+from kittidet.synthetic.dataset import is_synthetic, render_dataset
+from kittidet.synthetic.picture import encode_png
 from kittidet.synthetic.plan import plan_set
 from kittidet.synthetic.render import draw_frame
 
@@ -215,7 +216,7 @@ def test_progress_counts_up_to_the_last_frame(tmp_path):
 def test_kill_9_leaves_no_set_and_the_next_run_equals_an_undisturbed_one(small, tmp_path):
     root = tmp_path / "kitti"
     code = (
-        "import time; from kittidet.synthetic import is_synthetic, render_dataset\n"
+        "import time; from kittidet.synthetic.dataset import is_synthetic, render_dataset\n"
         f"render_dataset({str(root)!r}, frames={FRAMES}, seed={SEED}, sizes=[{SMALL}] * {FRAMES}, workers=1,\n"
         "             progress=lambda *_: time.sleep(1))"
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fixtures.plain_images import draw_plain_image
 
-from kittidet.synthetic import draw_image, encode_png
+from kittidet.synthetic.picture import draw_image, encode_png
 
 SMALL = (310, 94)
 
@@ -30,7 +30,7 @@ def test_frames_near_in_number_are_like_each_other_and_others_are_not():
 
 def test_bytes_do_not_depend_on_the_order_of_hashes():
     code = (
-        "import hashlib; from kittidet.synthetic import draw_image, encode_png\n"
+        "import hashlib; from kittidet.synthetic.picture import draw_image, encode_png\n"
         "d = draw_image((310, 94), 5, 3)\n"
         "print(hashlib.sha256(encode_png(d.image) + repr(d.objects).encode()).hexdigest())"
     )

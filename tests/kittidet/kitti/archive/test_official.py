@@ -7,7 +7,7 @@ import pytest
 
 from kittidet.config import SourceConfig
 from kittidet.errors import ArchiveError, ServerError
-from kittidet.kitti.archive import fetch_official
+from kittidet.kitti.archive.official import fetch_official
 from kittidet.kitti.tree import open_tree
 
 ORDER = ["data_object_label_2.zip", "devkit_object.zip", "data_object_image_2.zip"]

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from kittidet.errors import ArchiveError, DatasetContractError
-from kittidet.kitti.archive import digest_archives, has_archives, unpack_archives
+from kittidet.kitti.archive.unpack import digest_archives, has_archives, unpack_archives
 from kittidet.kitti.tree import open_tree
 
 
@@ -117,7 +117,7 @@ def test_unpacking_killed_at_any_moment_ends_equal_to_an_undisturbed_one(make_zi
     make_zip({f"training/label_2/{k:06d}.txt": b"x" * k for k in range(400)}, "data_object_label_2.zip", zips)
     undisturbed = unpacked(zips, tmp_path / "calm").digest()
     code = (
-        "import sys\nfrom pathlib import Path\nfrom kittidet.kitti.archive import unpack_archives\n"
+        "import sys\nfrom pathlib import Path\nfrom kittidet.kitti.archive.unpack import unpack_archives\n"
         "unpack_archives(Path(sys.argv[1]), Path(sys.argv[2]))\n"
     )
     work = tmp_path / "work"

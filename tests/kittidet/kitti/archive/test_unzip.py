@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from kittidet.errors import ArchiveError, DiskSpaceError
-from kittidet.kitti.archive import extract_zip
+from kittidet.kitti.archive.unzip import extract_zip
 
 WANTED = ("training/label_2/*.txt",)
 MEMBERS = {f"training/label_2/{k:06d}.txt": f"row {k}\n".encode() * 50 for k in range(5)}
