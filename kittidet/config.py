@@ -6,9 +6,9 @@ values out of range are errors. ``None`` means "not set".
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kittidet.classes import DONT_CARE, ClassTable, Unlisted, class_table, label_name
 from kittidet.config_export import ExportConfig
@@ -103,6 +103,12 @@ class SourceConfig(Section):
     backoff: BackoffConfig = Field(BackoffConfig(), description="official: retries and timeouts")
     synthetic_frames: Count = Field(120, description="synthetic: number of frames")
     synthetic_seed: Seed = Field(7, description="synthetic: random seed")
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _name_kitti(cls, kind: Any) -> Any:
+        # What a folder of KITTI's files is called beside coco and yolo.
+        return "folder" if kind == "kitti" else kind
 
 
 class ValidateConfig(Section):

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from kittidet.classes import CLASS_TABLES, ClassTable
-from kittidet.config import ClassTableName, ComputeConfig, RecordsConfig, RunConfig, ValidateConfig
+from kittidet.config import ClassTableName, ComputeConfig, RecordsConfig, RunConfig, SourceConfig, ValidateConfig
 
 
 def test_every_class_table_can_be_chosen():
@@ -82,3 +82,7 @@ def test_a_scheduler_s_address_is_one_that_dask_knows(address):
 def test_image_sides_that_nothing_reads_cannot_be_set(sides):
     with pytest.raises(ValidationError, match="side_px"):
         ValidateConfig.model_validate({"side_px": sides})
+
+
+def test_kitti_names_a_folder_of_its_files_as_coco_and_yolo_name_theirs():
+    assert SourceConfig.model_validate({"kind": "kitti", "path": "/data"}) == SourceConfig(kind="folder", path="/data")
