@@ -89,9 +89,13 @@ def show_again(folder: Path, task_run_id: UUID | None) -> None:
     """
     try:
         artifacts = json.loads((folder / SHOWN).read_text(encoding="utf-8"))
+        own = prefect.runtime.flow_run.get_id()
         # One connection for all: making one takes longer than an artifact.
         with get_client(sync_client=True) as client:
             for artifact in artifacts:
+                # Its bar may be there from when it was made on the way of this run, by another that this one started.
+                if artifact["kind"] == "progress" and _bar_of(client, own, artifact["key"]):
+                    continue
                 outlast(partial(_send, client, task_run_id, **artifact))
     except (OSError, ValueError, TypeError, KeyError, httpx.HTTPError, PrefectException) as error:
         log.warning("artifacts.not_shown_again folder=%s error=%r", folder, error)
@@ -171,12 +175,19 @@ def _show_on_first_run(kind: str, key: str, data: Any, description: str) -> UUID
     if str(own) == str(first):
         return None
     with get_client(sync_client=True) as client:
-        same = ArtifactFilter(
-            flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(str(first))]), key=ArtifactFilterKey(any_=[key])
-        )
-        if found := client.read_artifacts(artifact_filter=same, limit=1):
-            return found[0].id
+        if (bar := _bar_of(client, first, key)) is not None:
+            return bar
         return _send(client, None, kind=kind, key=key, data=data, description=description, flow_run_id=first)
+
+
+def _bar_of(client: SyncPrefectClient, flow_run_id: UUID | str | None, key: str) -> UUID | None:
+    """Return the id of a run's artifact of a key, if it has one."""
+    if flow_run_id is None:
+        return None
+    of_run = ArtifactFilterFlowRunId(any_=[UUID(str(flow_run_id))])
+    same = ArtifactFilter(flow_run_id=of_run, key=ArtifactFilterKey(any_=[key]))
+    found = client.read_artifacts(artifact_filter=same, limit=1)
+    return found[0].id if found else None
 
 
 def _send(

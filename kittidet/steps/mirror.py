@@ -9,18 +9,16 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kittidet.config_tracking import TrackingConfig
 from kittidet.errors import KittidetError, RegistryError, first_line
 from kittidet.masking import masked
-from kittidet.mirror.client import connected
-from kittidet.mirror.models import mirror_model
 from kittidet.mirror.place import ADDRESS, check_tracking, tracking_place
-from kittidet.mirror.runs import mirror_folder
 from kittidet.progress import in_words
-from kittidet.registry.register import read_file
-from kittidet.registry.registry import Registry
-from kittidet.runs.run import CONFIG, Run
+
+if TYPE_CHECKING:
+    from kittidet.registry.registry import Registry
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +37,8 @@ def mirror_registered(store: Path | str, model: str, tracking: TrackingConfig | 
         model: its name.
         tracking: what is asked for; None: as the champion's run was configured.
     """
+    from kittidet.registry.registry import Registry
+
     with _only_warned(model, "--store", str(store)):
         _mirror(store, model, _tracking_of(Registry(store), model) if tracking is None else tracking)
 
@@ -59,6 +59,12 @@ def _mirror(store: Path | str, what: Path | str, tracking: TrackingConfig) -> No
     place = tracking_place(tracking, store)
     if place is None:
         return
+    from kittidet.mirror.client import connected
+    from kittidet.mirror.models import mirror_model
+    from kittidet.mirror.runs import mirror_folder
+    from kittidet.registry.registry import Registry
+    from kittidet.runs.run import Run
+
     try:
         with connected(place) as client:
             if isinstance(what, Path):
@@ -74,7 +80,10 @@ def _mirror(store: Path | str, what: Path | str, tracking: TrackingConfig) -> No
         ) from error
 
 
-def _tracking_of(registry: Registry, model: str) -> TrackingConfig:
+def _tracking_of(registry: "Registry", model: str) -> TrackingConfig:
+    from kittidet.registry.register import read_file
+    from kittidet.runs.run import CONFIG
+
     champion = registry.champion(model)
     if champion is None:
         return TrackingConfig(mlflow="off")

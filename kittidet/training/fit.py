@@ -281,12 +281,11 @@ def _batches(run: _Run, epoch: int = 0, batch: int = 0) -> tf.data.Dataset:
 @plain_record_errors()
 def _fit(run: _Run, session: Session, progress: Progress | None, callbacks: list[keras.callbacks.Callback]) -> None:
     """Let Keras train the epochs that are left; one that was interrupted first, for it has fewer steps."""
-    train = run.train
-    steps = steps_per_epoch(run.manifest.num_frames, train.batch_size)
+    steps = steps_per_epoch(run.manifest.num_frames, run.train.batch_size)
     epoch, batch = (0, 0) if progress is None else (progress.epoch, progress.batch)
     batches = _batches(run, epoch, batch).map(lambda batch: {key: batch[key] for key in BATCH_KEYS if key in batch})
     # The cut epoch has its own number of steps, which `fit` takes for all epochs of a call.
-    parts = [(epoch + 1, steps - batch), (train.epochs, steps)] if batch else [(train.epochs, steps)]
+    parts = [(epoch + 1, steps - batch), (run.train.epochs, steps)] if batch else [(run.train.epochs, steps)]
     for last, steps_each in parts:
         if epoch < last and not session.detector.stop_training:
             session.detector.fit(

@@ -28,7 +28,7 @@ def test_a_run_has_no_such_task_unless_it_is_asked_for(started, tmp_path, monkey
 
 
 def test_the_tasks_are_the_steps(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("kittidet.steps.mirror.connected", lambda _place: pytest.fail("nothing to send"))
+    monkeypatch.setattr("kittidet.mirror.client.connected", lambda _place: pytest.fail("nothing to send"))
     asked = TrackingConfig(mlflow="off")
     assert mirroring.mirror_run_task.fn(tmp_path, tmp_path / "run", asked) is None
     assert mirroring.mirror_model_task.fn(tmp_path, "m", asked) is None
