@@ -22,6 +22,7 @@ from kittidet.config import (
 )
 from kittidet.config_types import StorePlace
 from kittidet.errors import DatasetContractError
+from kittidet.progress import time_left
 from kittidet.steps.cluster import HERE
 from kittidet.steps.evaluate import evaluate as evaluate_step
 from kittidet.steps.evaluate import evaluate_key
@@ -224,7 +225,9 @@ def fine_tune(
     def on_epoch(report: EpochReport) -> None:
         scored = "" if report.val_ap is None else f", AP {report.val_ap:.3f}"
         bar.update(
-            report.epoch / recipe.epochs, f"epoch {report.epoch} of {recipe.epochs}, loss {report.loss:.4f}{scored}"
+            report.epoch / recipe.epochs,
+            f"epoch {report.epoch} of {recipe.epochs}, loss {report.loss:.4f}{scored}"
+            f"{time_left((recipe.epochs - report.epoch) * (report.seconds + report.score_seconds))}",
         )
 
     output = train_step(Store(store_dir), data, model, recipe, scoring, on_epoch=on_epoch)

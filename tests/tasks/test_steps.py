@@ -138,7 +138,7 @@ def test_each_epoch_moves_the_bar_and_the_checkpoints_are_named(prepared, shown,
     def step(store, data, model, recipe, scoring, *, on_epoch):
         assert data.train_records.digest == prepared.train_records.digest
         for epoch, ap in ((1, None), (2, 0.25)):
-            on_epoch(EpochReport(epoch, 10 * epoch, 0.1, 1.0 / epoch, 0.1, 0.1, 0.0, 0.0, 3.0, 1.0, ap, ap))
+            on_epoch(EpochReport(epoch, 10 * epoch, 0.1, 1.0 / epoch, 0.1, 0.1, 0.0, 0.0, 3.0, 600.0, ap, ap))
         return TRAINED
 
     monkeypatch.setattr(steps, "ProgressBar", type("Moves", (Bar,), {"moves": (moves := [])}))
@@ -146,7 +146,7 @@ def test_each_epoch_moves_the_bar_and_the_checkpoints_are_named(prepared, shown,
     result = fine_tune.fn(prepared.store_dir, prepared.data, prepared.config.model, TrainConfig(epochs=2), EvalConfig())
     assert moves == [
         "kitti-training-progress",
-        (0.5, "epoch 1 of 2, loss 1.0000"),
+        (0.5, "epoch 1 of 2, loss 1.0000, about 10 min left"),
         (1.0, "epoch 2 of 2, loss 0.5000, AP 0.250"),
         (1.0, "2 epochs done"),
     ]
