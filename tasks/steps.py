@@ -224,11 +224,9 @@ def fine_tune(
 
     def on_epoch(report: EpochReport) -> None:
         scored = "" if report.val_ap is None else f", AP {report.val_ap:.3f}"
-        bar.update(
-            report.epoch / recipe.epochs,
-            f"epoch {report.epoch} of {recipe.epochs}, loss {report.loss:.4f}{scored}"
-            f"{time_left((recipe.epochs - report.epoch) * (report.seconds + report.score_seconds))}",
-        )
+        left = time_left((recipe.epochs - report.epoch) * (report.seconds + report.score_seconds))
+        line = f"epoch {report.epoch} of {recipe.epochs}, loss {report.loss:.4f}{scored}{left}"
+        bar.update(report.epoch / recipe.epochs, line)
 
     output = train_step(Store(store_dir), data, model, recipe, scoring, on_epoch=on_epoch)
     bar.update(1.0, f"{recipe.epochs} epochs done")
