@@ -3,7 +3,7 @@
 Needs what the production profile needs (docs/production.md), and an empty database of its own. Starts a server on it,
 runs the flow once, and then some times with every task Cached, which leaves as much.
 
-    .venv/bin/python benchmarks/bench_database.py [--runs N] [--store DIR] [--note TEXT]
+    .venv/bin/python benchmarks/bench_database.py [--runs N] [--store DIR]
 """
 
 import argparse
@@ -21,6 +21,7 @@ from rows import add_row
 from deployments.local.server import ensure_server, server_process
 from deployments.production.settings import read_production
 from deployments.project import Project, connected
+from kittidet.export.latency import describe_load
 
 # Events are written some seconds after what they tell of.
 SETTLED_S = 20
@@ -42,7 +43,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--store", type=Path, help="one that may hold the run already")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
     arguments = parser.parse_args()
     production = read_production(os.environ)
     root = Path(tempfile.mkdtemp(prefix="bench-database-"))
@@ -70,8 +70,7 @@ def main() -> None:
     a_run = {name: (count - rows[name]) / arguments.runs for name, count in after.items() if count > rows[name]}
     listed = ", ".join(f"{name} {count:.1f}" for name, count in sorted(a_run.items(), key=lambda item: -item[1]))
     text = f"{sum(a_run.values()):.0f} rows and {(grown - size) / arguments.runs / 1000:.0f} KB a run: {listed}"
-    note = f", {arguments.note}" if arguments.note else ""
-    add_row(f"database: {arguments.runs} runs of kitti-finetune on PostgreSQL{note}", text)
+    add_row(f"database: {arguments.runs} runs of kitti-finetune on PostgreSQL; {describe_load()}", text)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ The run is that of `small_run.py`. Orchestration is the flow's time less the tim
 hangs on how long those take, so it is given as a share of a run of ten minutes too. Processor time stands beside wall
 time, for on a machine with other work only the former repeats itself.
 
-    .venv/bin/python benchmarks/bench_orchestration.py [--repeats N] [--note TEXT] [--profile FILE]
+    .venv/bin/python benchmarks/bench_orchestration.py [--repeats N] [--profile FILE]
 """
 
 import argparse
@@ -23,6 +23,7 @@ from rows import add_row
 
 from deployments.local.server import ensure_server, server_process
 from deployments.project import Project, connected
+from kittidet.export.latency import describe_load
 from kittidet.registry.records import Lineage, Metric, ModelVersion
 from kittidet.registry.registry import Registry
 
@@ -100,7 +101,6 @@ def main() -> None:
     """Measure, print, and append a row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--note", default="", help="what else the machine was doing")
     parser.add_argument("--profile", type=Path, help="where to leave cProfile's account of a run with all Cached")
     arguments = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="bench-orchestration-"))
@@ -129,7 +129,6 @@ def main() -> None:
     fill_registry(root / "store")
     listing = timed_process(["-m", "kittidet", "models", "list", "--store", str(root / "store")], arguments.repeats)
     shutil.rmtree(root, ignore_errors=True)
-    note = f", {arguments.note}" if arguments.note else ""
 
     def shown(name: str, seconds: tuple[float, float]) -> str:
         return f"{name} {seconds[0]:.2f} s ({seconds[1]:.2f} s of this process's processor time)"
@@ -140,7 +139,7 @@ def main() -> None:
         shown("loading the flow", loading),
         shown(f"`kittidet models list` of {VERSIONS} versions", listing),
     )
-    add_row(f"orchestration: kitti-finetune on a running server{note}", "; ".join(parts))
+    add_row(f"orchestration: kitti-finetune on a running server; {describe_load()}", "; ".join(parts))
 
 
 if __name__ == "__main__":

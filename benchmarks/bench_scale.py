@@ -2,11 +2,10 @@
 
 Shows what handing batches out costs, and that the bytes stay the same; more workers than cores can win nothing.
 
-    .venv/bin/python benchmarks/bench_scale.py [--frames N] [--note TEXT]
+    .venv/bin/python benchmarks/bench_scale.py [--frames N]
 """
 
 import argparse
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from rows import add_row
 
 from kittidet.classes import KITTI8
 from kittidet.config import ComputeConfig
+from kittidet.export.latency import describe_load
 from kittidet.kitti.tree import open_tree
 from kittidet.records.write import write_records
 from kittidet.steps.cluster import executor_for
@@ -27,7 +27,6 @@ def main() -> None:
     """Measure, print, and append a row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=2000)
-    parser.add_argument("--note", default="", help="what else the machine was doing")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -60,9 +59,7 @@ def main() -> None:
                 found[f"{workers} workers"] = seconds(f"dask-{workers}", executor=executor)
     assert len({digest for _, digest in found.values()}) == 1, found
     text = ", ".join(f"{label} {arguments.frames / wall:.0f} frames/s" for label, (wall, _) in found.items())
-    cores = len(os.sched_getaffinity(0))
-    note = f", {arguments.note}" if arguments.note else ""
-    add_row(f"scale: records of {arguments.frames} {kind} frames on Dask, {cores} cores{note}", f"{text}; same bytes")
+    add_row(f"scale: records of {arguments.frames} {kind} frames on Dask; {describe_load()}", f"{text}; same bytes")
 
 
 if __name__ == "__main__":

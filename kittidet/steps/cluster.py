@@ -5,7 +5,6 @@ versions of the steps. Why Dask's own executor: docs/adr/0020-coarse-batches-on-
 """
 
 import logging
-import os
 import platform
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 from kittidet.config import ComputeConfig
 from kittidet.errors import ConfigError, WorkerError, first_line
+from kittidet.machine import usable_cores
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +55,8 @@ def _connected(compute: ComputeConfig) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     if compute.address is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         with (
-            LocalCluster(n_workers=cores, threads_per_worker=1, dashboard_address=None) as cluster,
+            LocalCluster(n_workers=usable_cores(), threads_per_worker=1, dashboard_address=None) as cluster,
             Client(cluster) as client,
         ):
             yield client

@@ -20,9 +20,9 @@ def read_pace(work_dir: Path, where: str) -> float | None:
         return None
     try:
         facts = read_json(note, error=TrainingError, advice="It is written again.")
-    except TrainingError:
+        return float(facts["seconds_per_step"]) if facts["where"] == where else None
+    except (TrainingError, KeyError, TypeError, ValueError):
         return None  # an estimate is no reason to stop
-    return float(facts["seconds_per_step"]) if facts["where"] == where else None
 
 
 def write_pace(work_dir: Path, where: str, seconds_per_step: float) -> None:
