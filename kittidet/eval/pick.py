@@ -16,7 +16,7 @@ from kittidet.eval.matches import match_detections
 def chances_of_best(
     ground_truth: Mapping[str, Any], results: Sequence[ResultArray], *, resamples: int, seed: int
 ) -> list[float]:
-    """Return for each set of detections the share of draws in which its AP is the highest; of equals the first.
+    """Return for each set of detections the share of draws in which its AP is the highest; equals share a draw.
 
     Args:
         ground_truth: as ``coco_format.coco_ground_truth`` makes it.
@@ -28,5 +28,5 @@ def chances_of_best(
     ap = [mean_ap(all_class_ap(match_detections(ground_truth, rows), weights).mean(axis=2)) for rows in results]
     # A draw without any labelled object has no best.
     drawn = np.stack(ap)[:, ~np.isnan(ap[0])]
-    counts = np.bincount(drawn.argmax(axis=0), minlength=len(results))
-    return [float(share) for share in counts / max(1, drawn.shape[1])]
+    highest = drawn == drawn.max(axis=0)
+    return [float(share) for share in (highest / highest.sum(axis=0)).sum(axis=1) / max(1, drawn.shape[1])]

@@ -41,6 +41,8 @@ def test_two_that_each_miss_frames_of_their_own_are_each_the_best_on_some_draws(
     assert sum(chances) == pytest.approx(1)
 
 
-def test_of_equals_the_first_is_the_best(candidates):
+def test_nobody_is_sure_of_a_pick_among_equals(candidates):
     truth, without = candidates
-    assert chances_of_best(truth, [without(set()), without(set())], resamples=100, seed=0) == [1.0, 0.0]
+    found, nothing = without(set()), without(set(range(8)))
+    assert chances_of_best(truth, [found, found], resamples=100, seed=0) == [0.5, 0.5]
+    assert chances_of_best(truth, [nothing] * 4, resamples=100, seed=0) == [0.25] * 4
