@@ -20,7 +20,7 @@ from kittidet.export.latency import describe_load
 from kittidet.kitti.tree import open_tree
 from kittidet.records.write import write_records
 from kittidet.steps.cluster import executor_for
-from kittidet.synthetic import render_dataset
+from kittidet.synthetic.dataset import render_dataset
 
 
 def main() -> None:
