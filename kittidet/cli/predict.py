@@ -39,6 +39,8 @@ SaveJson = Annotated[bool, typer.Option("--save-json", help="Write predictions.j
 MinScore = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Draw from this score on.")]
 BatchSize = Annotated[int, typer.Option("--batch", min=1, max=10_000, help="Images at a time.")]
 Strict = Annotated[bool, typer.Option("--fail-on-corrupt", help="Exit 1 if an image could not be read.")]
+# Up to so many batches, compiling the network takes longer than it saves.
+_FEW_BATCHES = 8
 _MIN_SCORE, _BATCH = PredictConfig().min_score, EvalConfig().batch_size
 
 
@@ -59,6 +61,9 @@ def predict(
     from rich.console import Console
     from rich.progress import Progress
 
+    from kittidet.cli.lean_import import import_tensorflow
+
+    import_tensorflow()
     from kittidet.detect.prediction_files import check_new_folder, prediction_writer
     from kittidet.detect.sources import find_images
     from kittidet.eval.score_text import SYNTHETIC
@@ -70,7 +75,7 @@ def predict(
     images = find_images(source)
     out_dir = next_free(Path("predictions")) if out is None else check_new_folder(out)
     data = f"This detector was trained on {SYNTHETIC}.\n" if is_trained_on_synthetic(model) else ""
-    detector = load_detector(model, like=like)
+    detector = load_detector(model, like=like, few=images.at_most(_FEW_BATCHES * batch))
     saves = {"images": save_images, "kitti": save_kitti, "coco": save_json}
     saved = any(saves.values())
     failures: list[ImageError] = []
@@ -101,7 +106,7 @@ def predict(
     counts = ", ".join(f"{name} {count}" for name, count in shown.most_common()) or "none"
     console.print(f"{data}{len(times)} images, detections from score {min_score:g} on: {counts}", soft_wrap=True)
     if times:
-        console.print(describe_speed(times, batch), soft_wrap=True)
+        console.print(describe_speed(times, batch, compiled=detector.predictor.compiled), soft_wrap=True)
     for failure in failures:
         console.print(f"could not read {failure.name}: {failure.reason}", soft_wrap=True, markup=False)
     if saved:
@@ -112,14 +117,18 @@ def predict(
         raise typer.Exit(1)
 
 
-def describe_speed(times: list[tuple[float, float]], batch: int) -> str:
+def describe_speed(times: list[tuple[float, float]], batch: int, *, compiled: bool = True) -> str:
     """Return how long an image took, the first batch apart, since the network is compiled in it.
 
     Args:
         times: of each image, seconds: reading and making the network's input; its share of its batch in the network.
         batch: images in a batch.
+        compiled: whether the network was; for a few batches it is not, and more images would be faster each.
     """
     first, rest = times[:batch], times[batch:]
+    if not compiled:
+        taken = sum(detect for _, detect in times)
+        return f"speed: {taken:.1f} s in the network, not compiled for so few images; more show the speed of many"
     warm_up = f"first batch {sum(detect for _, detect in first):.1f} s, with the network's compilation"
     if not rest:
         return f"speed: {warm_up}; more images than one batch show the speed after it"

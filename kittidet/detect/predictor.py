@@ -60,15 +60,17 @@ class ImageDetections:
 
 
 class Predictor:
-    """A network and its anchors, compiled when they are first used, once for batches of any size.
+    """A network and its anchors, compiled when they are first used, once for batches of any size, unless told not to.
 
     Args:
         network: ``[b, h, w, 3]`` float32 normalised -> ``class_logits``, ``box_codes``.
         model: variant, input size and anchors.
+        compiled: False runs operation by operation: slower for an image, and sooner done with a handful.
     """
 
-    def __init__(self, network: Any, model: ModelConfig) -> None:
+    def __init__(self, network: Any, model: ModelConfig, *, compiled: bool = True) -> None:
         self.model = model
+        self.compiled = compiled
         self._network = network
         self._compiled: dict[EvalConfig, Any] = {}
 
@@ -99,7 +101,8 @@ class Predictor:
 
     def preprocess(self, pixels: npt.NDArray[np.uint8]) -> tuple[Any, npt.NDArray[np.float32]]:
         """Return an RGB image ``[h, w, 3]`` as network input ``[input h, input w, 3]`` and its letterbox ``[4]``."""
-        image, row = _compiled_preprocess(self.model.variant, self.model.input_hw)(tf.constant(pixels))
+        run = _preprocess(self.model.variant, self.model.input_hw, compiled=self.compiled)
+        image, row = run(tf.constant(pixels))
         return image, row.numpy()
 
     def detect(
@@ -120,18 +123,20 @@ class Predictor:
             sizes_wh: ``[b, 2]`` sizes of the originals, pixels.
             config: score threshold, suppression, detections an image.
         """
-        found = self._compile(config)(tf.convert_to_tensor(images))
+        found = self._finder(config)(tf.convert_to_tensor(images))
         return detections_of(found, frame_ids, letterbox_rows, sizes_wh)
 
-    def _compile(self, config: EvalConfig) -> Any:
-        """Return network, decoding and suppression as one compiled function.
+    def _finder(self, config: EvalConfig) -> Any:
+        """Return network, decoding and suppression as one function.
 
-        Traced once for any batch size: the last, smaller batch needs no second compilation, and a run that scores many
-        checkpoints is not warned of retracing.
+        Compiled, it is traced once for any batch size: the last, smaller batch needs no second compilation, and a run
+        that scores many checkpoints is not warned of retracing.
         """
+        run = partial(find_objects, self._network, model=self.model, config=config)
+        if not self.compiled:
+            return run
         key = config.model_copy(update={"batch_size": 1})
         if key not in self._compiled:
-            run = partial(find_objects, self._network, model=self.model, config=config)
             spec = tf.TensorSpec((None, *self.model.input_hw, 3), tf.float32)
             self._compiled[key] = tf.function(run).get_concrete_function(spec)
         return self._compiled[key]
@@ -186,10 +191,10 @@ def detections_of(
 
 
 @cache
-def _compiled_preprocess(variant: str, input_hw: tuple[int, int]) -> Any:
+def _preprocess(variant: str, input_hw: tuple[int, int], *, compiled: bool) -> Any:
     spec = variant_spec(variant)
 
     def run(pixels: Any) -> Any:
         return preprocess(pixels, input_hw=input_hw, pixel_mean=spec.pixel_mean, pixel_std=spec.pixel_std)
 
-    return tf.function(run).get_concrete_function(tf.TensorSpec((None, None, 3), tf.uint8))
+    return tf.function(run).get_concrete_function(tf.TensorSpec((None, None, 3), tf.uint8)) if compiled else run

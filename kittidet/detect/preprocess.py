@@ -132,8 +132,13 @@ def normalise_pad(
     Returns:
         ``[input h, input w, 3]`` float32.
     """
-    normalised = (image - tf.constant(pixel_mean, tf.float32)) * (1.0 / tf.constant(pixel_std, tf.float32))
     shape = tf.shape(image)
+    # Row by row: where the last axis, along which it repeats numbers, is short, TensorFlow is three times as slow.
+    mean, factor = (
+        tf.tile(numbers, shape[1:2])
+        for numbers in (tf.constant(pixel_mean, tf.float32), 1.0 / tf.constant(pixel_std, tf.float32))
+    )
+    normalised = tf.reshape((tf.reshape(image, [shape[0], -1]) - mean) * factor, shape)
     padding = [[0, input_hw[0] - shape[0]], [0, input_hw[1] - shape[1]], [0, 0]]
     padded = tf.pad(normalised, padding)
     padded.set_shape((*input_hw, 3))

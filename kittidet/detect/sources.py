@@ -38,6 +38,10 @@ class ImageSources:
     reads: Iterator[Read]
     live: bool = False
 
+    def at_most(self, count: int) -> bool:
+        """Whether it is known that there are no more than so many."""
+        return self.count is not None and self.count <= count
+
 
 def find_images(source: ImageSource | Iterable[ImageSource], *, side_px: tuple[int, int] = SIDE_PX) -> ImageSources:
     """Return the images that a source stands for.

@@ -52,7 +52,7 @@ class RuntimeNetwork:
         return [outputs[name] for name in self._shapes]
 
 
-def load_detector(path: Path, *, like: Path | None = None, threads: int | None = None) -> Detector:
+def load_detector(path: Path, *, like: Path | None = None, threads: int | None = None, few: bool = False) -> Detector:
     """Return a detector from a run, a checkpoint, or an exported model of this project or another.
 
     Args:
@@ -60,13 +60,14 @@ def load_detector(path: Path, *, like: Path | None = None, threads: int | None =
         like: run, checkpoint or export folder whose classes, input size, normalisation and anchors an exported model
             has; None: those that stand beside it.
         threads: that run an exported model.
+        few: whether it is for a few batches only; see `Detector.load_for_few`.
 
     Raises:
         CheckpointMismatchError: if a checkpoint cannot be loaded.
         ExportError: if an exported model cannot be opened, nothing says what it returns, or it does not fit that.
     """
     if not is_model_file(path):
-        return Detector.load(detector_path(path))
+        return (Detector.load_for_few if few else Detector.load)(detector_path(path))
     facts = _facts_of(path, like)
     raw = open_raw(path, threads=threads)
     anchors = len(anchors_of(facts.model))

@@ -45,8 +45,9 @@ def model(tmp_path, monkeypatch):
     best = tmp_path / "run/weights/best"
     best.mkdir(parents=True)
     (best / FACTS_NAME).write_text("{}")
-    detector = Detector(OneBox(), DetectorFacts(ModelConfig(variant="d0", input_hw=(128, 128)), KITTI8))
-    monkeypatch.setattr(Detector, "load", {best: detector}.__getitem__)
+    facts = DetectorFacts(ModelConfig(variant="d0", input_hw=(128, 128)), KITTI8)
+    monkeypatch.setattr(Detector, "load", {best: Detector(OneBox(), facts)}.__getitem__)
+    monkeypatch.setattr(Detector, "load_for_few", {best: Detector(OneBox(), facts, compiled=False)}.__getitem__)
     return tmp_path / "run"
 
 
@@ -107,7 +108,10 @@ def test_the_speed_of_an_image_is_that_after_the_first_batch():
     assert "ms an image" not in describe_speed(times[:2], batch=2)
 
 
-def test_the_speed_is_printed(model, images):
+def test_the_speed_is_printed_and_the_network_not_compiled_for_a_few_batches(model, images, monkeypatch):
+    result = run(images, "--model", model, "--batch", 2, "--no-save-images")
+    assert re.search(r"speed: [\d.]+ s in the network, not compiled for so few", result.output)
+    monkeypatch.setattr("kittidet.cli.predict._FEW_BATCHES", 1)
     result = run(images, "--model", model, "--batch", 2, "--no-save-images")
     assert re.search(r"speed: [\d.]+ ms an image in the network .* first batch [\d.]+ s", result.output)
 

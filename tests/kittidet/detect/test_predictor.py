@@ -53,9 +53,9 @@ def finder():
     return RedFinder(INPUT_HW)
 
 
-@pytest.fixture
-def predictor(finder):
-    return Predictor(finder, ModelConfig(variant="d0", input_hw=INPUT_HW))
+@pytest.fixture(params=[True, False], ids=["compiled", "operation by operation"])
+def predictor(finder, request):
+    return Predictor(finder, ModelConfig(variant="d0", input_hw=INPUT_HW), compiled=request.param)
 
 
 def paint(path, size_wh, box):

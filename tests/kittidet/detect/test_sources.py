@@ -60,6 +60,8 @@ def test_images_in_memory_are_named_by_their_place():
     pixels = np.random.default_rng(0).integers(0, 255, (40, 80, 3), dtype=np.uint8)
     sources = find_images([pixels, Image.fromarray(pixels[..., 0])])
     assert sources.count == 2
+    assert sources.at_most(2)
+    assert not sources.at_most(1)
     colour, grey = (read() for read in sources.reads)
     assert (colour.name, grey.name) == ("image-0", "image-1")
     np.testing.assert_array_equal(colour.pixels, pixels)
