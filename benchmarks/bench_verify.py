@@ -21,7 +21,7 @@ from kittidet.config import ModelConfig, RunConfig, SourceConfig, SplitConfig, T
 from kittidet.runs.run import Run
 from kittidet.runs.verify.verification import verify_run
 from kittidet.steps.pipeline import run_pipeline
-from kittidet.synthetic import render_dataset
+from kittidet.synthetic.dataset import render_dataset
 
 VAL_FRAMES, TRAIN_FRAMES = 1496, 64
 
