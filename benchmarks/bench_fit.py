@@ -13,7 +13,8 @@ import os
 from rows import add_row
 
 from kittidet.export.budget import fit_lines, input_sizes, measure, predict_ms
-from kittidet.export.latency import describe_load, set_tensorflow_threads
+from kittidet.export.latency import set_tensorflow_threads
+from kittidet.machine import describe_load
 
 BAR = 0.10
 KITTI_WH = (1242, 375)

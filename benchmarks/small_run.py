@@ -4,13 +4,15 @@ Training and evaluation are stand-ins that write small files under the true keys
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tasks.steps
 from kittidet.classes import KITTI8
-from kittidet.steps.evaluate import checkpoint_facts, evaluate_key
+from kittidet.files import digest_path
+from kittidet.steps import judge
+from kittidet.steps.evaluate import checkpoint_facts, scores_key
 from kittidet.steps.train import train_key
 from kittidet.store import StepOutput, Store
 
@@ -25,38 +27,45 @@ def small_run(store: Path, runs: Path) -> dict[str, object]:
 
 
 def use_stand_ins() -> None:
-    """Let the tasks of this process train and evaluate in no time."""
+    """Let the tasks of this process train and score in no time."""
     tasks.steps.train_step = _train
     tasks.steps.evaluate_step = _evaluate
+    judge.score_checkpoint = _score
 
 
 def _train(
     store: Store, data: Any, model: Any, recipe: Any, scoring: Any, *, on_epoch: Callable[..., None]
 ) -> StepOutput:
     del scoring, on_epoch
+    key = train_key(data, model, recipe)
 
     def make(folder: Path) -> dict[str, Any]:
         checkpoints = []
         for step in range(1, _CHECKPOINTS + 1):
-            name = f"step-{step:08d}"
-            (folder / "checkpoints" / name).mkdir(parents=True)
-            (folder / "checkpoints" / name / "model.weights.h5").write_bytes(bytes([step]))
-            facts = {"name": name, "step": step, "epoch": step, "average_of": [], "digest": f"{step}" * 64}
-            checkpoints.append(facts)
+            checkpoint = folder / "checkpoints" / f"step-{step:08d}"
+            checkpoint.mkdir(parents=True)
+            (checkpoint / "model.weights.h5").write_text(f"{key.digest} {step}", encoding="utf-8")
+            facts = {"name": checkpoint.name, "step": step, "epoch": step, "average_of": []}
+            checkpoints.append({**facts, "digest": digest_path(checkpoint)})
         (folder / "history.csv").write_text("epoch,loss\n1,0.5\n", encoding="utf-8")
         return {"checkpoints": checkpoints, "resumed_from_step": None, "anchor_coverage": 1.0}
 
-    return store.get_or_make(train_key(data, model, recipe), make)
+    return store.get_or_make(key, make)
 
 
 def _evaluate(
     store: Store, trained: StepOutput, name: str, data: Any, config: Any, compute: Any, *, progress: Callable[..., None]
 ) -> StepOutput:
-    del compute, progress
+    return _score(store, Path(), checkpoint_facts(trained, name), data, config, compute, progress=progress)
+
+
+def _score(
+    store: Store, path: Path, facts: Mapping[str, Any], data: Any, config: Any, compute: Any = None, **progress: Any
+) -> StepOutput:
+    del path, compute, progress
 
     def make(folder: Path) -> dict[str, Any]:
-        facts = checkpoint_facts(trained, name)
-        ap = 0.1 * facts["step"]
+        ap = 0.1 * facts.get("step", 1)
         per_class = dict.fromkeys(KITTI8.names) | {"Car": ap}
         scores = {"ap": ap, "ap50": ap, "ap75": ap, "per_class_ap": per_class, "per_class_ap50": per_class}
         scores |= {"max_detections": 100, "ap_at_100": ap}
@@ -64,4 +73,4 @@ def _evaluate(
         (folder / "predictions.json").write_text("[]", encoding="utf-8")
         return {**facts, "metrics": scores}
 
-    return store.get_or_make(evaluate_key(trained, name, data, config), make)
+    return store.get_or_make(scores_key(facts["digest"], data, config), make)

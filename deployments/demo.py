@@ -38,19 +38,23 @@ def demo(
     try:
         with _without_handlers(), connected(project, server.api_url):
             # Prefect is imported from here on, with the project's settings.
+            from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415
+
             from flows.kitti_finetune import kitti_finetune  # noqa: PLC0415
 
-            # Run in this process: only the server is left behind, and an error ends the command.
-            run = kitti_finetune(
-                preset="demo",
-                overrides=(
-                    # JSON is valid YAML, so any character in the folder's name is safe.
-                    f"store_dir={json.dumps(str(project.root / 'store'))}",
-                    f"runs_dir={json.dumps(str(project.root / 'runs'))}",
-                    *(overrides or ()),
-                ),
-                trainer="here",
-            )
+            # The automations that listen for it are about deployments' runs; its thread takes up to a second to end.
+            with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+                # Run in this process: only the server is left behind, and an error ends the command.
+                run = kitti_finetune(
+                    preset="demo",
+                    overrides=(
+                        # JSON is valid YAML, so any character in the folder's name is safe.
+                        f"store_dir={json.dumps(str(project.root / 'store'))}",
+                        f"runs_dir={json.dumps(str(project.root / 'runs'))}",
+                        *(overrides or ()),
+                    ),
+                    trainer="here",
+                )
     finally:
         if stop and server.started:
             with alone(project):

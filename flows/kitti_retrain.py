@@ -69,9 +69,10 @@ def kitti_retrain(
         if planned.champion is not None:
             drift(store_dir, planned, dataset)
     wait_for_server()
-    published = kitti_finetune(preset=preset, config=planned.config, trainer=trainer)
+    trained = kitti_finetune(preset=preset, config=planned.config, trainer=trainer, return_state=True)
+    published = trained.result()
     with working():
-        outcome = judge(store_dir, planned, published)
+        outcome = judge(store_dir, planned, published, trained.state_details.flow_run_id)
         mirror_model(store_dir, outcome.model, run.tracking)
     return cast("Outcome", _ended(outcome))
 

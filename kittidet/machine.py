@@ -14,6 +14,12 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def describe_load() -> str:
+    """Return how busy this machine is, for beside a table of times."""
+    load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load not known"
+    return f"{os.cpu_count()} processors, {load}"
+
+
 def user_cache_dir() -> Path:
     """Return the folder for what can be fetched again: published weights, copies of object stores."""
     root = os.environ.get("XDG_CACHE_HOME")

@@ -5,6 +5,7 @@ out is surely worse, ``kittidet.model.ap-dropped``; the resource is the model, `
 """
 
 from typing import Any
+from uuid import UUID
 
 import prefect.runtime
 from prefect.events import emit_event
@@ -18,6 +19,7 @@ from kittidet.steps.plan import Plan, plan_retraining
 from kittidet.steps.publish import PublishedRun
 from kittidet.store import StepOutput, Store
 from tasks.artifacts import ProgressBar, is_in_run, show_table, show_text
+from tasks.comparison import show_comparison
 from tasks.steps import HOUR_S, as_task
 
 
@@ -62,8 +64,8 @@ def drift(store_dir: StorePlace, plan: Plan, dataset: StepOutput) -> DriftReport
     timeout_s=6 * HOUR_S,
     tags=("gpu",),
 )
-def judge(store_dir: StorePlace, plan: Plan, published: PublishedRun) -> Outcome:
-    """Return how the re-training ended."""
+def judge(store_dir: StorePlace, plan: Plan, published: PublishedRun, run_id: UUID | None = None) -> Outcome:
+    """Return how the re-training ended; ``run_id`` is of the flow run that trained."""
     bar = ProgressBar("kitti-comparison-progress", "Comparing with the champion")
     outcome = judge_step(
         Store(store_dir),
@@ -72,6 +74,8 @@ def judge(store_dir: StorePlace, plan: Plan, published: PublishedRun) -> Outcome
         progress=lambda done, total: bar.update(done / max(1, total), f"champion on {done} of {total} frames"),
     )
     bar.update(1.0, "compared")
+    if is_in_run():
+        show_comparison(Store(store_dir), plan, outcome, published, run_id)
     send_event(f"model.{'kept' if outcome.kind == 'kept' else 'promoted'}", outcome.model, outcome.model_dump())
     if outcome.worse is not None:
         send_event("model.ap-dropped", outcome.model, {**outcome.model_dump(), "sentence": outcome.worse})

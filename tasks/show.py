@@ -130,12 +130,33 @@ def prediction_gallery(
     Raises:
         EvaluationError: if the file holds no COCO results.
     """
-    ids = image_ids(split_ids(store, split, "val"))
-    results = read_json(predictions_path, error=EvaluationError, advice="Publish the run again.")
-    rows = rows_from_results(results, where=str(predictions_path))
     frames = _first_frames(store, dataset, split, "val", table)
-    images = [{"id": ids[frame.frame_id], "frame_id": frame.frame_id} for frame in frames]
-    return _gallery([*zip(frames, frame_detections(rows, {"images": images}), strict=True)], table)
+    return _gallery([*zip(frames, _found(store, split, predictions_path, frames), strict=True)], table)
+
+
+def comparison_gallery(
+    store: Store,
+    dataset: StepOutput,
+    split: StepOutput,
+    predictions_paths: tuple[Path, Path],
+    table: ClassTable,
+) -> Image.Image:
+    """Return the first validation frames with their labels and what two checkpoints find, a row each frame.
+
+    Args:
+        store: holds the outputs.
+        dataset: the data set's output.
+        split: the split's output.
+        predictions_paths: ``predictions.json`` of the one on the left and of the one on the right.
+        table: the class table of the detections.
+
+    Raises:
+        EvaluationError: if a file holds no COCO results.
+    """
+    frames = _first_frames(store, dataset, split, "val", table)[: GALLERY_FRAMES // len(predictions_paths)]
+    left, right = (_found(store, split, path, frames) for path in predictions_paths)
+    rows = zip(frames, left, right, strict=True)
+    return _gallery([item for frame, one, other in rows for item in ((frame, one), (frame, other))], table)
 
 
 def image_markdown(image: Image.Image, caption: str) -> str:
@@ -152,6 +173,15 @@ def image_markdown(image: Image.Image, caption: str) -> str:
 def _first_frames(store: Store, dataset: StepOutput, split: StepOutput, side: Side, table: ClassTable) -> list[Frame]:
     tree = dataset_tree(store, dataset)
     return [load_frame(tree, frame_id, table) for frame_id in split_ids(store, split, side)[:GALLERY_FRAMES]]
+
+
+def _found(store: Store, split: StepOutput, predictions_path: Path, frames: Sequence[Frame]) -> tuple[Detections, ...]:
+    """Return what a file of COCO results holds for some validation frames."""
+    ids = image_ids(split_ids(store, split, "val"))
+    results = read_json(predictions_path, error=EvaluationError, advice="Publish the run again.")
+    rows = rows_from_results(results, where=str(predictions_path))
+    images = [{"id": ids[frame.frame_id], "frame_id": frame.frame_id} for frame in frames]
+    return frame_detections(rows, {"images": images})
 
 
 def _gallery(items: Sequence[tuple[Frame, Detections | None]], table: ClassTable) -> Image.Image:

@@ -225,7 +225,8 @@ def fine_tune(
     def on_epoch(report: EpochReport) -> None:
         scored = "" if report.val_ap is None else f", AP {report.val_ap:.3f}"
         left = time_left((recipe.epochs - report.epoch) * (report.seconds + report.score_seconds))
-        line = f"epoch {report.epoch} of {recipe.epochs}, loss {report.loss:.4f}{scored}{left}"
+        # A card in the pages shows the beginning alone.
+        line = f"epoch {report.epoch} of {recipe.epochs}{scored}{left}, loss {report.loss:.4f}"
         bar.update(report.epoch / recipe.epochs, line)
 
     output = train_step(Store(store_dir), data, model, recipe, scoring, on_epoch=on_epoch)

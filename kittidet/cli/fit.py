@@ -70,7 +70,8 @@ def fit(
             input_sizes,
             measure,
         )
-        from kittidet.export.latency import describe_load, set_tensorflow_threads
+        from kittidet.export.latency import set_tensorflow_threads
+        from kittidet.machine import describe_load
         from kittidet.steps.pipeline import write_data
 
         check_runtime(on)

@@ -16,9 +16,10 @@ from kittidet.detect.detector import Detector
 from kittidet.errors import ExportError
 from kittidet.export.formats import is_model_file, megabytes, open_raw
 from kittidet.export.held_out import compare_ap, held_out_frames
-from kittidet.export.latency import describe_load, set_tensorflow_threads, time_in_turns
+from kittidet.export.latency import set_tensorflow_threads, time_in_turns
 from kittidet.export.opened import check_fits
 from kittidet.export.signature import RawModel
+from kittidet.machine import describe_load
 from kittidet.model.anchors import anchors_of
 
 KERAS = "Keras"

@@ -4,7 +4,6 @@ On a machine that others use too, times of one program swing by a factor of two 
 all contenders hit all alike; the best time says what the machine can do, the median what it did.
 """
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -57,9 +56,3 @@ def set_tensorflow_threads(threads: int) -> bool:
     except RuntimeError:
         return tf.config.threading.get_intra_op_parallelism_threads() == threads
     return True
-
-
-def describe_load() -> str:
-    """Return how busy this machine is, for beside a table of times."""
-    load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load not known"
-    return f"{os.cpu_count()} processors, {load}"

@@ -23,7 +23,7 @@ from kittidet.steps.outputs import DataOutputs
 from kittidet.steps.pipeline import write_data
 from kittidet.steps.plan import Plan, decision_on
 from kittidet.steps.publish import PublishedRun
-from kittidet.store import Store
+from kittidet.store import StepOutput, Store
 
 
 class Outcome(BaseModel):
@@ -92,6 +92,22 @@ def judge(store: Store, plan: Plan, published: PublishedRun, *, progress: FrameP
         return Outcome(kind="kept", champion=plan.champion, worse=worse, sentence=decision.sentence, **facts)
     registry.promote(name, challenger.version, reason=decision.sentence, expected=plan.champion)
     return Outcome(kind="promoted", champion=challenger.version, sentence=decision.sentence, **facts)
+
+
+def compared(store: Store, plan: Plan) -> tuple[DataOutputs, StepOutput]:
+    """Return what a challenger was compared on, and the scores of the champion before it there.
+
+    After `judge` all of it is in the store.
+
+    Raises:
+        ValueError: if the plan has no champion.
+        KittidetError: if the registry or the champion cannot be read.
+    """
+    if plan.champion is None:
+        raise ValueError(f"compared: expected a plan with a champion, got the first training of {plan.config.name}")
+    registry, data = Registry(store.place), write_data(store, plan.config)
+    champion = registry.version(plan.config.name, plan.champion)
+    return data, _scores(store, registry, champion, data, plan.config)
 
 
 def _compare(
@@ -169,13 +185,24 @@ def _results(
     config: RunConfig,
     progress: FrameProgress | None,
 ) -> ResultArray:
-    """Return what a version finds on the frames of this data: the store's scores of it, or those made now."""
-    checkpoint = checkpoint_of(registry, version)
-    facts = {"name": f"version-{version.version}", "digest": version.checkpoint}
-    scored = score_checkpoint(store, checkpoint, facts, data, config.evaluation, progress=progress)
-    file = store.read(scored, "predictions.json")
+    """Return what a version finds on the frames of this data."""
+    file = store.read(_scores(store, registry, version, data, config, progress), "predictions.json")
     items = read_json(file, error=EvaluationError, advice="Delete its folder; the next run makes it again.")
     return rows_from_results(items, where=str(file))
+
+
+def _scores(
+    store: Store,
+    registry: Registry,
+    version: ModelVersion,
+    data: DataOutputs,
+    config: RunConfig,
+    progress: FrameProgress | None = None,
+) -> StepOutput:
+    """Return the scores of a version on this data: the store's, or those made now."""
+    checkpoint = checkpoint_of(registry, version)
+    facts = {"name": f"version-{version.version}", "digest": version.checkpoint}
+    return score_checkpoint(store, checkpoint, facts, data, config.evaluation, progress=progress)
 
 
 def _sentence(

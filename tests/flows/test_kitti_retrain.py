@@ -1,6 +1,7 @@
 """flows.kitti_retrain: the library's re-training as a run whose final state says in a sentence how it ended."""
 
 import json
+import re
 import time
 
 import pytest
@@ -32,6 +33,22 @@ def artifacts(flow_run_id) -> dict:
         return {a.key: a for a in client.read_artifacts(artifact_filter=of_run, limit=200)}
 
 
+def opened(page: str) -> dict[str, str]:
+    """Return what the links of a page lead to: the key of an artifact, or the name of a run's flow."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterId
+
+    found = {}
+    with get_client(sync_client=True) as client:
+        for text, kind, number in re.findall(r"\[([^]]*)\]\(/(artifacts/artifact|runs/flow-run)/([^)]*)\)", page):
+            if kind == "runs/flow-run":
+                found[text] = client.read_flow(client.read_flow_run(number).flow_id).name
+            else:
+                (shown,) = client.read_artifacts(artifact_filter=ArtifactFilter(id=ArtifactFilterId(any_=[number])))
+                found[text] = shown.key
+    return found
+
+
 def event_of(name: str, model: str, sentence: str) -> dict:
     """The event of a model that says a sentence, once the server has it."""
     import httpx
@@ -59,6 +76,7 @@ def test_a_first_champion_nothing_new_and_new_data(retrain, growing_config, grow
     found = artifacts(same.state_details.flow_run_id)
     assert found["kitti-decision"].data == same.message
     assert "kitti-training" not in found
+    assert "kitti-comparison" not in found
 
     grow()
     better = retrain(growing_config, "train.epochs=30")
@@ -66,6 +84,15 @@ def test_a_first_champion_nothing_new_and_new_data(retrain, growing_config, grow
     assert better.message == Registry(growing_config.store_dir).history("street")[-1].reason
     found = artifacts(better.state_details.flow_run_id)
     assert found["kitti-decision"].data == better.message
+    page = found["kitti-comparison"].data
+    assert "| AP | version 1, the champion | version 2, the challenger | change |" in page
+    assert "](data:image/jpeg;base64," in page
+    assert opened(page) == {
+        "its run": "kitti-finetune",
+        "summary": "kitti-run",
+        "more frames": "kitti-predictions",
+        "curves and confusion": "kitti-report",
+    }
     rows = json.loads(found["kitti-drift"].data)
     assert [row["what"] for row in rows] == ["class mix", "box height", "brightness", "image size"]
     event = event_of("kittidet.model.promoted", "street", better.message)

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from kittidet import machine
-from kittidet.machine import usable_memory
+from kittidet.machine import describe_load, usable_memory
 
 
 def test_cores_are_those_that_this_process_may_use(monkeypatch):
@@ -39,3 +39,7 @@ def test_memory_is_the_machines_or_a_containers_limit(tmp_path, text, limited):
     total = psutil.virtual_memory().total
     assert usable_memory((file,)) == (123456789 if limited else total)
     assert usable_memory() <= total
+
+
+def test_the_load_stands_beside_the_times():
+    assert "processors, load" in describe_load()

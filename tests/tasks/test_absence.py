@@ -192,3 +192,13 @@ def test_whoever_answers_is_there_but_for_a_proxy_that_finds_nobody(site, status
 def test_without_an_address_there_is_no_server_to_wait_for():
     with temporary_settings({PREFECT_API_URL: None}):
         wait_for_server()
+
+
+def test_settings_are_copied_once_and_anew_where_they_change():
+    first = absence.asking_once()
+    assert absence.asking_once().settings is first.settings
+    with first:
+        assert PREFECT_CLIENT_MAX_RETRIES.value() == 0
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}), absence.asking_once():
+        assert PREFECT_API_URL.value() == "http://127.0.0.1:1/api"
+        assert PREFECT_CLIENT_MAX_RETRIES.value() == 0

@@ -146,8 +146,8 @@ def test_each_epoch_moves_the_bar_and_the_checkpoints_are_named(prepared, shown,
     result = fine_tune.fn(prepared.store_dir, prepared.data, prepared.config.model, TrainConfig(epochs=2), EvalConfig())
     assert moves == [
         "kitti-training-progress",
-        (0.5, "epoch 1 of 2, loss 1.0000, about 10 min left"),
-        (1.0, "epoch 2 of 2, loss 0.5000, AP 0.250"),
+        (0.5, "epoch 1 of 2, about 10 min left, loss 1.0000"),
+        (1.0, "epoch 2 of 2, AP 0.250, loss 0.5000"),
         (1.0, "2 epochs done"),
     ]
     assert shown["kitti-training"]["checkpoints"] == [f"{NAME} (epoch 2)"]

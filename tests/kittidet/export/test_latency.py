@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from kittidet.export.latency import describe_load, set_tensorflow_threads, time_in_turns
+from kittidet.export.latency import set_tensorflow_threads, time_in_turns
 
 
 def test_contenders_take_turns_and_the_first_rounds_do_not_count():
@@ -29,7 +29,3 @@ def test_threads_of_a_tensorflow_that_has_started_are_not_claimed_to_be_set():
 
     tf.constant(1) + 1
     assert set_tensorflow_threads(tf.config.threading.get_intra_op_parallelism_threads() + 1) is False
-
-
-def test_the_load_stands_beside_the_times():
-    assert "processors, load" in describe_load()
