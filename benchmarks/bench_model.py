@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415, D102, D103  each process imports only its own framework; the names of small parts say it
-"""EfficientDet D0 at 512x512, float32, on a CPU with two threads, against effdet (PyTorch) in the same run.
+"""EfficientDet D0, float32, on a CPU with two threads, against effdet (PyTorch) in the same run.
 
 Every contender is a process of its own that waits for its turn; rounds go through all of them in order, so a busy
 moment of the machine hits all alike. Measured: forward pass at batch 1 (plain and with batch norms folded), training
@@ -7,10 +7,10 @@ step at batch 2 with the real losses (batch norm trained and frozen), from start
 step, peak memory, processor time. Bars: forward 0.85 of effdet's best, step 0.95 of effdet's best, frozen step 0.75 of
 the unfrozen, peak 2.6 GiB.
 
-    .venv/bin/python benchmarks/bench_model.py [--repeat N] [--peer-python /path/to/python] [--only forward|step]
+    .venv/bin/python benchmarks/bench_model.py [--repeat N] [--peer-python PYTHON] [--only forward|step]
+    .venv/bin/python benchmarks/bench_model.py --input-hw 384 1280 --classes 8
 
-effdet is not a dependency: install `effdet` and `torch` into another environment and pass its interpreter, or set
-KITTIDET_PEER_PYTHON. Without it the rows have no ratios.
+effdet is not a dependency: see `effdet_peer.py`. Without it the rows have no ratios.
 """
 
 import argparse
@@ -22,16 +22,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from effdet_peer import add_peer_option, build_effdet, find_peer, training_step
 from rows import add_row
 
 ROOT = Path(__file__).parents[1]
 THREADS = 2
-SIZE = 512
-CLASSES = 90
 FORWARD = ("ours forward", "ours forward folded", "effdet forward channels_last", "effdet forward contiguous")
 STEP = ("ours step", "ours step frozen", "effdet step channels_last", "effdet step contiguous")
 ENVIRONMENT = {
@@ -43,9 +41,10 @@ ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
 }
 Run = Callable[[], object]
+Size = tuple[int, int]
 
 
-def prepare_ours(task: str) -> Run:
+def prepare_ours(task: str, input_hw: Size, classes: int) -> Run:
     """Return one forward pass or training step of this library."""
     import numpy as np
     import tensorflow as tf
@@ -54,11 +53,11 @@ def prepare_ours(task: str) -> Run:
     from kittidet.model.folding import fold_batch_norm
     from kittidet.model.normalization import freeze_batch_norm
 
-    model = build_efficientdet("d0", CLASSES, (SIZE, SIZE))
+    model = build_efficientdet("d0", classes, input_hw)
     rng = np.random.default_rng(0)
     if "forward" in task:
         network = fold_batch_norm(model) if "folded" in task else model
-        image = tf.constant(rng.normal(size=(1, SIZE, SIZE, 3)).astype(np.float32))
+        image = tf.constant(rng.normal(size=(1, *input_hw, 3)).astype(np.float32))
         call = tf.function(lambda x: network(x, training=False), jit_compile=False)
         # Not `call(image)["box_codes"].numpy` alone: that would call the network once, here.
         return lambda: call(image)["box_codes"].numpy()  # noqa: PLW0108
@@ -70,11 +69,11 @@ def prepare_ours(task: str) -> Run:
 
     if "frozen" in task:
         freeze_batch_norm(model)
-    detector = TrainableDetector(model, anchors_xyxy=build_anchors("d0", input_hw=(SIZE, SIZE)), recipe=TrainConfig())
+    detector = TrainableDetector(model, anchors_xyxy=build_anchors("d0", input_hw=input_hw), recipe=TrainConfig())
     optimizer = build_optimizer(TrainConfig(ema_decay=0.0), learning_rate=0.001, model=detector)
     detector.compile(optimizer=optimizer, jit_compile=False, auto_scale_loss=False)
     batch = {
-        "image": tf.constant(rng.normal(size=(2, SIZE, SIZE, 3)).astype(np.float32)),
+        "image": tf.constant(rng.normal(size=(2, *input_hw, 3)).astype(np.float32)),
         "boxes_xyxy": tf.constant([[[10, 10, 100, 200], [50, 50, 300, 300]]] * 2, tf.float32),
         "class_ids": tf.constant([[1, 5]] * 2),
         "dont_care_xyxy": tf.zeros((2, 1, 4)),
@@ -82,49 +81,24 @@ def prepare_ours(task: str) -> Run:
     return lambda: detector.train_on_batch(batch)
 
 
-def prepare_effdet(task: str) -> Run:
+def prepare_effdet(task: str, input_hw: Size, classes: int) -> Run:
     """Return one forward pass or training step of effdet."""
     import torch
 
-    # torchvision's compiled operators may be of another torch; effdet needs only their names.
-    library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    from effdet import EfficientDet, get_efficientdet_config
-    from effdet.anchors import AnchorLabeler, Anchors
-    from effdet.loss import DetectionLoss
-
     torch.set_num_threads(THREADS)
-    config = get_efficientdet_config("tf_efficientdet_d0")
-    config.num_classes, config.input_hw = CLASSES, (SIZE, SIZE)
     layout = torch.channels_last if "channels_last" in task else torch.contiguous_format
-    model = EfficientDet(config, pretrained_backbone=False).to(memory_format=layout)
-    images = torch.randn(1 if "forward" in task else 2, 3, SIZE, SIZE).to(memory_format=layout)
+    model = build_effdet("d0", classes, input_hw).to(memory_format=layout)
+    images = torch.randn(1 if "forward" in task else 2, 3, *input_hw).to(memory_format=layout)
     if "forward" in task:
         model.eval()
         return torch.inference_mode()(lambda: model(images))
-    model.train()
-    labeler = AnchorLabeler(Anchors.from_config(config), CLASSES, match_threshold=0.5)
-    loss_of = DetectionLoss(config)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
     boxes = [torch.tensor([[10.0, 10, 200, 100], [50, 50, 300, 300]])] * 2
-    classes = [torch.tensor([1, 5])] * 2
-
-    def step() -> float:
-        targets = labeler.batch_label_anchors(boxes, classes)
-        optimizer.zero_grad()
-        loss, _, _ = loss_of(*model(images), *targets)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-        optimizer.step()
-        return float(loss.detach())
-
-    return step
+    return training_step(model, images, boxes, [torch.tensor([1, 5])] * 2)
 
 
-def work(task: str) -> None:
+def work(task: str, input_hw: Size, classes: int) -> None:
     """Prepare, run once, then run once for each line that comes in, and answer each with a line of figures."""
-    run = prepare_ours(task) if task.startswith("ours") else prepare_effdet(task)
+    run = (prepare_ours if task.startswith("ours") else prepare_effdet)(task, input_hw, classes)
     run()
     answer({"ready": True})
     for _ in sys.stdin:
@@ -146,11 +120,11 @@ def answer(figures: dict[str, Any]) -> None:
 class Contender:
     """One task in a process of its own."""
 
-    def __init__(self, task: str, python: str) -> None:
+    def __init__(self, task: str, python: str, sizes: list[str]) -> None:
         self.task = task
         start = time.perf_counter()
         self.process = subprocess.Popen(
-            [python, __file__, "--work", task],
+            [python, __file__, "--work", task, *sizes],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -182,13 +156,15 @@ class Contender:
         self.process.wait()
 
 
-def measure(tasks: tuple[str, ...], pythons: dict[str, str], repeat: int, warm_up: int) -> dict[str, Contender]:
+def measure(
+    tasks: tuple[str, ...], pythons: dict[str, str], sizes: list[str], repeat: int, warm_up: int
+) -> dict[str, Contender]:
     """Return the contenders of a group after their rounds."""
     found = {}
     for task in tasks:
         who = task.split()[0]
         if who in pythons:
-            found[task] = Contender(task, pythons[who])
+            found[task] = Contender(task, pythons[who], sizes)
     for number in range(warm_up + repeat):
         for contender in found.values():
             contender.turn(keep=number >= warm_up)
@@ -227,21 +203,26 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=9)
     parser.add_argument("--warm-up", type=int, default=2)
     parser.add_argument("--only", choices=("forward", "step"))
-    parser.add_argument("--peer-python", default=os.environ.get("KITTIDET_PEER_PYTHON"))
+    parser.add_argument("--input-hw", type=int, nargs=2, default=(512, 512), help="height and width, pixels")
+    parser.add_argument("--classes", type=int, default=90)
+    add_peer_option(parser)
     parser.add_argument("--work", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    height, width = options.input_hw
     if options.work:
-        work(options.work)
+        work(options.work, (height, width), options.classes)
         return
     pythons = {"ours": sys.executable}
-    if options.peer_python or find_spec("effdet"):
-        pythons["effdet"] = options.peer_python or sys.executable
+    if peer := find_peer(options):
+        pythons["effdet"] = peer
+    sizes = ["--input-hw", str(height), str(width), "--classes", str(options.classes)]
     lines: list[str] = []
     for name, tasks in (("forward", FORWARD), ("step", STEP)):
         if options.only in (None, name):
-            lines += ratios(measure(tasks, pythons, options.repeat, options.warm_up))
+            lines += ratios(measure(tasks, pythons, sizes, options.repeat, options.warm_up))
     load = f"load {os.getloadavg()[0]:.1f}"
-    add_row(f"model: d0 {SIZE}x{SIZE}, {THREADS} threads, median of {options.repeat}", "; ".join([*lines, load]))
+    title = f"model: d0 {width}x{height}, {options.classes} classes, {THREADS} threads, median of {options.repeat}"
+    add_row(title, "; ".join([*lines, load]))
     print("\n".join(lines))
 
 

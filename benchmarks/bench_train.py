@@ -9,7 +9,7 @@ not what it gains.
 
     .venv/bin/python benchmarks/bench_train.py [--backend tensorflow|jax] [--precision P] [--devices N] [--peer effdet]
 
-`--peer effdet` adds effdet's own training step (PyTorch, which is not a dependency) where both can be imported.
+`--peer effdet` adds effdet's own training step (PyTorch, which is not a dependency: see `effdet_peer.py`).
 """
 
 import argparse
@@ -21,9 +21,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
+from functools import partial
 from typing import Any
 
+from effdet_peer import add_peer_option, build_effdet, find_peer, training_step
 from rows import add_row
 
 INPUT_HW = (384, 1280)
@@ -109,35 +110,17 @@ def choose_jax(count: int) -> list[str]:
 def prepare_effdet(variant: str, options: argparse.Namespace) -> Callable[[], object]:
     """Return one training step of effdet, with its own losses and SGD."""
     import torch
-    from effdet import EfficientDet, get_efficientdet_config
-    from effdet.anchors import AnchorLabeler, Anchors
-    from effdet.loss import DetectionLoss
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    config = get_efficientdet_config(f"tf_efficientdet_{variant}")
-    config.num_classes, config.image_size = CLASSES, list(INPUT_HW)
-    model = EfficientDet(config, pretrained_backbone=False).to(device, memory_format=torch.channels_last).train()
+    model = build_effdet(variant, CLASSES, INPUT_HW).to(device, memory_format=torch.channels_last)
     batch = batch_of(options.batch)
     images = torch.from_numpy(batch["image"]).permute(0, 3, 1, 2).to(device, memory_format=torch.channels_last)
     boxes = [torch.from_numpy(b[:, [1, 0, 3, 2]].copy()).to(device) for b in batch["boxes_xyxy"]]
     classes = [torch.from_numpy(c).to(device) for c in batch["class_ids"]]
-    labeler = AnchorLabeler(Anchors.from_config(config).to(device), CLASSES, match_threshold=0.5)
-    loss_of = DetectionLoss(config)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
     types = {"mixed_float16": torch.float16, "mixed_bfloat16": torch.bfloat16}
-
-    def step() -> float:
-        targets = labeler.batch_label_anchors(boxes, classes)
-        optimizer.zero_grad()
-        with torch.autocast(device, dtype=types.get(options.precision), enabled=options.precision in types):
-            outputs = model(images)
-        loss, _, _ = loss_of(*outputs, *targets)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-        optimizer.step()
-        return float(loss.detach())
-
-    return step
+    precision = types.get(options.precision)
+    autocast = partial(torch.autocast, device, dtype=precision, enabled=precision is not None)
+    return training_step(model, images, boxes, classes, autocast)
 
 
 def work(variant: str, options: argparse.Namespace) -> None:
@@ -186,7 +169,8 @@ def measure(variant: str, options: argparse.Namespace, *, peer: bool) -> str:
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={options.devices}"
     environment = {**os.environ, "KERAS_BACKEND": options.backend, "XLA_FLAGS": flags, "TF_CPP_MIN_LOG_LEVEL": "3"}
     given = {**vars(options), "peer": peer}
-    command = [sys.executable, __file__, "--work", json.dumps([variant, given])]
+    python = find_peer(options) if peer else sys.executable
+    command = [python, __file__, "--work", json.dumps([variant, given])]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if "FIGURES " not in done.stdout:
         raise SystemExit(f"{variant}: {done.stderr[-3000:]}")
@@ -209,6 +193,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--peer", choices=("effdet",))
+    add_peer_option(parser)
     parser.add_argument("--note", help="added to the row: the hardware's name, or what else ran")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -216,9 +201,9 @@ def main() -> None:
         variant, given = json.loads(options.work)
         work(variant, argparse.Namespace(**given))
         return
-    has_peer = options.peer is not None and all(find_spec(name) for name in ("torch", "effdet"))
+    has_peer = options.peer is not None and find_peer(options) is not None
     if options.peer and not has_peer:
-        print("effdet was left out: torch and effdet cannot be imported here")
+        print("effdet was left out: it is not here; name an interpreter that has it with --peer-python")
     said = []
     for variant in options.variants.split(","):
         said += [measure(variant, options, peer=peer) for peer in ((False, True) if has_peer else (False,))]

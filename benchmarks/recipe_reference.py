@@ -18,16 +18,15 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
+from recipe_demo import EPOCHS, train_demo
 from rows import add_row
 from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
-from kittidet.config import AugmentConfig, ModelConfig, RunConfig, TrainConfig
+from kittidet.config import AugmentConfig, ModelConfig, TrainConfig
 from kittidet.presets import PRESETS
 from kittidet.runs.run import Run
-from kittidet.steps.pipeline import run_pipeline
 
-EPOCHS = 9
 REFERENCE = TrainConfig(
     epochs=EPOCHS,
     batch_size=2,
@@ -40,22 +39,12 @@ REFERENCE = TrainConfig(
 )
 
 
-def recipe(which: str, seed: int, folder: Path) -> RunConfig:
-    """Return the run of a recipe and seed."""
-    demo = PRESETS["demo"]()
-    model, train = demo.model, demo.train
-    if which == "reference":
-        model, train = ModelConfig(variant="d0", input_hw=(384, 384), anchor_scale=model.anchor_scale), REFERENCE
-    last = {"epochs": EPOCHS, "seed": seed, "evaluate_every_epochs": 0, "checkpoint_every_epochs": EPOCHS}
-    return demo.model_copy(
-        update={
-            "name": f"{which}-{seed}",
-            "store_dir": folder / "store",
-            "runs_dir": folder / "runs",
-            "model": model,
-            "train": train.model_copy(update=last),
-        }
-    )
+def train(which: str, seed: int, folder: Path) -> Run:
+    """Return the finished run of a recipe and seed."""
+    if which == "ours":
+        return train_demo(f"ours-{seed}", folder, seed=seed)
+    square = ModelConfig(variant="d0", input_hw=(384, 384), anchor_scale=PRESETS["demo"]().model.anchor_scale)
+    return train_demo(f"reference-{seed}", folder, seed=seed, model=square, train=REFERENCE)
 
 
 def spread(run: Run) -> float:
@@ -80,7 +69,7 @@ def main() -> None:
         folder = (given.work or Path(temporary)).absolute()
         said = []
         for which in ("ours", "reference"):
-            runs = [Run.open(run_pipeline(recipe(which, seed, folder)).path) for seed in range(given.seeds)]
+            runs = [train(which, seed, folder) for seed in range(given.seeds)]
             ap, spreads = [run.summary["ap"] for run in runs], [spread(run) for run in runs]
             each = ", ".join(f"{a:.3f} ({s:.1f}x)" for a, s in zip(ap, spreads, strict=True))
             said.append(f"{which}: AP {mean(ap):.3f}, spread of the loss {mean(spreads):.1f}x (each {each})")
