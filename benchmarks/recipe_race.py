@@ -44,6 +44,7 @@ EVERY_ARM = (
     "train.keep_checkpoints=1",
     "train.optimizer=adamw",
 )
+WIDE = ("train.augment.scale_min=0.4", "train.augment.scale_max=2.0", "train.augment.colour=0.4")
 NARROW = ("train.augment.scale_min=0.8", "train.augment.scale_max=1.25")
 ARMS = {
     "base": (),
@@ -56,6 +57,7 @@ ARMS = {
     "refresh_x4": ("train.batch_norm=refresh_then_freeze", "train.learning_rate=0.016"),
     "train_x2": ("train.batch_norm=train", "train.learning_rate=0.008"),
     "train_x4": ("train.batch_norm=train", "train.learning_rate=0.016"),
+    "refresh_wide": ("train.batch_norm=refresh_then_freeze", *WIDE),
     "narrow_x4": (*NARROW, "train.learning_rate=0.016"),
     "refresh_narrow_x4": ("train.batch_norm=refresh_then_freeze", *NARROW, "train.learning_rate=0.016"),
     "train_narrow_x4": ("train.batch_norm=train", *NARROW, "train.learning_rate=0.016"),
@@ -84,10 +86,8 @@ def main() -> None:
     scores = {arm: [_score(given.work, arm, seed, given.folds) for seed in seeds] for arm in arms}
     said = [_line(arm, scores[arm], scores[arms[0]]) for arm in arms]
     print("\n".join(said))
-    title = (
-        f"recipe race: {len(frames)} real frames, {given.folds} of {FOLDS} folds, d0 640x192, batch 8, 168 steps, {given.seeds} seeds"
-    )
-    add_row(title, "; ".join(said))
+    what = f"{len(frames)} real frames, {given.folds} of {FOLDS} folds, {given.seeds} seeds"
+    add_row(f"recipe race: {what}, d0 640x192, batch 8, 168 steps", "; ".join(said))
 
 
 def _train(data: Path, work: Path, frames: Sequence[str], arm: str, fold: int, seed: int) -> None:
