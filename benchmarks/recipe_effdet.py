@@ -130,7 +130,7 @@ def train_effdet(python: str, run: Run, folder: Path, *, seed: int, epochs: int)
             job = write_job(run, Path(temporary), seed=seed, epochs=epochs)
             script = Path(__file__).with_name("effdet_training.py")
             # Without a path to this project: nothing of it may be imported there.
-            # And threads that sleep while they wait: beside other programs, spinning took eight times as long.
+            # And threads that sleep while they wait: beside other programs, spinning costs several times the processor.
             own = {"PYTHONPATH": "", "CUDA_VISIBLE_DEVICES": "-1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
             environment = {**os.environ, **own}
             subprocess.run([python, str(script), str(job)], check=True, env=environment)
